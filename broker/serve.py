@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import trio
 
 from raftka.broker.auto_creation import create_topic, ensure_internal_topic
+from raftka.broker.binding import bind, number_listeners
 from raftka.broker.cleaning import cleaning
 from raftka.broker.controller.service import ControllerService
 from raftka.broker.coordination import Coordinators
@@ -34,7 +35,7 @@ from raftka.broker.security import authentication_for
 from raftka.kraft.controller.features import supported_features
 from raftka.model.ids import Uuid
 from raftka.model.logs import get_logger
-from raftka.model.ports import Clock, Dice, Disk, Listener, Network, Tls
+from raftka.model.ports import Clock, Dice, Disk, Network, Tls
 from raftka.model.rules import ALL_HOLD, RulesOff
 from raftka.model.settings import Config
 from raftka.model.settings.listener_settings import ListenerSettings
@@ -94,6 +95,7 @@ async def serve(
             tls=tls,
             rules_off=rules_off,
         )
+        await number_listeners(node)
         _compose(node, directories)
         if composed is not None:
             composed(node)
@@ -143,10 +145,10 @@ async def _run(
         from raftka.broker.span_exporter import exporter_of
 
         exporter = exporter_of(node)
-    bound = await _bind(node, "controller")
+    bound = await bind(node, "controller")
     # A port that another process has is noticed before the broker registers. They are
     # taken for good when it can serve: a client that waits in a backlog would find no other.
-    for listener in (await _bind(node, "broker")).values():
+    for listener in (await bind(node, "broker")).values():
         listener.close()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(node.channels.run)
@@ -300,9 +302,11 @@ async def _start_broker(node: Node, tasks: trio.Nursery) -> PacedPublisher:
     )
     if node.authorizer is not None:
         node.authorizer.knows_acls = True
+    node.loader.add(node.suspects.published)
+    node.loader.add(node.follow_configs)
     followers = [node.replicas.publish, node.coordinators.publish]
     roles = PacedPublisher(followers, node.clock, node.replicas.prepare)
-    node.loader.add(node.suspects.published, node.follow_configs, roles)
+    node.loader.add(roles)
     tasks.start_soon(node.peers.run)
     tasks.start_soon(roles.run)
     tasks.start_soon(node.data_plane.run)
@@ -312,7 +316,7 @@ async def _start_broker(node: Node, tasks: trio.Nursery) -> PacedPublisher:
     tasks.start_soon(housekeeping, node)
     tasks.start_soon(cleaning, node)
     tasks.start_soon(end_without_directories, node)
-    bound = await _bind(node, "broker")
+    bound = await bind(node, "broker")
     await roles.caught_up()
     # Clients that connect by now are answered in a moment, when this broker may lead: before that
     # a lone node would have to answer its first client that no broker can hold its topic.
@@ -334,14 +338,6 @@ async def _stop_broker(node: Node) -> None:
             f" {_CONTROLLED_SHUTDOWN_S:g} s; it stops all the same"
         )
     await node.replicas.checkpoint_high_watermarks()
-
-
-async def _bind(node: Node, kind: str) -> dict[str, Listener]:
-    found = {}
-    for each in node.listeners.values():
-        if each.kind == kind:
-            found[each.name] = await node.network.listen(each.bind.host, each.bind.port)
-    return found
 
 
 def _server(node: Node, name: str) -> Server:

@@ -26,7 +26,7 @@ COORDINATOR_MOVED: Final = frozenset(
         ErrorCode.REQUEST_TIMED_OUT,
     }
 )
-"""After these errors the coordinator may be another broker: look it up again."""
+"""After these the coordinator may be another broker: look for it again."""
 
 
 class Coordinator:
@@ -42,12 +42,14 @@ class Coordinator:
 
     @property
     def name(self) -> str:
-        """The name of its key in messages."""
+        """What it coordinates, for people."""
         return f"{_KINDS[self._kind]} {self._key}"
 
     async def channel(self) -> Channel:
-        """Look up the broker unless it is known, and connect. Raises KafkaError, retriable if there
-        may be a coordinator later, and BrokenConnection when no broker is reachable.
+        """Look for the broker unless it is known, and connect.
+
+        Raises KafkaError, retriable while there may be a coordinator later, and BrokenConnection
+        when no broker can be asked.
         """
         found = self.broker
         if found is None:
@@ -69,7 +71,7 @@ class Coordinator:
         return self._cluster.connections.ready(self.broker.endpoint, self.lane)
 
     def lost(self, why: str) -> None:
-        """The broker is unreachable, or no longer coordinates the key: look it up again."""
+        """The broker cannot be reached, or coordinates the key no longer: look for it again."""
         if self.broker is not None:
             log.info("%s: coordinator %s lost: %s", self.name, self.broker, why)
         self.broker = None

@@ -1,13 +1,15 @@
-"""Checks callers' arguments before a client stores them. A wrong type that goes unnoticed would
-surface later, in a background task, as an error about bytes that ends the client. So each is
-refused at once, in the caller's terms: TypeError for a wrong type, ValueError for an impossible
-value.
+"""What callers hand to the clients, looked at before any of it is kept.
+
+A wrong type that goes unnoticed here would surface later, in a background task, as an error about
+bytes that ends the client. So each is refused at once, in the caller's own words: TypeError for a
+wrong type, ValueError for a value that cannot be.
 """
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, SupportsIndex
 
 from raftka.model.ids import TopicPartition
 
@@ -18,8 +20,11 @@ _INT64_MAX: Final = 2**63 - 1
 
 def check_record(
     value: object, key: object, partition: object, headers: object, timestamp_ms: object
-) -> None:
-    """Raises TypeError, ValueError unless a producer can send this."""
+) -> tuple[int | None, int | None]:
+    """The partition and the timestamp of a record that a producer can send.
+
+    Raises TypeError, ValueError for a record that it cannot send.
+    """
     if not (_is_bytes(value) and _is_bytes(key)):
         wrong = key if _is_bytes(value) else value
         raise TypeError(
@@ -31,22 +36,21 @@ def check_record(
             "headers are a list of pairs of a str and of bytes or None, as in"
             f' headers=[("trace", b"1")]; this is {headers!r}'
         )
-    if partition is not None:
-        _number("a partition", partition, _INT32_MAX)
-    if timestamp_ms is not None:
-        _number("a timestamp", timestamp_ms, _INT64_MAX)
+    return (
+        None if partition is None else _number("a partition", partition, _INT32_MAX),
+        None if timestamp_ms is None else _number("a timestamp", timestamp_ms, _INT64_MAX),
+    )
 
 
 def check_topic(topic: object) -> None:
-    """Raises TypeError unless this may be the name of a topic."""
+    """Raise TypeError unless this may be the name of a topic."""
     if not isinstance(topic, str):
         raise TypeError(f"a topic is named by a str, not by {_kind(topic)}")
 
 
 def names_in(given: Iterable[str], what: str) -> list[str]:
-    """The names of topics, groups and the like. Raises TypeError, also for a single str, whose
-    characters would each be a name.
-    """
+    """The names of topics, groups and the like. Raises TypeError, also for a single str: its
+    letters are names too, and nobody means them."""
     if isinstance(given, str | bytes) or not isinstance(given, Iterable):
         raise TypeError(f"{what} are a list of str, as in ['a', 'b'], not {given!r}")
     found = list(given)
@@ -74,16 +78,18 @@ def offset_in(given: object) -> int:
 
 
 def _number(what: str, given: object, most: int) -> int:
-    if not isinstance(given, int) or isinstance(given, bool):
+    """An int, also out of an array of numpy's, which has integers of its own."""
+    if not isinstance(given, SupportsIndex) or isinstance(given, bool):
         raise TypeError(f"{what} is an int, not {_kind(given)}: {given!r}")
-    if not 0 <= given <= most:
-        raise ValueError(f"{what} is a number from 0 to {most}, not {given}")
-    return given
+    number = operator.index(given)
+    if not 0 <= number <= most:
+        raise ValueError(f"{what} is a number from 0 to {most}, not {number}")
+    return number
 
 
 def _is_bytes(given: object) -> bool:
     if isinstance(given, memoryview):
-        return given.nbytes == len(given)  # Otherwise its items are not bytes.
+        return given.nbytes == len(given)  # Else what it counts are not bytes.
     return given is None or isinstance(given, _BUFFERS)
 
 

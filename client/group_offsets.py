@@ -1,4 +1,4 @@
-"""A group's positions and membership, as a consumer passes them to a producer."""
+"""What a producer and a consumer say to each other about a group: its positions and its member."""
 
 from __future__ import annotations
 

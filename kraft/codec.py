@@ -95,13 +95,9 @@ def encode_records(
     Raises ValueError for a record that such a cluster does not have.
     """
     rows = []
-    versions: dict[int, int] = {}
     for record in records:
         layout = LAYOUTS[record.ID]
-        version = versions.get(record.ID)
-        if version is None:
-            version = versions[record.ID] = layout.writable_version(metadata_version, own)
-        rows.append(layout.row(record, version))
+        rows.append(layout.row(record, layout.writable_version(metadata_version, own)))
     packed: bytes = msgpack.packb(rows)
     return packed
 

@@ -17,6 +17,7 @@ from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.logs import get_logger
 from raftka.model.ports import BrokenConnection, Piece
 from raftka.net.protocol import codec
+from raftka.net.protocol.apis import APIS
 from raftka.net.protocol.message import Request, Response
 from raftka.net.router import (
     Answer,
@@ -37,7 +38,8 @@ if TYPE_CHECKING:
 log = get_logger(__name__)
 
 _SIZE: Final = struct.Struct(">i")
-_NO_FRAME: Final = memoryview(b"")
+_KEY_ALONE: Final = {key: memoryview(key.to_bytes(2)) for key in APIS}
+"""What is left of a request's frame while its answer is pending: which API was asked."""
 
 
 class Outlet(Protocol):
@@ -201,7 +203,7 @@ class Dispatcher(Generic[NodeT]):
             _answer_beside(context, route, request, waiting, outlet)
         elif isinstance(answer, Pending):
             # Or the receive buffer, however large, would stay for as long as it waits.
-            context.frame = _NO_FRAME
+            context.frame = _KEY_ALONE[route.api_key]
             answer.on_resolved(_fill_later(context, route, outlet))
         else:
             if metering is not None:

@@ -2,21 +2,20 @@
 
     from raftka import Admin, Consumer, NewTopic, Producer
 
-The clients are native to trio. Each name is imported on first use, so that a server does not load
-the clients, nor a tool the server.
+The clients are native to trio. Nothing is imported before it is asked for, so that a server does
+not pay for the clients, nor a tool for the server.
 
 Public is what this package, `raftka.testing` (real nodes in your tests) and `raftka.simulation`
 (the cluster under one seed) export. All other modules of raftka are private: they may change with
 any version.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
-
 from raftka.model.version import __version__
 
+TYPE_CHECKING = False  # What type checkers take for true: `typing` is slow to import.
 if TYPE_CHECKING:
+    from typing import Any
+
     from raftka.client.admin import Admin, NewTopic, SomeFailed
     from raftka.client.cluster import ClusterUnreachable
     from raftka.client.consumer import (
@@ -108,7 +107,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> "Any":
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module 'raftka' has no attribute {name!r}")

@@ -1,7 +1,7 @@
 """Formats log directories: gives them a cluster, a node and a directory id of their own.
 
-It refuses what Apache Kafka refuses, for the same reason: a directory of another cluster or node
-must not become one of this node's.
+It refuses what Apache Kafka refuses, for the same reason: a directory of another cluster
+or node must not be made to look like ours.
 """
 
 from __future__ import annotations
@@ -28,23 +28,23 @@ _RESERVED_IDS: Final = frozenset({bytes(16), METADATA_TOPIC_UUID})
 
 
 class FormatRefused(ValueError):
-    """The directories cannot be formatted as requested; the message says why, and what to do."""
+    """Directories cannot be formatted as asked; the message says why and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class LogDirectories:
-    """The log directories of a configuration, and their contents."""
+    """The log directories of a configuration, and what is in them."""
 
     formatted: dict[str, MetaProperties] = field(default_factory=dict)
     empty: list[str] = field(default_factory=list)
-    """Directories that exist and are not formatted."""
+    """Not formatted, but there."""
     missing: list[str] = field(default_factory=list)
     unreadable: dict[str, OSError] = field(default_factory=dict)
-    """Log directories that the node runs without, and the errors of their disks."""
+    """Log directories that a node goes on without, and what their disks said."""
 
     @property
     def unformatted(self) -> list[str]:
-        """Empty and missing directories."""
+        """Empty and missing ones."""
         return self.empty + self.missing
 
 
@@ -54,8 +54,9 @@ def paths(config: Config) -> list[str]:
 
 
 def inspect(config: Config, disk: Disk) -> LogDirectories:
-    """Inspect the directories of a node. Raises BadDirectory, and OSError when the one with the
-    metadata log, or every one, is unreadable.
+    """Look at the directories of a node.
+
+    Raises BadDirectory, and OSError when that of the metadata log, or none at all, can be read.
     """
     found = LogDirectories()
     every = paths(config)
@@ -78,7 +79,7 @@ def inspect(config: Config, disk: Disk) -> LogDirectories:
 
 
 def new_uuid(randbytes: Callable[[int], bytes] = os.urandom) -> Uuid:
-    """A uuid that is not reserved, and does not begin with a dash like an option."""
+    """A uuid that is not reserved and begins with no dash, which tools take for an option."""
     while True:
         made = bytearray(randbytes(16))
         made[6] = made[6] & 0x0F | 0x40
@@ -100,9 +101,10 @@ def format_directories(
 ) -> list[str]:
     """Format the directories that are not formatted yet; returns them, the metadata's last.
 
-    The metadata directory comes last because it decides: the next run sees an interrupted format as
-    not done. With `voters` it founds a new dynamic quorum; a new cluster begins with the feature
-    `levels` and the passwords in `scram`. Raises FormatRefused, BadDirectory, OSError.
+    The metadata directory comes last because it decides: the next run sees an interrupted format
+    as not done. `voters` found a new quorum whose members may change; a new cluster
+    begins with the feature `levels` and the passwords in `scram`. Raises FormatRefused,
+    BadDirectory, OSError.
     """
     found = inspect(config, disk)
     node_id = config.int("node.id")
@@ -134,7 +136,7 @@ def format_directories(
 def format_if_new(
     config: Config, disk: Disk, cluster_id: str | None, *, may_invent_id: bool
 ) -> list[str]:
-    """Prepare `raftka server --dev`; directories in use are left alone.
+    """What `raftka server --dev` does before it starts; it leaves directories in use alone.
 
     A new disk of a node that was formatted joins the cluster of its other disks. Raises
     FormatRefused when no cluster id is given and this node must not invent one.

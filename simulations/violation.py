@@ -1,4 +1,4 @@
-"""The endings of a run besides success."""
+"""What a run can end with, besides success."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ class About:
     offset: int | None = None
     """The record's offset in `partition`."""
     elsewhere: int | None = None
-    """Another offset of the same record, or of its neighbour."""
+    """Where the same record, or its neighbour, is too."""
     node: str | None = None
-    """The host that violated the rule, or is stuck."""
+    """The host that did it, or is stuck."""
     other: str | None = None
-    """The other host involved."""
+    """With whom."""
     term: int | None = None
     """A term of the quorum."""
     index: int | None = None
@@ -49,7 +49,7 @@ class Report(Protocol):
 
 @dataclass
 class Violation:
-    """An invariant that did not hold: its name, the reason in plain words, and the time."""
+    """An invariant that did not hold: which, why in plain words, and the moment."""
 
     name: str
     story: str
@@ -59,10 +59,10 @@ class Violation:
     """The last events before it."""
     about: About = NOTHING
     told: Story | None = None
-    """The story, once the run was repeated (simulations/story/)."""
+    """Everything else, once the run was run again (simulations/story/)."""
 
     def as_dict(self) -> dict[str, Any]:
-        """The violation for scripts."""
+        """What scripts get."""
         found = {"name": self.name, "at_s": round(self.at_s, 6), "story": self.story}
         return found | (self.told.as_dict() if self.told is not None else {})
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from raftka.main import COMMANDS
+from raftka.commands import COMMANDS
 
 ROOT = Path(__file__).parent.parent
 NOT_OURS = {"kafka-python"}

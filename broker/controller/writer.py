@@ -64,6 +64,8 @@ class _Operation:
     """The same while the batch before it is in flight."""
     answered_first: bool = False
     """Whether the caller is answered before that."""
+    is_unheard: bool = False
+    """Whether this goes on where the caller has its answer: nobody hears of a failure."""
     response: Any = None
     offset: int = -1
     failure: Exception | None = None
@@ -172,6 +174,11 @@ class MetadataWriter:
         # After `close` nothing is in flight: every caller has its answer.
         in_flight, self._in_flight = self._in_flight, []
         for operation in in_flight:
+            if operation.failure is not None and operation.is_unheard:
+                log.warning(
+                    "what follows a change that is committed and answered failed, and is left as"
+                    f" it was: {operation.failure}"
+                )
             rest = operation.after_this if operation.failure is None else None
             if rest is None or operation.answered_first:
                 operation.done.set()
@@ -270,7 +277,7 @@ def _going_on(operation: _Operation, rest: Decide[Any]) -> _Operation:
     """What follows the committed first batch of an operation: another one where the caller has its
     answer, which nothing may change any longer."""
     if operation.done.is_set():
-        operation = _Operation(rest, operation.deadline_s, last_of_batch=False)
+        operation = _Operation(rest, operation.deadline_s, last_of_batch=False, is_unheard=True)
     operation.then, operation.after_this = rest, None
     return operation
 

@@ -1,8 +1,9 @@
 """A coordinator on a broker: the shards of all partitions of its topic that this broker leads.
 
-When this broker becomes the leader of a partition, it first replays the log; requests are answered
-COORDINATOR_LOAD_IN_PROGRESS until the whole log is committed. When it resigns, it drops the shard,
-and waiting callers are answered NOT_COORDINATOR.
+A partition that this broker begins to lead is read from its log first; requests for it are answered
+COORDINATOR_LOAD_IN_PROGRESS meanwhile, and all that is in the log must be committed before anything
+of it is answered. One that it ceases to lead is dropped, and callers that wait are answered
+NOT_COORDINATOR.
 """
 
 from __future__ import annotations
@@ -39,16 +40,16 @@ _AS_COORDINATOR_ERROR = {
     ErrorCode.MESSAGE_TOO_LARGE: ErrorCode.UNKNOWN_SERVER_ERROR,
     ErrorCode.RECORD_LIST_TOO_LARGE: ErrorCode.UNKNOWN_SERVER_ERROR,
 }
-"""The log's errors, mapped for a coordinator's client: find the coordinator again, or retry."""
+"""What the log's errors mean to a coordinator's client: look for the coordinator, or try again."""
 
 
 def coordinator_error(error: KafkaError) -> KafkaError:
-    """The log's error, mapped for a coordinator's client."""
+    """The log's error as a coordinator's client is answered it."""
     return KafkaError(_AS_COORDINATOR_ERROR.get(error.code, error.code), error.message)
 
 
 class PendingAnswer(Pending):
-    """A request that waits for its shard or for the log, and its API's way to answer an error."""
+    """A request that waits for its shard or for the log, and how its API spells an error."""
 
     __slots__ = ("_refusal",)
 
@@ -61,10 +62,10 @@ class PendingAnswer(Pending):
 
 
 class CoordinatorHost(Generic[S]):
-    """Elects, loads, runs and drops shards, and finds the shard of a key.
+    """Elects, loads, runs and drops shards, and finds the one that a key lives in.
 
-    `make_shard` makes the empty shard of a partition in a leader epoch. `perform` executes the
-    effects of shards once their records are committed.
+    `make_shard` makes the empty shard of a partition in a leader epoch. `perform` takes what shards
+    want to happen once their records are committed.
     """
 
     def __init__(
@@ -80,19 +81,19 @@ class CoordinatorHost(Generic[S]):
         may_be_empty: bool = True,
     ) -> None:
         self.image: MetadataImage = EMPTY_IMAGE
-        """The newest metadata; a shard gets it when it is loaded."""
+        """The newest metadata; a shard is given it when it is loaded."""
         self.loads: deque[tuple[float, float]] = deque(maxlen=_LOADS_KEPT)
-        """(monotonic time, duration in seconds) of the latest loads of shards."""
+        """(monotonic time, seconds that it took) of the last loads of shards."""
         self._topic = topic
         self._log = coordinator_log
         self._clock = clock
         self._make_shard = make_shard
         self._perform = perform
         self._key = key
-        """The name of a key in messages: "group"."""
+        """What a key names, for messages: "group"."""
         self._invalid_key = invalid_key
         self._may_be_empty = may_be_empty
-        """Whether the empty key is valid, as it is for groups."""
+        """Whether the empty key is one like others, as it is among groups."""
         self._hosted: dict[int, HostedPartition[S]] = {}
         self._nursery: trio.Nursery | None = None
 
@@ -106,7 +107,7 @@ class CoordinatorHost(Generic[S]):
     # ---- elections and metadata
 
     def publish(self, image: MetadataImage, delta: MetadataDelta) -> None:
-        """Apply new metadata, and notify every loaded shard."""
+        """Follow the metadata; every shard that is loaded is notified."""
         self.image = image
         for hosted in self._hosted.values():
             runtime = hosted.runtime
@@ -115,12 +116,12 @@ class CoordinatorHost(Generic[S]):
                 runtime.settle()
 
     def became_leader(self, replica: Replica) -> None:
-        """ReplicaManager's role listener: this broker leads the partition in a new epoch."""
+        """ReplicaManager's role listener: this broker leads the partition, in a new epoch."""
         if replica.topic == self._topic.name:
             self.on_partition_elected(replica.index, replica.state.view.leader_epoch)
 
     def resigned(self, topic_partition: TopicPartition, leader_epoch: int) -> None:
-        """ReplicaManager's role listener: another broker leads the partition now, or none does."""
+        """ReplicaManager's role listener: another broker leads it now, or none."""
         if topic_partition.topic == self._topic.name:
             self.on_partition_resigned(topic_partition.partition)
 
@@ -154,14 +155,14 @@ class CoordinatorHost(Generic[S]):
     # ---- for the coordinator's API
 
     def partition_of(self, key: str) -> int | None:
-        """The partition of a key; None while the topic does not exist."""
+        """The partition that a key lives in; None while the topic does not exist."""
         topic = self.image.topics.get(self._topic.name)
         return None if topic is None else partition_of_key(key, len(topic.partitions))
 
     def runtime_of(self, key: str, *, writing: bool = True) -> ShardRuntime[S]:
-        """The shard of a key.
+        """The shard that a key lives in.
 
-        Raises KafkaError as `runtime_at` does, and for an invalid key.
+        Raises KafkaError as `runtime_at`, and for a key that cannot be one.
         """
         if not key and not self._may_be_empty:
             raise KafkaError(self._invalid_key, f"the {self._key} id is empty")
@@ -175,7 +176,7 @@ class CoordinatorHost(Generic[S]):
         """The shard of a partition, on behalf of `who`.
 
         Raises KafkaError: NOT_COORDINATOR, COORDINATOR_LOAD_IN_PROGRESS, and
-        COORDINATOR_NOT_AVAILABLE if the log would refuse an append.
+        COORDINATOR_NOT_AVAILABLE when an append would not be taken.
         """
         hosted = None if partition is None else self._hosted.get(partition)
         if partition is None or hosted is None:
@@ -202,7 +203,7 @@ class CoordinatorHost(Generic[S]):
             yield hosted.runtime
 
     def loaded(self) -> Iterator[ShardRuntime[S]]:
-        """The loaded shards, by partition."""
+        """The shards that have been read, by partition."""
         for _, hosted in sorted(self._hosted.items()):
             if hosted.runtime is not None:
                 yield hosted.runtime
@@ -215,8 +216,7 @@ class CoordinatorHost(Generic[S]):
         *,
         writing: bool = True,
     ) -> None:
-        """Run an operation that answers by itself; answer with the KafkaError that it raises, if
-        any."""
+        """Run an operation that answers by itself; what it raises is its answer."""
         try:
             runtime = self.runtime_of(key, writing=writing)
         except KafkaError as error:
@@ -230,7 +230,7 @@ class CoordinatorHost(Generic[S]):
 
 
 async def when_committed(runtime: ShardRuntime[S], answer: T) -> T:
-    """Return `answer` once everything that it may depend on is committed. Raises KafkaError."""
+    """Give `answer` once everything that it may rest on is committed. Raises KafkaError."""
     runtime.settle()
     try:
         await runtime.committed()

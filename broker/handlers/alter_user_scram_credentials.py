@@ -1,6 +1,6 @@
-"""AlterUserScramCredentials (key 51): sets and deletes passwords of users (KIP-554).
+"""AlterUserScramCredentials (key 51): set and delete passwords of users (KIP-554).
 
-The client salts and hashes the password; neither a broker nor the metadata ever sees it.
+The client salts the password; neither a broker nor the metadata ever has it.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from raftka.broker.request import Context, handles
 from raftka.kraft.controller.scram import ScramDeletion, ScramUpsertion, ScramWish, alter_scram
 from raftka.model.access import Cluster
-from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.errors import KafkaError
 from raftka.net.protocol.messages.alter_user_scram_credentials import (
     AlterUserScramCredentialsRequest,
     AlterUserScramCredentialsResponse,
@@ -19,7 +19,7 @@ from raftka.net.protocol.messages.alter_user_scram_credentials import (
 def refusal(
     request: AlterUserScramCredentialsRequest, error: KafkaError
 ) -> AlterUserScramCredentialsResponse:
-    """Repeat an error of the whole request for each user that it names."""
+    """An error of the whole request, for each user that it names."""
     names = dict.fromkeys(
         [each.name for each in request.deletions] + [each.name for each in request.upsertions]
     )
@@ -57,7 +57,7 @@ async def handle_alter_user_scram_credentials(
 
 def _result(user: str, failure: KafkaError | None) -> AlterUserScramCredentialsResult:
     if failure is None:
-        return AlterUserScramCredentialsResult(user=user, error_code=int(ErrorCode.NONE))
+        return AlterUserScramCredentialsResult(user=user, error_code=0, error_message=None)
     return AlterUserScramCredentialsResult(
         user=user, error_code=int(failure.code), error_message=failure.message
     )

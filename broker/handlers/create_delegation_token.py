@@ -1,7 +1,6 @@
-"""CreateDelegationToken (key 38): creates a token whose bearer can authenticate as its owner
-(KIP-48).
+"""CreateDelegationToken (key 38): a token by which its bearer logs in as its owner (KIP-48).
 
-Version notes: from 3 on a client may create a token for another user (KIP-373), which requires
+Version notes: from 3 on a client may ask for a token of another user (KIP-373), which takes
 CREATE_TOKENS on that user.
 """
 
@@ -28,7 +27,7 @@ _ID_BYTES: Final = 16
 def refusal(
     request: CreateDelegationTokenRequest, error: KafkaError
 ) -> CreateDelegationTokenResponse:
-    """The answer to an error of the whole request, which names no principal."""
+    """An error of the whole request, which names no principal."""
     return CreateDelegationTokenResponse(error_code=int(error.code))
 
 
@@ -79,8 +78,8 @@ async def handle_create_delegation_token(
 
 
 def _new_id(context: Context) -> str:
-    """A new id; like all ids in the text form of UUIDs it must not start with a hyphen, which tools
-    would take for an option."""
+    """A new one; like all ids in the text form of UUIDs it does not begin with a hyphen, which
+    tools would take for an option."""
     while True:
         text = uuid_text(Uuid(context.node.dice.randbytes(_ID_BYTES)))
         if not text.startswith("-"):

@@ -1,10 +1,10 @@
-"""TxnOffsetCommit (key 28): commits a group's offsets in a producer's transaction (KIP-98).
+"""TxnOffsetCommit (key 28): a group's positions as part of a producer's transaction (KIP-98).
 
-Version notes: up to 1 a loading coordinator is reported as COORDINATOR_NOT_AVAILABLE, since clients
-of that time cannot handle the other code (KAFKA-7296). 3 names the group's member and generation,
-which must be current (KIP-447). 4 knows TRANSACTION_ABORTABLE. From 5 on the request adds the
-offsets to the transaction (KIP-890); before, AddOffsetsToTxn did, and the broker asks the
-transaction's coordinator to verify that. 6 names topics by id (KIP-1319).
+Version notes: up to 1 a coordinator that loads is called COORDINATOR_NOT_AVAILABLE, since clients
+of that time stumble over the other code (KAFKA-7296). 3 names the group's member and generation,
+which must be the present ones (KIP-447). 4 knows TRANSACTION_ABORTABLE. From 5 on the request has
+the offsets join the transaction (KIP-890); before, AddOffsetsToTxn did, and the coordinator of the
+transaction is asked whether. 6 names topics by id (KIP-1319).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _KNOWS_ABORTABLE_FROM = 4
 _JOINS_FROM = 5
 _BY_ID_FROM = 6
 _UNNUMBERED = -1
-"""The sequence number of a coordinator's batches: none."""
+"""A coordinator numbers no batches."""
 
 _COORDINATOR_AWAY = frozenset(
     {
@@ -40,12 +40,12 @@ _COORDINATOR_AWAY = frozenset(
         ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,
     }
 )
-"""Errors of the transaction's coordinator that do not concern the group's: the client must retry,
-without looking for the group's coordinator again."""
+"""What the transaction's coordinator may answer that says nothing about the group's: the client
+must not look for that one because of it, only try again."""
 
 
 def refusal(request: TxnOffsetCommitRequest, error: KafkaError) -> TxnOffsetCommitResponse:
-    """Repeat an error of the whole request for each partition that it names."""
+    """An error of the whole request, for each partition that it names."""
     return refused_txn_commit(request, error.code)
 
 
@@ -59,11 +59,13 @@ def txn_offset_commit(context: Context, request: TxnOffsetCommitRequest) -> Pend
         Operation.READ, ResourceType.TOPIC, request.topics, lambda topic: topic.name
     )
     refused += _refused(denied, ErrorCode.TOPIC_AUTHORIZATION_FAILED)
+    missing = _take_missing(context, request)
 
     def resolve(found: object) -> None:
         assert isinstance(found, TxnOffsetCommitResponse), found
         if context.api_version < _KNOWS_LOADING_FROM:
             _hide_loading(found)
+        _add_missing(found, missing)
         found.topics += refused
         answer.resolve(found)
 
@@ -87,12 +89,11 @@ def _commit(
     elif not request.group_id:
         refuse(ErrorCode.INVALID_GROUP_ID)
     elif index is None or replica is None or not replica.state.is_leader:
-        refuse(ErrorCode.NOT_COORDINATOR)  # Nothing is added to a transaction in vain.
+        refuse(ErrorCode.NOT_COORDINATOR)  # Nothing joins a transaction here in vain.
     else:
         partition = TopicPartition(OFFSETS_TOPIC, index)
         joins = version >= _JOINS_FROM
-        # Created before the question: an end of the transaction that arrives meanwhile invalidates
-        # it.
+        # Taken before the question: an end of the transaction that comes meanwhile voids it.
         guard = replica.verify(
             request.producer_id,
             request.producer_epoch,
@@ -125,7 +126,7 @@ def _commit(
 
 
 def _as_known(code: ErrorCode, version: int) -> ErrorCode:
-    """Map the answer of a transaction's coordinator for a client of the group's."""
+    """The answer of a transaction's coordinator as a client of the group's gets it."""
     if code in _COORDINATOR_AWAY:
         return ErrorCode.COORDINATOR_NOT_AVAILABLE
     if code is ErrorCode.CONCURRENT_TRANSACTIONS and version < _JOINS_FROM:
@@ -140,14 +141,14 @@ def _as_known(code: ErrorCode, version: int) -> ErrorCode:
 def _take_unknown_ids(
     context: Context, request: TxnOffsetCommitRequest
 ) -> list[TxnOffsetCommitResponseTopic]:
-    """Set the names of topics that were named by id; unknown ids are removed from the request and
-    returned with their errors."""
+    """Give topics that were named by id their names; those of no topic leave the request, and are
+    returned as they are answered."""
     if context.api_version < _BY_ID_FROM:
         return []
     names = context.node.image.topic_names
     known, unknown = [], []
     for topic in request.topics:
-        topic.topic_id = bytes(topic.topic_id)  # The frame is released before the answer.
+        topic.topic_id = bytes(topic.topic_id)  # The frame is gone by the time of the answer.
         name = names.get(topic.topic_id)
         if name is None:
             unknown.append(topic)
@@ -156,6 +157,43 @@ def _take_unknown_ids(
             known.append(topic)
     request.topics = known
     return _refused(unknown, ErrorCode.UNKNOWN_TOPIC_ID)
+
+
+def _take_missing(
+    context: Context, request: TxnOffsetCommitRequest
+) -> list[TxnOffsetCommitResponseTopic]:
+    """Partitions that do not exist leave the request, and are returned as they are answered:
+    whatever the transaction or the group is like, as in Kafka."""
+    topics = context.node.image.topics
+    existing, missing = [], []
+    for topic in request.topics:
+        image = topics.get(topic.name)
+        size = 0 if image is None else len(image.partitions)
+        inside = [each for each in topic.partitions if 0 <= each.partition_index < size]
+        if len(inside) < len(topic.partitions):
+            outside = [each for each in topic.partitions if not 0 <= each.partition_index < size]
+            missing.append(
+                TxnOffsetCommitRequestTopic(
+                    name=topic.name, topic_id=topic.topic_id, partitions=outside
+                )
+            )
+            topic.partitions = inside
+        if inside:
+            existing.append(topic)
+    request.topics = existing
+    return _refused(missing, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
+
+
+def _add_missing(
+    answer: TxnOffsetCommitResponse, missing: list[TxnOffsetCommitResponseTopic]
+) -> None:
+    """Each topic is answered once, with the partitions that do not exist before the others."""
+    others = {topic.name: topic for topic in answer.topics}
+    for topic in missing:
+        if topic.name in others:
+            others[topic.name].partitions[:0] = topic.partitions
+        else:
+            answer.topics.append(topic)
 
 
 def _refused(

@@ -1,8 +1,8 @@
-"""UpdateFeatures (key 57): raises the cluster's feature levels, or lowers them where allowed
-(KIP-584).
+"""UpdateFeatures (key 57): the cluster's feature levels go up, or where allowed down (KIP-584).
 
-All updates of a request are applied, or none. Version notes: 1 has the type of downgrade and can
-only validate (KIP-778); 2 has one error for all.
+All updates of a request happen, or none. The request's timeout does not count, as in Kafka: some
+clients send 0. Version notes: 1 says how far a downgrade may go and can
+validate only (KIP-778); 2 gives one error for all.
 """
 
 from __future__ import annotations
@@ -29,12 +29,11 @@ async def handle_update_features(
     updates = [_wish(each, context.api_version) for each in request.feature_updates]
     outcomes = await node.controller.submit(
         lambda image: update(image, updates, node.node_id),
-        timeout_ms=request.timeout,
         validate_only=request.validate_only,
     )
     for failure in outcomes.values():
         if failure is not None:
-            # All or none: the error belongs to the whole request.
+            # All or none: the whole request says why.
             raise KafkaError(failure.code, f"{_FOR_ALL}{failure.message}")
     if context.api_version >= 2:
         return UpdateFeaturesResponse()

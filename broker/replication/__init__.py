@@ -1,1 +1,1 @@
-"""The data plane of a broker: the rules of a replicated partition, its log, its followers."""
+"""What a broker does with records: the rules of a replicated partition, its log, its followers."""

@@ -1,6 +1,6 @@
-"""Composes the data plane of a broker: replicas, sessions, waiting requests, fetchers.
+"""What a broker does with records, composed: replicas, sessions, waiting requests, fetchers.
 
-`DataPlane` owns their tasks; handlers access its components through the node.
+`DataPlane` owns the tasks behind them; handlers reach its parts through the node.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 class DataPlane:
-    """The data plane of one broker. `run` must be running."""
+    """The record-carrying half of one broker. `run` must be running for it to live."""
 
     def __init__(
         self,
@@ -53,7 +53,7 @@ class DataPlane:
         rules_off: RulesOff = ALL_HOLD,
         move_rate: Callable[[], int] | None = None,
     ) -> None:
-        """`move_rate` is the current limit of moves between directories, in bytes per second."""
+        """`move_rate` is the present limit of moves between directories, in bytes a second."""
         node_id = config.int("node.id")
         self._clock = clock
         self._turn = turn
@@ -107,7 +107,7 @@ class DataPlane:
         self.replicas.fetching = self.fetchers
 
     async def run(self) -> None:
-        """Run all background tasks until cancelled."""
+        """All background work, until cancelled."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self.deadlines.run, self._in_turn)
             nursery.start_soon(self.alter_partition.run)
@@ -142,7 +142,7 @@ class DataPlane:
 
 
 def _copy_windows(config: Config) -> Windows:
-    """The windows over which rates of throttled replication are measured."""
+    """Over which time the rates of throttled replication are taken."""
     return Windows(
         config.int("replication.quota.window.num"),
         config.int("replication.quota.window.size.seconds") * 1000,
@@ -150,7 +150,7 @@ def _copy_windows(config: Config) -> Windows:
 
 
 def _move_windows(config: Config) -> Windows:
-    """The windows over which the rate of moves between log directories is measured."""
+    """Over which time the rate of moves between log directories is taken."""
     return Windows(
         config.int("alter.log.dirs.replication.quota.window.num"),
         config.int("alter.log.dirs.replication.quota.window.size.seconds") * 1000,

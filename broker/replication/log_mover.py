@@ -1,8 +1,8 @@
 """Moves replicas from one log directory of this broker to another (AlterReplicaLogDirs, KIP-113).
 
 A future log follows the replica's log as a follower follows its leader: it is compared by leader
-epoch, truncated where the log was truncated, and replaces the log once it has caught up. Each step
-copies one chunk, so that clients are served in between, and no faster than
+epoch, cut where the log has been cut, and takes the log's place once it has everything. A chunk at
+a time, so that clients are served in between, and no faster than
 replica.alter.log.dirs.io.max.bytes.per.second.
 """
 
@@ -28,16 +28,16 @@ log = get_logger(__name__)
 
 _CHUNK: Final = 1 << 20
 _IDLE_S: Final = 0.1
-"""Seconds between checks while no move can copy anything."""
+"""Between two looks at moves none of which has anything to copy, or may copy more now."""
 
 
 class LogMover:
-    """Moves the replicas of one broker. `run` must be running."""
+    """One per broker. `run` must be running for anything to move."""
 
     def __init__(
         self, replicas: ReplicaManager, clock: Clock, windows: Windows, rate: Callable[[], int]
     ) -> None:
-        """`rate` returns the current limit in bytes per second."""
+        """`rate` is the limit in bytes a second, as it is now."""
         self._replicas = replicas
         self._logs = replicas.logs
         self._clock = clock
@@ -46,11 +46,10 @@ class LogMover:
         self._alarm = clock.alarm()
 
     def move(self, target: TopicPartition, directory: str) -> None:
-        """Start to move a replica; a replica that is not here yet will be created in that
-        directory.
+        """Begin to move a replica; one that is not here yet is made there when it comes.
 
         Raises KafkaError: LOG_DIR_NOT_FOUND, KAFKA_STORAGE_ERROR, UNKNOWN_TOPIC_OR_PARTITION,
-        REPLICA_NOT_AVAILABLE if it is not here.
+        REPLICA_NOT_AVAILABLE when it is not here.
         """
         if directory in self._logs.offline:
             raise LogDirFailure(directory, self._logs.offline[directory])
@@ -73,7 +72,7 @@ class LogMover:
         self._alarm.ring()
 
     async def run(self) -> None:
-        """Move replicas until cancelled."""
+        """Move until cancelled."""
         while True:
             if not len(self._logs.futures):
                 await self._alarm.wait(math.inf)
@@ -101,7 +100,7 @@ class LogMover:
         return False
 
     async def _step(self, replica: Replica, future: Log) -> bool:
-        """Copy a chunk to the future log; return whether there was anything to do.
+        """Bring the future log nearer to the log; whether there was anything to do.
 
         Raises LogDirFailure; KafkaError for records that cannot be read.
         """
@@ -121,7 +120,7 @@ class LogMover:
         return True
 
     def _aligned(self, current: Log, future: Log) -> bool:
-        """Truncate a future log where it diverges from the log; return whether it did."""
+        """Cut a future log that is not as the log is any longer; whether it was."""
         end, epoch = future.log_end_offset, future.latest_epoch
         start = current.log_start_offset
         unrelated = epoch < 0 <= current.latest_epoch and end > start
@@ -149,7 +148,7 @@ class LogMover:
         return True
 
     def _swap(self, replica: Replica, future: Log) -> None:
-        """The future log is complete and durable: replace the log with it."""
+        """The future log has everything and is durable: it takes the log's place."""
         current, target = replica.log, replica.topic_partition
         for epoch, start in current.epochs.entries():
             if epoch > future.latest_epoch:

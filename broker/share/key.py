@@ -1,4 +1,4 @@
-"""The key of a share-partition."""
+"""Which share-partition is meant."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from raftka.model.ids import uuid_text
 
 
 class SharePartitionKey(NamedTuple):
-    """A share-partition: a pair of share group and partition."""
+    """A share-partition: a partition of a topic, as a share group sees it."""
 
     group_id: str
     topic_id: bytes
     partition: int
 
     def __str__(self) -> str:
-        """Its key in FindCoordinator, whose hash selects the partition of __share_group_state."""
+        """As FindCoordinator names it, and as its partition of __share_group_state is found."""
         return f"{self.group_id}:{uuid_text(self.topic_id)}:{self.partition}"

@@ -1,8 +1,7 @@
-"""All share-partitions that this broker leads: reads their state, runs their timers, writes
-changes.
+"""All share-partitions that this broker leads: reads their state, keeps their time, writes.
 
-A share-partition is read from its coordinator when a member first requests it, and dropped when
-this broker no longer leads it; waiting fetches are notified at the end of the turn.
+A share-partition is read from its coordinator when a member first asks for it, and forgotten when
+this broker no longer leads it; fetches that wait for it are notified at the end of the turn.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ _AS_CLIENT_ERROR: Final = {
     ErrorCode.FENCED_STATE_EPOCH: ErrorCode.NOT_LEADER_OR_FOLLOWER,
     ErrorCode.INVALID_REQUEST: ErrorCode.COORDINATOR_NOT_AVAILABLE,
 }
-"""The coordinator's errors, mapped to a member's as Apache Kafka does."""
+"""What the coordinator's refusals mean to a member, as Apache Kafka translates them."""
 
 _LOOK_EVERY_S: Final = 0.02
 
@@ -47,7 +46,7 @@ _MUST_READ_AGAIN: Final = frozenset(
     {
         ErrorCode.FENCED_LEADER_EPOCH,
         ErrorCode.FENCED_STATE_EPOCH,
-        ErrorCode.INVALID_REQUEST,  # The state was deleted.
+        ErrorCode.INVALID_REQUEST,  # The state has been deleted.
         ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,
     }
 )
@@ -71,21 +70,21 @@ class Led:
         self.replica = replica
         self.leader_epoch = replica.state.view.leader_epoch
         self.machine: SharePartition | None = None
-        """None until its state was read."""
+        """None until its state has been read."""
         self.error: KafkaError | None = None
-        """Why it could not be read; the next request reads it again."""
+        """Why it could not be read; it is read again with the next request."""
         self.watchers: dict[Watcher, None] = {}
 
     @property
     def is_current(self) -> bool:
-        """Whether this broker still leads it in that epoch."""
+        """Whether this broker leads it in that epoch yet."""
         state = self.replica.state
         return (
             self.replica.hosted and state.is_leader and state.view.leader_epoch == self.leader_epoch
         )
 
     def wake(self) -> None:
-        """Notify all waiting fetches."""
+        """Notify all fetches that wait for it."""
         for watcher in list(self.watchers):
             watcher.changed()
 
@@ -102,7 +101,7 @@ class SharePartitions:
         dead_letters: DeadLetters,
         rules_off: RulesOff = ALL_HOLD,
     ) -> None:
-        """`settings` returns the current settings of a group, by its id."""
+        """`settings` are those of a group, by its id, as they are now."""
         self._dead_letters = dead_letters
         self._replicas = replicas
         self._persister = persister
@@ -114,10 +113,10 @@ class SharePartitions:
         self._alarm = clock.alarm()
         self._nursery: trio.Nursery | None = None
         self._unread: list[Led] = []
-        """Requested before `run` has started."""
+        """What was asked for before `run` has started."""
 
     async def run(self) -> None:
-        """Read states and expire acquisitions until cancelled."""
+        """Read states and end acquisitions until cancelled."""
         async with trio.open_nursery() as self._nursery:
             for led in self._unread:
                 self._nursery.start_soon(self._read, led)
@@ -129,15 +128,15 @@ class SharePartitions:
                     action(now)
 
     def led(self) -> dict[SharePartitionKey, Led]:
-        """All share-partitions that members have requested, for people and checkers."""
+        """All that members have asked for, for people and checkers."""
         return dict(self._led)
 
     # ---- for requests
 
     def find(self, key: SharePartitionKey) -> Led:
-        """The share-partition; its state may still be loading.
+        """The share-partition; its state may be on its way.
 
-        Raises KafkaError if this broker does not lead it: NOT_LEADER_OR_FOLLOWER,
+        Raises KafkaError when this broker does not lead it: NOT_LEADER_OR_FOLLOWER,
         UNKNOWN_TOPIC_OR_PARTITION, KAFKA_STORAGE_ERROR.
         """
         led = self._led.get(key)
@@ -151,7 +150,7 @@ class SharePartitions:
         return led
 
     def refresh(self, led: Led) -> None:
-        """Before an operation: apply the current settings and log start.
+        """Before an operation: let it go by the settings and the log as they are now.
 
         Raises KafkaError: why its state could not be read, or that this broker may not lead it.
         """
@@ -181,9 +180,9 @@ class SharePartitions:
         return replica
 
     def touched(self, led: Led, *, wakes: bool = True) -> None:
-        """After an operation: write its changes, schedule its timer, wake the waiting requests.
+        """An operation has changed it: write that, keep its time, wake the requests that wait.
 
-        `wakes`: whether more records may be available to others than before.
+        `wakes`: whether there may be more for others than before.
         """
         machine = led.machine
         if machine is None:
@@ -205,14 +204,14 @@ class SharePartitions:
             led.wake()
 
     def release(self, group_id: str, member_id: str) -> None:
-        """A member has left: release the records that it has acquired."""
+        """A member has gone: what it holds goes to others."""
         for key, led in list(self._led.items()):
             if key.group_id == group_id and led.machine is not None and led.is_current:
                 led.machine.release_all(member_id)
                 self.touched(led)
 
     def read_again(self, group_id: str) -> None:
-        """The group has members again: its offsets may have been altered meanwhile."""
+        """The group has members again: its offsets may have been altered while it had none."""
         for key, led in list(self._led.items()):
             if key.group_id == group_id:
                 words = f"the members of {group_id!r} had gone"
@@ -221,11 +220,11 @@ class SharePartitions:
     # ---- roles
 
     def became_leader(self, replica: Replica) -> None:
-        """ReplicaManager's role listener: the known state belongs to an earlier epoch."""
+        """ReplicaManager's role listener: what was known of it is of a former epoch."""
         self._forget_all(replica.topic_partition)
 
     def resigned(self, topic_partition: TopicPartition, leader_epoch: int) -> None:
-        """ReplicaManager's role listener: another broker leads the partition now, or none does."""
+        """ReplicaManager's role listener: another broker leads it now, or none."""
         self._forget_all(topic_partition)
 
     def _forget_all(self, topic_partition: TopicPartition) -> None:
@@ -267,8 +266,8 @@ class SharePartitions:
         led.wake()
 
     def _made(self, led: Led, known: Known) -> SharePartition:
-        """The share-partition as its coordinator knows it; a new one starts according to the
-        group's share.auto.offset.reset."""
+        """The share-partition as its coordinator knows it; one that is new begins where the
+        group's share.auto.offset.reset says."""
         if Rule.SHARE_STATE_IS_READ in self._rules_off:
             return SharePartition(led.replica.log.log_start_offset, rules_off=self._rules_off)
         start, is_new = known.start_offset, known.start_offset == NO_OFFSET
@@ -299,7 +298,7 @@ class SharePartitions:
     def _write(self, led: Led, machine: SharePartition, write: Write) -> None:
         def done(error: KafkaError | None) -> None:
             if led.machine is not machine:
-                return  # Its waiters were answered.
+                return  # Its waiters have been answered.
             if error is None:
                 machine.written(write, None)
             elif error.code in _MUST_READ_AGAIN:

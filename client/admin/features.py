@@ -24,15 +24,15 @@ class Feature(NamedTuple):
 
 
 class FeatureSet(NamedTuple):
-    """All features at one time."""
+    """All features, as of a moment."""
 
     features: Mapping[str, Feature]
     epoch: int | None
-    """The epoch of the finalized features; None when the node knows none yet."""
+    """How new that is; None when the node does not know any finalized feature yet."""
 
 
 class UpgradeType(enum.IntEnum):
-    """The direction in which a level may change (KIP-584, KIP-778)."""
+    """In which direction a level may go (KIP-584, KIP-778)."""
 
     UPGRADE = 1
     SAFE_DOWNGRADE = 2
@@ -40,7 +40,7 @@ class UpgradeType(enum.IntEnum):
 
 
 class FeatureUpdate(NamedTuple):
-    """A requested level of one feature; 0 disables it."""
+    """A wish for one feature's level; 0 turns it off."""
 
     name: str
     level: int
@@ -68,8 +68,9 @@ async def describe_features(admin: Calls) -> FeatureSet:
 async def update_features(
     admin: Calls, updates: Sequence[FeatureUpdate], *, dry_run: bool = False
 ) -> None:
-    """Change all of these levels, or none. With `dry_run` nothing changes. Raises KafkaError, whose
-    message names the feature that prevented the change.
+    """Change levels: all of them, or none. With `dry_run` nothing changes.
+
+    Raises KafkaError, whose message names the feature that kept all of them from changing.
     """
     answer = await admin.ask(
         UpdateFeaturesRequest(

@@ -22,7 +22,7 @@ from raftka.net.protocol.messages.describe_client_quotas import (
 
 
 class QuotaType(enum.StrEnum):
-    """The entities that may have a quota: a user, a client id, both together, or an address."""
+    """What a quota may belong to: a user, a client id, both together, or an address."""
 
     USER = "user"
     CLIENT_ID = "client-id"
@@ -30,7 +30,7 @@ class QuotaType(enum.StrEnum):
 
 
 QuotaEntity = tuple[tuple[QuotaType, str | None], ...]
-"""The entity of a quota: (type, name) pairs, ordered by type; a name of None is the default."""
+"""What a quota belongs to: (type, name) pairs, ordered by type; a name of None is the default."""
 
 
 class QuotaMatch(enum.IntEnum):
@@ -42,7 +42,7 @@ class QuotaMatch(enum.IntEnum):
 
 
 class QuotaFilter(NamedTuple):
-    """A filter of the entities of one type; `name` is for EXACT only."""
+    """Which entities of one type are meant; `name` goes with EXACT alone."""
 
     type: QuotaType
     match: QuotaMatch = QuotaMatch.ANY

@@ -27,7 +27,8 @@ R = TypeVar("R", bound=Response)
 T = TypeVar("T")
 
 LEAVING_LANE = "leaving"
-"""The lane for leaving while an answer is withheld: one connection's answers come in order."""
+"""The connection of a member that leaves while the coordinator holds back an answer: requests of
+one connection are answered one after the other."""
 _LAST_BY_NAME_COMMIT = 9
 _LAST_BY_NAME_FETCH = 9
 _FIRST_WITH_GROUPS = 8
@@ -56,14 +57,14 @@ class RebalanceInProgress(KafkaError):
 
 
 _QUIET_S: Final = 5.0
-"""Before this time a coordinator may be silent without a lookup, since members join."""
+"""A coordinator that says nothing while members join is not asked about before this time."""
 
 
 class GroupClient:
     """Requests to the coordinator of one group."""
 
     def __init__(self, cluster: Cluster, group_id: str, *, patient: bool = True) -> None:
-        """`patient`: whether it retries; otherwise it raises the first failure."""
+        """Unless it is `patient`, it raises the first failure, for a caller that retries itself."""
         self._patient = patient
         self.group_id = group_id
         self.cluster = cluster
@@ -73,8 +74,9 @@ class GroupClient:
         self.instance_id: str | None = None
 
     async def channel(self) -> Channel:
-        """A connection to the coordinator, which it looks up until it is found. Raises KafkaError
-        that is not retriable; unless patient, any KafkaError and BrokenConnection.
+        """A connection to the coordinator, looking for it as long as that takes.
+
+        Raises KafkaError that no retry cures; unless patient, any, and BrokenConnection.
         """
         failures = 0
         while True:
@@ -94,7 +96,7 @@ class GroupClient:
         return self.coordinator.ready()
 
     def lost(self, why: str) -> None:
-        """The coordinator is unreachable, or another broker by now: look it up again."""
+        """The coordinator cannot be reached or is another broker by now: look for it again."""
         self.coordinator.lost(why)
 
     @property
@@ -116,8 +118,9 @@ class GroupClient:
         return channel.send(request, version, timeout_s, wait_s=min(wait_s, _QUIET_S))
 
     async def leave(self, reason: str) -> None:
-        """Ask the group's current coordinator to remove this member. Returns when it has, or knows
-        no such member. Raises KafkaError that is not retriable.
+        """Ask the coordinator, wherever it is by now, to remove this member from the group.
+
+        Returns when it has, or knows no such member. Raises KafkaError that no retry cures.
         """
         identity = MemberIdentity(member_id=self.member_id, reason=reason)
         request = LeaveGroupRequest(
@@ -191,7 +194,7 @@ class GroupClient:
         await self._until_answered(ask)
 
     async def _until_answered(self, ask: Callable[[Channel], Awaitable[T]]) -> T:
-        """The answer of the current coordinator. Raises as `channel`."""
+        """The coordinator's answer, wherever it is by now. Raises as `channel`."""
         failures = 0
         while True:
             channel = await self.channel()

@@ -1,4 +1,4 @@
-"""A consumer's lookups of partitions, whether it reads them or not."""
+"""Questions of a consumer about partitions, whether it reads them or not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The interface of a membership for a consumer and its poll loop, for either group protocol."""
+"""What a consumer and its poll loop see of a membership, whichever protocol the group speaks."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class GroupMember(Protocol):
         ...
 
     async def ensure_active(self) -> None:
-        """Become a member with partitions. May be cancelled, and continues at the next call."""
+        """Be a member with partitions. May be cancelled, and continues at the next call."""
         ...
 
     async def revoke_all(self) -> None:

@@ -23,7 +23,7 @@ _NO_TRANSACTION_MS = 2**31 - 1
 
 
 class Identities:
-    """`current`: the id and epoch of new batches; none without idempotence."""
+    """`current` is what new batches are numbered under; without idempotence there is none."""
 
     def __init__(
         self,
@@ -40,7 +40,7 @@ class Identities:
         self._give_up = give_up
 
     async def prepare(self) -> None:
-        """Get an id before anything is sent, and a new epoch if sequence numbers are unusable."""
+        """Before anything is sent: have an id, and new epochs where numbers were spoilt."""
         if not self._idempotent:
             return
         if self.current == NO_IDENTITY:

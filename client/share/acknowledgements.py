@@ -1,4 +1,4 @@
-"""A member's acknowledgements of delivered records, until the broker has received them. Pure."""
+"""What a member says of the records that it was given, until the broker has heard it. Pure."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import NamedTuple
 
 
 class AcknowledgeType(enum.IntEnum):
-    """The outcome of a record; the values are those of ShareAcknowledge."""
+    """What became of a record; the values are those of ShareAcknowledge."""
 
     ACCEPT = 1
-    """Accept: the record was processed."""
+    """It is done."""
     RELEASE = 2
     """Release: the broker delivers it to another member, or to this one again."""
     REJECT = 3
     """Reject: it cannot be processed and is not delivered again."""
     RENEW = 4
-    """Renew: processing takes longer, so this member keeps the record (KIP-1222)."""
+    """It takes longer: hold it for this member (KIP-1222)."""
 
 
 GAP = 0
@@ -25,7 +25,7 @@ GAP = 0
 
 
 class Said(NamedTuple):
-    """Consecutive offsets, and the acknowledgement of each."""
+    """Offsets that follow each other, and what is said of each."""
 
     first: int
     last: int
@@ -46,11 +46,11 @@ class Acknowledgements:
 
     @property
     def open_offsets(self) -> list[int]:
-        """Delivered offsets without an acknowledgement."""
+        """What was delivered, and nothing has been said of."""
         return list(self._open)
 
     def deliver(self, offsets: Iterable[int], missing: Iterable[int]) -> None:
-        """These offsets were acquired; those in `missing` have no record."""
+        """These were acquired; of the missing ones there is no record to give."""
         self._open |= dict.fromkeys(offsets)
         for offset in missing:
             self._said[offset] = GAP
@@ -65,7 +65,7 @@ class Acknowledgements:
         return True
 
     def forget(self) -> None:
-        """Another broker leads the partition: it delivers unacknowledged records again."""
+        """Another leader has the partition: what it has not heard will be delivered again."""
         self._open.clear()
         self._said.clear()
 

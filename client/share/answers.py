@@ -1,4 +1,4 @@
-"""A broker's answer, decoded for a member of a share group. Pure."""
+"""What a broker's answer means to a member of a share group. Pure."""
 
 from __future__ import annotations
 

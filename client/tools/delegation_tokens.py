@@ -180,5 +180,5 @@ def _listed(principals: Iterable[Principal]) -> str:
 
 
 def _date(at_ms: int) -> str:
-    """A time in the layout of Kafka's tool, in this machine's time zone."""
+    """As Kafka's tool has it, in the time of this machine."""
     return time.strftime("%Y-%m-%dT%H:%M", time.localtime(at_ms / 1000))

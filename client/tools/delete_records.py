@@ -1,4 +1,4 @@
-"""kafka-delete-records: delete the records of partitions before given offsets."""
+"""kafka-delete-records: move the start of partitions forward."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""kafka-share-groups: list, describe and delete share groups, and reset their offsets."""
+"""kafka-share-groups: list, describe and delete share groups, and say where they begin."""
 
 from __future__ import annotations
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import enum
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import islice
 
 from raftka.kraft.controller.config_schema import ConfigSchema
 from raftka.kraft.controller.election import PartitionPlan
@@ -110,8 +111,17 @@ def _alter(
             continue
         records += _difference(resource, present, wanted)
         answers.append((resource, None))
-    consequences, then = _consequences(image, rules, records)
-    return Result([*records, *consequences], answers, then)
+    changed = _after(image, records)
+    if changed is None:
+        return Result(records, answers)
+    elrs = list(islice(_smaller_isr_suffices(changed, rules, records), rules.changes_at_once))
+    if len(elrs) == rules.changes_at_once:
+        # More than a batch shall have. Those that end first lose nothing: what the ISR has is all
+        # that a leader has committed, until it knows the smaller minimum, which comes last.
+        return Result(elrs, answers, partial(_alter, rules=rules, schema=schema, changes=changes))
+    willing = _affected(changed, records, UNCLEAN_LEADER_ELECTION)
+    then = partial(elect_uncleanly_where_allowed, rules=rules, topics=set(willing))
+    return Result([*records, *elrs], answers, then if willing else None)
 
 
 def repeats(resources: Sequence[ConfigResource]) -> set[ConfigResource]:
@@ -231,22 +241,14 @@ def _difference(
     return records
 
 
-def _consequences(
-    image: MetadataImage, rules: Rules, records: Sequence[MetadataRecord]
-) -> tuple[list[MetadataRecord], Callable[[MetadataImage], Result[None]] | None]:
-    """What changed settings mean for partitions: in the same batch, and what may come later."""
+def _after(image: MetadataImage, records: Sequence[MetadataRecord]) -> MetadataImage | None:
+    """The image with the changed settings, if they may mean something for partitions."""
     names = {record.name for record in records if isinstance(record, ConfigRecord)}
     if not names & {MIN_INSYNC_REPLICAS, UNCLEAN_LEADER_ELECTION}:
-        return [], None
+        return None
     delta = MetadataDelta(image)
     delta.replay_all(records, image.offset)
-    consequences = _smaller_isr_suffices(
-        delta.image, rules, _affected(delta.image, records, MIN_INSYNC_REPLICAS)
-    )
-    willing = _affected(delta.image, records, UNCLEAN_LEADER_ELECTION)
-    if not willing:
-        return consequences, None
-    return consequences, partial(elect_uncleanly_where_allowed, rules=rules, topics=set(willing))
+    return delta.image
 
 
 def _affected(image: MetadataImage, records: Sequence[MetadataRecord], name: str) -> list[str]:
@@ -258,15 +260,14 @@ def _affected(image: MetadataImage, records: Sequence[MetadataRecord], name: str
 
 
 def _smaller_isr_suffices(
-    image: MetadataImage, rules: Rules, topics: Sequence[str]
-) -> list[MetadataRecord]:
+    image: MetadataImage, rules: Rules, records: Sequence[MetadataRecord]
+) -> Iterator[MetadataRecord]:
     """ELRs that end because min.insync.replicas goes down to what the ISR has (KIP-966).
 
-    They end in the same batch: as soon as a leader knows the new minimum, it commits records
-    that the ELR does not have.
+    They end in the same batch, or before: as soon as a leader knows the new minimum, it commits
+    records that the ELR does not have.
     """
-    changes: list[MetadataRecord] = []
-    for name in topics:
+    for name in _affected(image, records, MIN_INSYNC_REPLICAS):
         topic = image.topics[name]
         min_isr = rules.min_isr(image, name)
         for index, partition in enumerate(topic.partitions):
@@ -282,5 +283,4 @@ def _smaller_isr_suffices(
                 cause,
             ).record()
             if change is not None:
-                changes.append(change)
-    return changes
+                yield change

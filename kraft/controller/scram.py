@@ -87,21 +87,26 @@ def _flaw(image: MetadataImage, wish: ScramWish, times: int) -> KafkaError | Non
         return KafkaError(ErrorCode.UNACCEPTABLE_CREDENTIAL, "Username must not be empty")
     if wish.mechanism not in NUMBERS:
         return KafkaError(ErrorCode.UNSUPPORTED_SASL_MECHANISM, "Unknown SCRAM mechanism")
-    if times > 1:
-        words = "A user credential cannot be altered twice in the same request"
-        return KafkaError(ErrorCode.DUPLICATE_RESOURCE, words)
     if isinstance(wish, ScramDeletion):
-        if (wish.user, wish.mechanism) in image.scram:
-            return None
-        words = "Attempt to delete a user credential that does not exist"
-        return KafkaError(ErrorCode.RESOURCE_NOT_FOUND, words)
+        if (wish.user, wish.mechanism) not in image.scram:
+            words = "Attempt to delete a user credential that does not exist"
+            return KafkaError(ErrorCode.RESOURCE_NOT_FOUND, words)
+        return _repeated(times)
     if not MIN_ITERATIONS <= wish.iterations <= MAX_ITERATIONS:
         words = "Too few iterations" if wish.iterations < MIN_ITERATIONS else "Too many iterations"
         return KafkaError(ErrorCode.UNACCEPTABLE_CREDENTIAL, words)
     if not wish.salt or not wish.salted_password:
         words = "Salt and salted password must not be empty"
         return KafkaError(ErrorCode.UNACCEPTABLE_CREDENTIAL, words)
-    return None
+    return _repeated(times)
+
+
+def _repeated(times: int) -> KafkaError | None:
+    """Kafka looks for repetitions among the wishes that could be granted."""
+    if times == 1:
+        return None
+    words = "A user credential cannot be altered twice in the same request"
+    return KafkaError(ErrorCode.DUPLICATE_RESOURCE, words)
 
 
 def _record(wish: ScramWish) -> MetadataRecord:

@@ -72,6 +72,15 @@ def listeners(config: Config) -> list[Listener]:
     return found
 
 
+def on_port(listener: Listener, port: int) -> Listener:
+    """A listener with port 0 on the port that it got, which is advertised unless another one is."""
+    advertised = listener.advertised
+    return listener._replace(
+        bind=Endpoint(listener.bind.host, port),
+        advertised=Endpoint(advertised.host, advertised.port or port),
+    )
+
+
 def metrics_endpoint(config: Config) -> Endpoint | None:
     """Where the node listens for Prometheus, or None when it does not."""
     given = config.optional_text("prometheus.metrics.reporter.listener")

@@ -1,5 +1,6 @@
-"""Counts the records that were acknowledged and read, and the gaps between acknowledgements. Pure:
-the caller passes each event with its time.
+"""Keeps account: which records were acknowledged and read, and the gaps between acknowledgements.
+
+Pure: the caller passes each event with its time.
 """
 
 from __future__ import annotations
@@ -15,17 +16,17 @@ class Verdict(NamedTuple):
     sent: int
     acknowledged: int
     failed: int
-    """Records that were reported to the producer as not written."""
+    """Reported to the producer as not written."""
     read: int
     """Different records that the group read."""
     lost: int
-    """Records that were acknowledged, but never read."""
+    """Acknowledged, but never read."""
     duplicated: int
-    """Records that are in the log more than once: the producer is idempotent, so none may be."""
+    """In the log more than once: the producer is idempotent, so none may be."""
     read_again: int
-    """Records read more than once from the same offset, as members may after a rebalance."""
+    """Read more than once from the same offset, as members of a group may after a rebalance."""
     unknown: int
-    """Records whose content differs from what was sent."""
+    """Read with another content than was sent."""
 
     @property
     def kept(self) -> bool:
@@ -67,7 +68,7 @@ class Ledger:
 
     @property
     def read(self) -> int:
-        """The number of different records read so far."""
+        """How many different records were read so far."""
         return len(self._places)
 
     def unread(self) -> int:

@@ -30,7 +30,7 @@ _TICK_S: Final = 0.02
 _PATIENCE_S: Final = 60.0
 _QUIET_S: Final = 1.0
 _DECAY_S: Final = 4.0
-"""While nodes are being killed, the largest share of the remaining records sent per second."""
+"""While nodes are being killed, at most this share of what is left is sent in a second."""
 
 
 class GaveUp(RuntimeError):
@@ -39,12 +39,12 @@ class GaveUp(RuntimeError):
 
 @dataclass(slots=True)
 class Failover:
-    """The death of one node, and its effects."""
+    """One node was killed; what followed."""
 
     what: str
     node_id: int
     partitions: list[int]
-    """The partitions that it led."""
+    """Those that it led."""
     isr_before: dict[int, tuple[int, ...]]
     at_wall: float
     at: float
@@ -57,7 +57,7 @@ class Failover:
 
 
 class Scenario:
-    """A running cluster, a file, and the steps of the demo."""
+    """A running cluster, a file, and the steps that are taken with both."""
 
     def __init__(
         self,
@@ -80,7 +80,7 @@ class Scenario:
         self._produced = trio.Event()
 
     async def run(self) -> None:
-        """Run the demo until all acknowledged records are read, or time is up."""
+        """Run everything, until all acknowledged records are read or the time is up."""
         async with Admin(self._servers) as admin:
             topic = NewTopic(
                 TOPIC,
@@ -110,7 +110,7 @@ class Scenario:
                 left = len(self.lines) - number
                 rate, most = float(self._records_per_s), left
                 if not self._chaos_over.is_set():
-                    # Slow down towards the end: every failover must happen under traffic.
+                    # Slower as less is left: every failover must happen under traffic.
                     rate, most = min(rate, left / _DECAY_S), left - 1
                 allowed += rate * _TICK_S
                 for _ in range(min(int(allowed), most)):
@@ -156,7 +156,7 @@ class Scenario:
                     self.members[member] += 1
 
     async def _wait_until_read(self) -> None:
-        """Wait until the group has read all acknowledged records, and no more come."""
+        """Wait until the group has read all acknowledged records, and nothing more comes."""
         self._say("all lines are sent; the group reads what is left")
         with suppress(GaveUp):
             await self._until(lambda: self.ledger.unread() == 0, "the group to read everything")
@@ -207,7 +207,7 @@ class Scenario:
         await self._healed(admin, failover)
 
     def _learn(self, failover: Failover) -> None:
-        """The failover according to the surviving nodes' logs."""
+        """What the surviving nodes' logs say about the failover."""
         logs = [self.cluster.log(node) for node in self.cluster.node_ids]
         failover.elections = [
             each
@@ -227,7 +227,7 @@ class Scenario:
             while True:
                 topics = await admin.describe_topics(await admin.list_topics())
                 failover.isr_healed = {p.index: p.isr for p in topics[TOPIC].partitions}
-                # The group's offsets count, too: they must survive the next failure.
+                # The offsets of the group count too: they must survive the next failure.
                 everything = [p for topic in topics.values() for p in topic.partitions]
                 if all(len(p.isr) == len(p.replicas) for p in everything):
                     return

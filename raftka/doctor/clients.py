@@ -1,6 +1,7 @@
-"""The API versions that clients use, as counted by brokers and read from their metrics listeners. A
-release may drop old versions of an API, so the new release's doctor, run before an upgrade, names
-the clients that it would no longer serve.
+"""Which clients speak which versions: what brokers have counted, asked of their metrics listeners.
+
+A release may stop to answer old versions of an API; so the doctor of the new release, run before an
+upgrade, names the clients that it would leave behind.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ _WIDTH: Final = 100
 _ANSWERED: Final = {
     APIS[key].name: (each.min_version, each.max_version) for key, each in PROMISES.items()
 }
-"""The versions of each API that this release answers."""
+"""By API, the versions that this release answers."""
 _NOT_UNDERSTOOD: Final = (
     ValueError,
     TypeError,
@@ -41,21 +42,21 @@ _NOT_UNDERSTOOD: Final = (
     OverflowError,
     RecursionError,
 )
-"""The errors that a malformed answer raises."""
+"""Raised by an answer that is not of this form, or no JSON."""
 
 
 @dataclass(frozen=True)
 class Spoken:
-    """The requests of one client software since the brokers started."""
+    """What one software asked of the brokers since they started."""
 
     software: str
     version: str
     client_ids: tuple[str, ...]
-    """Some of its addresses."""
+    """A few of them."""
     connections: int
-    """The number of open connections."""
+    """Those that are open."""
     versions: Mapping[str, frozenset[int]]
-    """The versions that it used, by API."""
+    """By API."""
 
     def __str__(self) -> str:
         known = f" (client.id {some(self.client_ids)})" if self.client_ids else ""
@@ -64,11 +65,11 @@ class Spoken:
 
 @dataclass(frozen=True)
 class Clients:
-    """The clients of a cluster, as far as its brokers report them."""
+    """The clients of a cluster, as far as its brokers say."""
 
     spoken: tuple[Spoken, ...] = ()
     unknown: Mapping[int, str] | None = None
-    """Brokers that do not report clients, and why."""
+    """Brokers that do not say, and why."""
 
 
 async def gather(admin: Admin, brokers: Iterable[Node]) -> Clients:
@@ -103,7 +104,7 @@ async def _listener(admin: Admin, broker: Node) -> tuple[str, int]:
 
 
 def _get(host: str, port: int) -> list[Spoken]:
-    """One broker's answer at /clients."""
+    """What one broker answers at /clients."""
     connection = http.client.HTTPConnection(host, port, timeout=_TIMEOUT_S)
     try:
         connection.request("GET", "/clients", headers={"Connection": "close"})
@@ -142,7 +143,7 @@ def _merged(found: Iterable[Spoken]) -> Iterator[Spoken]:
 
 
 def examine(clients: Clients) -> Iterator[Finding]:
-    """Clients that use versions which this release does not answer."""
+    """Clients that ask in versions which this release does not answer."""
     for each in clients.spoken:
         lacking = [
             f"{api} {version}"
@@ -163,7 +164,7 @@ def _is_answered(api: str, version: int) -> bool:
 
 
 def lines(clients: Clients) -> Iterator[str]:
-    """A text for people: each software, and the versions that it used."""
+    """For people: each software, and the versions that it asked in."""
     if clients.spoken:
         yield "Clients that the brokers have met since they started, and the versions they speak:"
     for each in clients.spoken:
@@ -175,7 +176,7 @@ def lines(clients: Clients) -> Iterator[str]:
 
 
 def _shown(text: str) -> str:
-    """A client's text for a terminal: control characters are escaped."""
+    """Words of clients for a terminal, which obeys some characters: those are escaped."""
     return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
 
 
@@ -184,7 +185,7 @@ def _ranges(versions: Iterable[int]) -> str:
 
 
 def as_json(clients: Clients) -> list[dict[str, Any]]:
-    """The same for programs."""
+    """For programs."""
     return [
         {
             "software": each.software,

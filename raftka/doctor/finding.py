@@ -12,13 +12,13 @@ class Finding(NamedTuple):
     """One problem."""
 
     what: str
-    """The problem in a sentence, with the values found."""
+    """In a sentence, with what was found."""
     remedy: str
-    """The remedy in a sentence."""
+    """What to do, in a sentence."""
 
 
 def some(names: Iterable[object]) -> str:
-    """The first few items, and the number of others."""
+    """A few of them, and how many more there are."""
     found = [str(name) for name in names]
     more = len(found) - _SHOWN
     return ", ".join(found[:_SHOWN]) + (f" and {more} more" if more > 0 else "")

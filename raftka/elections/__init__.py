@@ -1,1 +1,1 @@
-"""`raftka elections`: the elections of leaders: when, why, and how long there was no leader."""
+"""`raftka elections`: which leaders were elected, when, why, and how long there was none."""

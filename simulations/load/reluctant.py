@@ -1,6 +1,7 @@
-"""A consumer group whose members keep revoked partitions for long, or for ever (KIP-848). They send
-heartbeats and read nothing. The coordinator may wait for such a member for its rebalance timeout
-and no longer: then its partitions go to others.
+"""A consumer group of members that keep for long, or for ever, what they must give back (KIP-848).
+
+They send heartbeats and read nothing. The coordinator may wait for one of them for its rebalance
+timeout, and no longer: what it keeps goes to others then.
 """
 
 from __future__ import annotations
@@ -49,10 +50,10 @@ class Reluctant:
         self.epoch = 0
         self.owned: set[Place] = set()
         self.keeps = False
-        """Whether it never gives a partition back."""
+        """Whether it gives back nothing."""
 
     def request(self) -> ConsumerGroupHeartbeatRequest:
-        """The next heartbeat, with all fields."""
+        """The next heartbeat, with everything."""
         topics: dict[bytes, list[int]] = {}
         for topic_id, index in sorted(self.owned):
             topics.setdefault(topic_id, []).append(index)
@@ -69,13 +70,13 @@ class Reluctant:
         )
 
     def leaving(self) -> ConsumerGroupHeartbeatRequest:
-        """The last heartbeat, which leaves the group."""
+        """The last heartbeat."""
         return ConsumerGroupHeartbeatRequest(
             group_id=self.group_id, member_id=self.member_id, member_epoch=-1
         )
 
     def answered(self, response: ConsumerGroupHeartbeatResponse) -> None:
-        """Follow the coordinator's answer, as far as this member does."""
+        """Do as the coordinator says, as far as this member does."""
         if response.error_code in _FENCED:
             self.epoch = 0
             self.owned.clear()
@@ -103,10 +104,10 @@ class ReluctantLoad:
         self.members: dict[int, Reluctant] = {}
         self._present: dict[int, Admin] = {}
         self._last_joined_s: float | None = None
-        """When the last member joined, after all had healed: the others must make room for it."""
+        """When the last member joined after all had healed, which the others make room for."""
 
     def start(self) -> None:
-        """Start its members."""
+        """Let its members begin."""
         assert self.world.nursery is not None
         for number in range(self.plan.members):
             self.world.nursery.start_soon(self._place, number)
@@ -139,8 +140,7 @@ class ReluctantLoad:
             self._present[number] = client
             group = GroupClient(client.cluster, member.group_id, patient=False)
             if is_last_life:
-                # All members but the last one keep their partitions, and the last one waits for its
-                # share.
+                # All but the last one keep what they have, and the last one waits for its share.
                 member.keeps = number < self.plan.members - 1
                 while not member.keeps and not any(self._kept()):  # noqa: ASYNC110
                     await trio.sleep(_BEAT_S)
@@ -173,7 +173,7 @@ class ReluctantLoad:
         elif member is not None:
             member.answered(answer)
 
-    # After all has healed.
+    # ---- after all has healed
 
     def waits_for(self) -> str | None:
         """The member that joined last has its share, whatever the others keep."""

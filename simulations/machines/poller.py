@@ -1,4 +1,4 @@
-"""One host's connections that have something to receive; net/reactor.py serves them."""
+"""Which of one host's connections have something to receive; net/reactor.py serves them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from raftka.simulations.machines.stream import Stream
 
 
 class SimPoller:
-    """Returns streams in the order in which they became readable, as epoll does."""
+    """Names streams in the order in which their news came, as an epoll does."""
 
     def __init__(self, life: Life) -> None:
         self._life = life

@@ -1,10 +1,11 @@
-"""A stand-in for TLS in simulations: the states, records, alerts and messages of OpenSSL, no
-secrets. OpenSSL draws its own randomness, reads the machine's clock and files, and hides its
-payload from a run's observers; a browser's Python may lack it. This stand-in has the states that
-its callers can meet: TLS 1.2 and 1.3, certificates of another authority, of another name or expired
-(by the node's own clock), incomplete handshakes, alerts, tickets, close_notify, refused
-renegotiation. Every record has a number, as real ones are authenticated: the simulated network
-loses none, so a missing or repeated record is a defect of the code that moves them.
+"""What speaks TLS in a simulation: the states, records, alerts and words of OpenSSL, no secrets.
+
+OpenSSL draws its own randomness, reads the machine's clock and files, and hides what it carries
+from those who check a run; a browser's Python may lack it. This stand-in has the states that its
+users can meet: TLS 1.2 and 1.3, certificates that are not ours, of another name or out of their
+time (by the node's own clock), halves of handshakes, alerts, tickets, close_notify, renegotiation
+refused. Every record has a number, as the real ones are authenticated: a network in memory loses
+none, so one that is missing or comes twice is a defect of the code that moves them.
 
 A certificate is a line of text: `subject=CN=n1; hosts=n1,localhost; authority=cluster; from=0;
 until=9e12`; its key is `key of CN=n1`. An authority is its name. tests/net/security/test_engines.py
@@ -40,7 +41,7 @@ class Certificate(NamedTuple):
 
     @property
     def text(self) -> str:
-        """The text of a setting."""
+        """As it stands in a setting."""
         return (
             f"subject={self.subject}; hosts={','.join(self.hosts)}; authority={self.authority};"
             f" from={self.from_ms}; until={self.until_ms}"
@@ -48,11 +49,11 @@ class Certificate(NamedTuple):
 
     @property
     def key(self) -> str:
-        """The private key that proves its ownership."""
+        """What proves that one owns it."""
         return f"key of {self.subject}"
 
     def trouble(self, trusted: frozenset[str], now_ms: float) -> str | None:
-        """OpenSSL's message about why a peer must not trust it."""
+        """Why a peer must not trust it, in OpenSSL's words."""
         if self.authority not in trusted:
             return _NOT_OURS
         if now_ms < self.from_ms:
@@ -63,7 +64,7 @@ class Certificate(NamedTuple):
 
 
 def certificate_of(text: str) -> Certificate:
-    """Parse a certificate. Raises ValueError."""
+    """Raises ValueError."""
     fields = {}
     for each in text.split(";"):
         name, equals, value = each.strip().partition("=")
@@ -83,7 +84,7 @@ def certificate_of(text: str) -> Certificate:
 
 
 class Identity(NamedTuple):
-    """One side's settings for a handshake."""
+    """What one side brings to a handshake."""
 
     settings: TlsSettings
     own: Certificate | None
@@ -93,11 +94,11 @@ class Identity(NamedTuple):
 
     @property
     def versions(self) -> list[str]:
-        """The versions that it may speak, the oldest first."""
+        """Those that may be spoken, the oldest first."""
         return [each for each in VERSIONS if each in self.settings.protocols]
 
     def refusal(self, other: Certificate) -> str | None:
-        """Why the other side's certificate is refused; None when it is accepted."""
+        """Why the other side's certificate is not accepted."""
         return other.trouble(self.trusted, self.now_ms()) if self.verifies else None
 
 
@@ -105,7 +106,7 @@ class SimTls:
     """The port of TLS for one process."""
 
     def __init__(self, now_ms: Callable[[], float], rules_off: RulesOff = ALL_HOLD) -> None:
-        """`now_ms` is the time by the process's own clock."""
+        """`now_ms` is what the process believes about the time."""
         self._now_ms = now_ms
         self._verifies = Rule.CERTIFICATES_ARE_VERIFIED not in rules_off
 
@@ -154,7 +155,7 @@ class SimContext:
 
 
 class _Stream:
-    """The behaviour that both sides share."""
+    """What both sides do alike."""
 
     def __init__(self, identity: Identity) -> None:
         self._identity = identity
@@ -162,14 +163,14 @@ class _Stream:
         self._writer = tls_records.Writer()
         self._outgoing = bytearray()
         self._messages: deque[dict[str, Any]] = deque()
-        """The version of the handshake."""
+        """Of the handshake."""
         self._clear = bytearray()
         self._failure: str | None = None
-        """The other side's alert; nothing can be read after it."""
+        """What the other side's alert said; nothing can be read behind it."""
         self._closed = False
-        """The other side has sent close_notify."""
+        """The other side has said that nothing more comes."""
         self._cut = False
-        """The network delivers nothing more."""
+        """The network brings nothing more."""
         self._agreed = False
         self.other: Certificate | None = None
 
@@ -236,14 +237,14 @@ class _Stream:
         self._alert(_CLOSE_NOTIFY)
 
     def _begin(self) -> None:
-        """Nothing has arrived: the client speaks first."""
+        """Nothing has come: a client speaks first."""
 
     def _meet(self, message: dict[str, Any]) -> None:
         """One message of the handshake. Raises TlsFailure."""
         raise NotImplementedError
 
     def _look(self) -> None:
-        """Read the records that have arrived, up to an alert."""
+        """Take what has come apart, up to an alert."""
         while self._failure is None and not self._closed:
             try:
                 found = self._reader.next()
@@ -276,7 +277,7 @@ class _Stream:
         self._outgoing += self._writer.record(ALERT, words.encode())
 
     def _fail(self, words: str, alert: str | None = None) -> NoReturn:
-        """Send an alert, and raise TlsFailure."""
+        """Raises TlsFailure, once the other side has its alert."""
         self._alert(alert or words)
         self._failure = words
         raise TlsFailure(words)
@@ -297,7 +298,7 @@ class _Stream:
         return found
 
     def _shown(self, asked: str) -> dict[str, str | None]:
-        """The certificate that this side presents."""
+        """What this side shows of its own certificate."""
         own = self._identity.own if asked != "none" else None
         return {
             "certificate": own.text if own is not None else None,
@@ -306,7 +307,7 @@ class _Stream:
 
 
 def _message(data: bytes) -> dict[str, Any]:
-    """Parse a handshake message; anything else gives an empty one."""
+    """One of the handshake; an empty one for what is none."""
     try:
         found = json.loads(data)
     except ValueError:
@@ -315,7 +316,7 @@ def _message(data: bytes) -> dict[str, Any]:
 
 
 class _Client(_Stream):
-    """The client's side."""
+    """The side that connected."""
 
     def __init__(self, identity: Identity, host: str) -> None:
         super().__init__(identity)
@@ -329,7 +330,7 @@ class _Client(_Stream):
 
     def _meet(self, message: dict[str, Any]) -> None:
         if message["kind"] == "finished":
-            # In TLS 1.2 the last handshake message; in 1.3 the ticket, which comes later.
+            # The last word of TLS 1.2; of 1.3 the ticket, which comes later.
             self._agreed = True
             return
         self.other = self._accept(message["certificate"], message["proof"])
@@ -346,7 +347,7 @@ class _Client(_Stream):
 
 
 class _Server(_Stream):
-    """The server's side."""
+    """The side that was connected to."""
 
     def __init__(self, identity: Identity) -> None:
         super().__init__(identity)

@@ -1,4 +1,4 @@
-"""The commit that runs."""
+"""Which commit runs."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """Runs that must lose data: they show that the checkers notice a loss.
 
-The checkers make no allowance: they expect every record, although Kafka does not guarantee these.
+The checkers get no excuses: what these clients were promised is compared with what
+is there, although Kafka never promised it.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ from raftka.simulations.scenarios.stage import Stage
 
 SETTINGS = {"broker.session.timeout.ms": "9000", "broker.heartbeat.interval.ms": "2000"}
 _FENCED_S = 9.9
-"""The time until the controller has fenced the broker and clients have noticed."""
+"""Until the controller has fenced the broker, and clients have found out."""
 _ELECTED_S = 2.0
 """Longer when the controller is stopped as well: the next one grants every broker a session."""
 
@@ -27,7 +27,7 @@ async def _silence(stage: Stage) -> None:
     limit_s = _FENCED_S + (_ELECTED_S if leader is stage.controller else 0)
 
     def produced() -> bool:
-        """more acknowledged records"""
+        """More records are acknowledged."""
         return stage.acked > acked + 20
 
     stage.pause(leader)
@@ -37,7 +37,7 @@ async def _silence(stage: Stage) -> None:
     read = history.read
 
     def consumed() -> bool:
-        """more records that consumers read"""
+        """More records are read."""
         return history.read > read
 
     await stage.until(consumed)
@@ -45,7 +45,7 @@ async def _silence(stage: Stage) -> None:
     stage.resume(leader)
 
     def whole() -> bool:
-        """a full ISR"""
+        """The replica is in the ISR again."""
         return len(stage.isr("t")) == 3
 
     await stage.until(whole)

@@ -1,4 +1,4 @@
-"""The tools of a scenario: a cluster, and a few verbs.
+"""What a scenario is written with: a cluster, and a few verbs.
 
     async def scenario(stage: Stage) -> None:
         await stage.topic("t")
@@ -10,7 +10,7 @@
         stage.heal()
         await stage.settle()
 
-All checkers run meanwhile. A workload of your own is any async function given to `stage.start`, an
+All checkers run beside it. A workload of your own is any async function given to `stage.start`, an
 invariant of your own any function given to `stage.always`.
 """
 
@@ -159,7 +159,7 @@ class Stage:
 
     @contextmanager
     def hearing(self, api: str, told: Callable[[str], None]) -> Iterator[None]:
-        """Call `told` with the host that each request of an API is sent to."""
+        """Hear to which host each request of an API is sent."""
         with self.world.witnesses.hearing(api, lambda client, server, request: told(server)):
             yield
 
@@ -168,7 +168,7 @@ class Stage:
         self._nursery.start_soon(workload, self)
 
     def always(self, invariant: Callable[[Stage], str | None]) -> None:
-        """Check an invariant of your own: it returns how it is violated, or None."""
+        """Check an invariant of your own: a string says how it does not hold."""
         name = getattr(invariant, "__name__", "invariant")
         self.world.invariants[name] = lambda: invariant(self)
 
@@ -199,7 +199,7 @@ class Stage:
             self.hands.cut([(client, machine.host), (machine.host, client)])
 
     def cut(self, source: str | Machine, target: str | Machine) -> None:
-        """Cut the direction from one host to another."""
+        """Let nothing through from one host to another."""
         self.hands.cut([(_host(source), _host(target))])
 
     def kill(self, machine: Machine) -> None:
@@ -245,14 +245,14 @@ class Stage:
         return homes == [path + name]
 
     def fail_directory(self, machine: Machine, path: str) -> None:
-        """Make one disk of several fail: all its reads and writes fail."""
+        """One disk of several fails: all reads and writes on it fail."""
         self.hands.fail_directory(machine, path)
 
     def slow_disk(self, machine: Machine, seconds: float) -> None:
         self.hands.slow_disk(machine, seconds)
 
     def heal_links(self) -> None:
-        """Undo all cuts, and nothing else."""
+        """Undo cuts, and nothing else."""
         self.world.heal_network()
 
     def heal(self) -> None:
@@ -272,17 +272,13 @@ class Stage:
         check_invariants(self.world)
 
     async def until(self, condition: Callable[[], bool], within_s: float = _PATIENCE_S) -> None:
-        """Run until a condition holds, whose docstring names it.
-
-        Raises AssertionError after `within_s` virtual seconds.
-        """
+        """Run until a condition holds; an assertion fails when it takes too long."""
         if await self.world.until(condition, within_s):
             return
-        awaited = condition.__doc__ or "a condition of the scenario"
-        raise AssertionError(f"waited {within_s:g} s in vain for {awaited}")
+        raise AssertionError(f"{condition.__doc__ or 'it'} did not come within {within_s:g} s")
 
     async def settle(self) -> None:
-        """Heal, end the load, and check all of the cluster's guarantees."""
+        """Heal, end the load, and hold the cluster to all its promises."""
         self.heal()
         self.world.be_quiet()
         await liveness.check(self.world)
@@ -320,7 +316,7 @@ def run_scenario(
     watch: Callable[[World], None] | None = None,
     changes: Mapping[str, Any] | None = None,
 ) -> Outcome:
-    """Run a scenario; a failed assertion is a safety violation with the assertion's message."""
+    """Run one; a failed assertion is a safety violation with the assertion's words."""
     plan = scenario_plan(seed=seed, nodes=nodes, settings=settings, changes=changes)
 
     async def story(world: World) -> None:
@@ -359,7 +355,7 @@ async def told_as_violations(
 
 
 def told(world: World, name: str, error: Exception) -> None:
-    """Report the error that ended a user's function."""
+    """Report what a user's function ended with."""
     if isinstance(error, AssertionError):
         world.report(name, str(error) or repr(error), Exit.SAFETY)
     else:

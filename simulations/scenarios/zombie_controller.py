@@ -1,6 +1,5 @@
-"""The active controller is paused for longer than its lease, is replaced, and resumes in the belief
-that it leads: none of its decisions may take effect.
-"""
+"""The active controller is paused for longer than its lease, is replaced, and comes back
+believing that it leads: nothing that it decides may count."""
 
 from raftka.simulations.scenarios.stage import Stage
 

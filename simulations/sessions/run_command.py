@@ -31,9 +31,8 @@ def main(
     story: bool = False,
     inevitable: bool = False,
 ) -> int:
-    """Run the session in a file; returns the exit code, as for every run. Raises UnusableFile, also
-    for an action that proves impossible at its time.
-    """
+    """Run the session in a file; the exit code, as of every run. Raises UnusableFile, also for an
+    action that turns out to be impossible at its moment."""
     try:
         return _run(
             ready(_contents(path)),

@@ -1,6 +1,5 @@
-"""The copies of one record: their disks and periods, leaders and ISRs, and since when it is
-missing.
-"""
+"""The copies of one record: on which disks from when to when, who led, who was in the ISR, and
+since when it was missing."""
 
 from __future__ import annotations
 
@@ -28,7 +27,7 @@ class State:
     has: frozenset[str] = frozenset()
     """The brokers whose disks have the record."""
     sighting: Sighting | None = None
-    """The change that the event was, if any."""
+    """What changed, if it is that."""
 
     @property
     def members(self) -> frozenset[str]:
@@ -76,7 +75,7 @@ class Copies:
         return record is not None and record.value == self.value
 
     def words_of(self, batch: Batch) -> str:
-        """A phrase for the contents of a batch at the offset."""
+        """The contents of a batch at the offset, in words."""
         assert self.offset is not None
         record = self.chronicle.records.get((self.offset, batch.crc))
         if record is None or record.value is None:
@@ -84,7 +83,7 @@ class Copies:
         return "the record" if record.value == self.value else show(record.value)
 
     def _value_on_disk(self) -> bytes | None:
-        """If no client knows the record: the contents of the other log, or of the first replica."""
+        """When no client knows the record: what the other side has, or the first replica had."""
         about = self.chronicle.about
         first = None
         for sighting in self.sightings:
@@ -133,7 +132,7 @@ class Copies:
             yield state
 
     def stays(self) -> list[Stay]:
-        """The contents at the offset on each disk, and their fate."""
+        """The contents at the offset on each disk, and what became of them."""
         found: list[Stay] = []
         for host in sorted({each.host for each in self.sightings}):
             own = [each for each in self.sightings if each.host == host]
@@ -146,7 +145,7 @@ class Copies:
         return sorted(found, key=lambda stay: (stay.since_s, stay.place, stay.host))
 
     def table(self, replicas: frozenset[str]) -> Table:
-        """Each replica's contents at the offset, with their periods."""
+        """Which replica had what, from when to when."""
         table = Table(
             f"offset {self.offset} of {self.name} on the disks",
             ("replica", "what it has there", "from", "epoch", "brought by", "until", "when it"),
@@ -169,7 +168,7 @@ class Copies:
         return table
 
     def _brought_by(self, stay: Stay) -> str:
-        """The sender of the message that caused an append."""
+        """The sender of the message that an append follows from."""
         events = self.chronicle.events
         for event in events[stay.place : stay.place + 3]:
             if event["kind"] == "append" and event.get("node") == stay.host:
@@ -186,10 +185,10 @@ class Copies:
             return False
         return bool(event.get("partition") == self.name)
 
-    # The time from which it was missing.
+    # Since when it was missing.
 
     def told_at(self) -> int:
-        """The event by which a client first knew the record."""
+        """The event with which a client first knew the record."""
         for place, event in enumerate(self.chronicle.events):
             if self.tells(event):
                 return place
@@ -245,7 +244,7 @@ class Copies:
         return Moment(self._of(culprit, last))
 
     def parting(self) -> Moment:
-        """How the two logs of the violation differ at the offset."""
+        """How the two logs that a violation is about differ at the offset."""
         last = {stay.host: stay for stay in self.stays() if stay.until_s is None}
         one, other = (
             last.get(h or "") for h in (self.chronicle.about.node, self.chronicle.about.other)
@@ -281,7 +280,7 @@ class Copies:
         return ", and ".join(words) or "a client knew it"
 
     def _of(self, host: str, last: State) -> str:
-        """The fate of the record on the replica of the violation."""
+        """The fate of the record on the replica that the violation is about."""
         stays = [stay for stay in self.stays() if stay.host == host and self.is_it(stay.batch)]
         if not host.removeprefix("n").isdecimal() or host in last.has:
             return ""
@@ -292,7 +291,7 @@ class Copies:
 
 
 def _since(states: list[State], holds: Any) -> State:
-    """The earliest state of the final run of states for which a condition holds."""
+    """The first of the last states in a row for which a condition holds."""
     found = states[-1]
     for state in reversed(states):
         if not holds(state):

@@ -1,5 +1,6 @@
-"""PBKDF2 with HMAC, which `hashlib` has only with OpenSSL (RFC 8018, section 5.2). A run's few
-users log in again and again, so derived keys are cached.
+"""PBKDF2 of HMAC, which `hashlib` has only where OpenSSL is (RFC 8018, section 5.2).
+
+A run's few users log in again and again, so that what was derived once is kept.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ _KEPT: Final = 64
 
 @lru_cache(_KEPT)
 def pbkdf2_hmac(hash_name: str, password: bytes, salt: bytes, iterations: int) -> bytes:
-    """Derive a key as long as the hash."""
+    """A key as long as the hash."""
     keyed = hmac.new(password, digestmod=hash_name)
 
     def pseudorandom(data: bytes) -> bytes:
@@ -31,7 +32,7 @@ def pbkdf2_hmac(hash_name: str, password: bytes, salt: bytes, iterations: int) -
 
 
 def take_place() -> None:
-    """Install it where it is missing."""
+    """Put it where it is missing."""
     library: Any = hashlib
     if not hasattr(library, "pbkdf2_hmac"):
         library.pbkdf2_hmac = pbkdf2_hmac

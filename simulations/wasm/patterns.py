@@ -1,5 +1,6 @@
-"""`re` in place of google-re2, which has no wheel for WebAssembly. RE2 bounds the time of untrusted
-patterns; the clients of a simulation are its own.
+"""google-re2 by `re`, in the place of the package, which has no wheel for WebAssembly.
+
+RE2 bounds the time that strangers' patterns take; the clients of a simulation are its own.
 """
 
 from __future__ import annotations
@@ -9,19 +10,19 @@ from types import ModuleType
 
 
 class Options:
-    """RE2's options: stored when a caller sets them, without effect here."""
+    """Of RE2's options, those that a caller sets are kept and change nothing here."""
 
     def __init__(self) -> None:
         self.log_errors = True
 
 
 def compile(pattern: str, options: Options | None = None) -> re.Pattern[str]:
-    """Compile a pattern. Raises re.error."""
+    """Raises re.error."""
     return re.compile(pattern)
 
 
 def module() -> ModuleType:
-    """The module that `import re2` finds."""
+    """What `import re2` finds."""
     made = ModuleType("re2", __doc__)
     made.__dict__.update(Options=Options, compile=compile, error=re.error)
     return made

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -74,6 +74,34 @@ async def test_what_is_no_record_is_refused_at_once_and_others_go_on(
         value: Any = bytearray(b"v")
         stored = await producer.send("t", value, b"k", headers=[("h", None)])
         assert (await stored).offset == 0
+
+
+class Integer:
+    """An integer that is no int, as those in numpy's arrays."""
+
+    def __init__(self, value: int) -> None:
+        self.value = value
+
+    def __index__(self) -> int:
+        return self.value
+
+
+async def test_integers_of_other_libraries_are_integers(
+    cluster: ScriptedCluster, world: dict[str, Any], autojump_clock: object
+) -> None:
+    cluster.create("t")
+    zero: Any = Integer(0)
+    async with Producer(BOOTSTRAP, **world) as producer:
+        stored = await producer.send("t", b"v", partition=zero, timestamp_ms=zero)
+        assert (await stored).partition == 0
+        with pytest.raises(ValueError, match="a partition is a number from 0"):
+            await producer.send("t", b"v", partition=cast(Any, Integer(-1)))
+    async with Consumer({**BOOTSTRAP, "group.id": "g"}, **world) as consumer:
+        consumer.assign([("t", zero)])  # type: ignore[list-item]
+        assert consumer.assignment == [TopicPartition("t", 0)]
+        consumer.seek(TopicPartition("t", 0), zero)
+        (record,) = await consumer.poll(timeout_s=1)
+        assert (record.partition, record.offset, record.timestamp_ms) == (0, 0, 0)
 
 
 async def test_what_is_no_place_to_read_from_is_refused_at_once(

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from raftka.model.access import NOTHING
+from typing import Any, cast
+
+from raftka.model.access import NOTHING, Operation, ResourceType
+from raftka.model.logs import captured
 from raftka.net.dispatch import Dispatcher
 from raftka.net.protocol.codec import encode_request
 from raftka.net.protocol.messages.heartbeat import HeartbeatRequest, HeartbeatResponse
@@ -29,3 +32,27 @@ def test_an_answer_that_waits_does_not_hold_the_receive_buffer() -> None:
     buffer.append(0)  # BufferError where there is a view of it.
     pending.resolve(HeartbeatResponse())
     assert outlet.message.error_code == 0
+
+
+def test_a_denial_after_a_wait_names_the_api_that_was_asked() -> None:
+    router: Router[None] = Router()
+    contexts = []
+
+    @router.handles(HeartbeatRequest, versions=(0, 4), access=NOTHING)
+    def heartbeat(context: Context[None], request: HeartbeatRequest) -> Pending:
+        contexts.append(context)
+        return Pending()
+
+    class Nobody:
+        def allows(self, *_: object) -> bool:
+            return False
+
+    request = HeartbeatRequest(group_id="g", generation_id=1, member_id="m")
+    buffer = bytearray(joined(encode_request(request, 4, 7, "c"))[4:])
+    outlet: Answer[HeartbeatResponse] = Answer(HeartbeatResponse, 4)
+    session = Session(peer="client:1", listener="PLAINTEXT")
+    dispatcher = Dispatcher(None, router.all(), authorizer=cast(Any, Nobody()))
+    dispatcher.dispatch(memoryview(buffer), session, outlet)
+    with captured() as lines:
+        assert not contexts[0].may(Operation.READ, ResourceType.GROUP, "g")
+    assert [line.words.rpartition(" for ")[2] for line in lines] == ["Heartbeat"]

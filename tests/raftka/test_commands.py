@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib
 import importlib.util
+import signal
 import subprocess
 import sys
 import tomllib
@@ -13,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from raftka.commands import COMMANDS, GROUPS, main, usage
 from raftka.logs import quoted, render, unquoted
-from raftka.main import COMMANDS, GROUPS, main, usage
 from raftka.model.logs import Line
 from raftka.stop_command import running_nodes
 
@@ -125,8 +126,12 @@ def test_the_entry_point_of_the_package_runs(monkeypatch: pytest.MonkeyPatch) ->
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     module, _, function = project["scripts"]["raftka"].partition(":")
     monkeypatch.setattr(sys, "argv", ["raftka", "version"])
-    with pytest.raises(SystemExit) as ended:
-        getattr(importlib.import_module(module), function)()
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        with pytest.raises(SystemExit) as ended:
+            getattr(importlib.import_module(module), function)()
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert ended.value.code == 0
 
 
@@ -149,3 +154,38 @@ def test_standard_streams_may_be_closed_or_full(
     done = subprocess.run(["sh", "-c", line], cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert (done.returncode, "Traceback" in done.stderr) == (code, False), done.stderr
     assert said in done.stderr
+
+
+INTERRUPTED_WHILE_IMPORTING = """
+import os
+import signal
+import sys
+
+signal.signal(signal.SIGINT, {handler})
+
+
+class Interrupting:
+    def find_spec(self, name, *_):
+        if name == {module!r}:
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+sys.meta_path.insert(0, Interrupting())
+sys.argv = ["raftka", "topics", "--version"]
+from raftka.main import run
+
+run()
+"""
+
+
+@pytest.mark.parametrize("module", ["raftka.commands", "raftka.client.tools.topics", "trio"])
+def test_an_interrupt_while_modules_are_imported_ends_without_a_traceback(module: str) -> None:
+    script = INTERRUPTED_WHILE_IMPORTING.format(module=module, handler="signal.default_int_handler")
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (-signal.SIGINT, "", "")
+
+
+def test_an_interrupt_that_the_parent_ignores_is_ignored() -> None:
+    script = INTERRUPTED_WHILE_IMPORTING.format(module="trio", handler="signal.SIG_IGN")
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert (ran.returncode, ran.stdout) == (0, "4.4.0\n")

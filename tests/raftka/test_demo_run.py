@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from raftka.main import main
+from raftka.commands import main
 
 
 @pytest.mark.wire

@@ -13,7 +13,7 @@ from raftka.broker.coordinators.group.records import (
     offset_key,
     offset_value,
 )
-from raftka.main import main
+from raftka.commands import main
 from raftka.model.ids import Uuid, uuid_text
 from raftka.model.records import Record, encode_batch
 from raftka.net.protocol import codec

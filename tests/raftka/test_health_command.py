@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from raftka.commands import main
 from raftka.configuration import make_config, read_file
 from raftka.health_command import asked
-from raftka.main import main
 from raftka.model.ids import Endpoint
 from raftka.model.settings.listeners import listeners, quorum_voters
 

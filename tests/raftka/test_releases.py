@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from raftka.commands import main
 from raftka.configuration import SINGLE_NODE
-from raftka.main import main
 from raftka.storage import bootstrap
 from raftka.storage.posix import PosixDisk
 

@@ -15,10 +15,10 @@ import pytest
 
 from raftka.client.admin import Admin, NewTopic
 from raftka.client.producer import Producer
+from raftka.commands import main
 from raftka.configuration import SINGLE_NODE
 from raftka.local_cluster import READY_LINE
 from raftka.local_ports import free_ports
-from raftka.main import main
 
 pytestmark = pytest.mark.wire
 

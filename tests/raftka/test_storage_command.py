@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from raftka.commands import main
 from raftka.configuration import SINGLE_NODE, make_config
 from raftka.formatting import (
     FormatRefused,
@@ -16,7 +17,6 @@ from raftka.formatting import (
     parse_initial_controllers,
 )
 from raftka.kraft.raft.snapshots import load_latest
-from raftka.main import main
 from raftka.model.ids import parse_uuid, uuid_text
 from raftka.model.settings import Config, read_config
 from raftka.storage import meta_properties

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from raftka.main import main
+from raftka.commands import main
 from raftka.model.records import Record, encode_batch
 from raftka.transactions_decoder import decode_transactions
 

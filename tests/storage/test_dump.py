@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from raftka.main import main
+from raftka.commands import main
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.message_set import iter_messages, parse_message
 from raftka.model.records import Record, encode_batch

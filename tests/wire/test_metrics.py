@@ -19,9 +19,9 @@ from confluent_kafka import Consumer, Producer
 from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
+from raftka.commands import main
 from raftka.local_cluster import LocalCluster
 from raftka.local_ports import free_ports
-from raftka.main import main
 from tests.raftka.test_dashboards import QUERIES
 from tests.support.processes import until
 

@@ -1,9 +1,9 @@
 """JoinGroup: become, or stay, a member of the next generation.
 
-A dynamic member first joins without an id, gets one in the answer (KIP-394, from version 4 on) and
-joins again with it: a client that gives up waiting then leaves no orphaned member behind. A static
-member (KIP-345) is identified by its group.instance.id; if it returns without its member id, it
-gets a new one and the old one is fenced; while the group is Stable it keeps its assignment without
+A dynamic member joins first without an id, gets one in the answer (KIP-394, from version 4
+on) and joins again with it: a client that gives up while it waits then leaves no ghost behind. A
+static member (KIP-345) is known by its group.instance.id; if it comes back without its id, it gets
+a new one, the old one is fenced, and while the group is Stable it takes over its assignment without
 a rebalance.
 """
 
@@ -25,12 +25,11 @@ _MEMBER_ID_REQUIRED_FROM = 4
 _SKIP_ASSIGNMENT_FROM = 9
 
 _NAME_BYTES_MAX = STRING_BYTES_MAX - 64
-"""The longest client id or instance id, in bytes: a member id consists of one of them and a uuid.
-"""
+"""A member id is made of such a name and a uuid."""
 
 
 class Client(NamedTuple):
-    """The joining client, as DescribeGroups describes it."""
+    """The client that joins, as DescribeGroups will show it."""
 
     client_id: str
     host: str
@@ -38,7 +37,7 @@ class Client(NamedTuple):
 
 
 class _Join(NamedTuple):
-    """One request and its context."""
+    """One request with what it needs on its way."""
 
     request: JoinGroupRequest
     protocols: Protocols
@@ -47,7 +46,7 @@ class _Join(NamedTuple):
 
     @property
     def rebalance_timeout_ms(self) -> int:
-        """The rebalance timeout; version 0 has none, so the session timeout applies."""
+        """Version 0 has none: the session's counts."""
         request = self.request
         return request.rebalance_timeout if request.rebalance_timeout >= 0 else self.session_ms
 
@@ -59,9 +58,9 @@ class _Join(NamedTuple):
 def join_group(
     core: Core, request: JoinGroupRequest, client: Client, ticket: Ticket, now: Moment
 ) -> None:
-    """Answer `ticket` with a JoinGroupResponse, at once or when the join phase ends.
+    """Answer `ticket` with a JoinGroupResponse, at once or when the generation is closed.
 
-    Raises KafkaError, without answering `ticket`, if the request is refused.
+    Raises KafkaError, with the ticket unused, for what is refused.
     """
     check_session(core, request)
     check_lengths(request, client)
@@ -86,7 +85,7 @@ def join_group(
 
 
 def votes(request: JoinGroupRequest) -> Protocols:
-    """A member's protocols without duplicates, so that each has one vote."""
+    """The protocols of a member; one that names one twice has one vote for it all the same."""
     protocols: dict[str, bytes] = {}
     for each in request.protocols:
         protocols.setdefault(each.name, bytes(each.metadata))
@@ -112,7 +111,7 @@ def check_session(core: Core, request: JoinGroupRequest) -> None:
 
 
 def check_lengths(request: JoinGroupRequest, client: Client) -> None:
-    """Refuse names that fit into the request but not into the group's record."""
+    """Refuse names that the group's record could not hold, though the request can."""
     names = (
         client.client_id,
         request.group_instance_id or "",
@@ -127,15 +126,15 @@ def check_lengths(request: JoinGroupRequest, client: Client) -> None:
 
 
 def _may_replace(group: AnyGroup) -> bool:
-    """Whether a classic group may replace an empty group of another type.
+    """Whether a member of the classic protocol makes a classic group of an empty one.
 
-    A share group without members still has partition state: it stays.
+    A share group without members still has state of its partitions: it stays.
     """
     return group.type in (GroupType.CONSUMER, GroupType.STREAMS)
 
 
 def _found(core: Core, replaced: AnyGroup | None, join: _Join, now: Moment) -> Group:
-    """Create the group for its first member. Written at once, so that it survives a failover."""
+    """The first member founds the group. It is written at once, so that it outlives a failover."""
     request = join.request
     if request.member_id:
         raise KafkaError(ErrorCode.UNKNOWN_MEMBER_ID, f"there is no group {request.group_id!r}")
@@ -158,13 +157,13 @@ def _check_protocols(group: Group, join: _Join) -> None:
 
 
 def _check_size(core: Core, group: Group, member_id: str, now: Moment) -> None:
-    """Enforce group.max.size, counting the members of the next generation."""
+    """Hold the group to group.max.size, counting the members of the next generation."""
     member = group.members.get(member_id)
     if group.state is GroupState.EMPTY:
         return
     if group.state is GroupState.PREPARING_REBALANCE:
-        # Count the members that have joined, not those that may: if group.max.size was lowered, the
-        # first to join again stay.
+        # Members that have joined count, not those that may: in a group that has grown too large
+        # (group.max.size was lowered) the fastest stay.
         if member is not None and member.join_ticket is not None:
             return
         size = group.awaiting_join
@@ -230,7 +229,7 @@ def _add(core: Core, group: Group, join: _Join, member_id: str, now: Moment) -> 
 
 
 def _return_static(core: Core, group: Group, join: _Join, new_id: str, now: Moment) -> None:
-    """A static member returned as a new process: fence the old one."""
+    """A static member came back as a new process: fence the old one."""
     instance_id = join.request.group_instance_id
     assert instance_id is not None
     old_id = group.static_members[instance_id]
@@ -251,8 +250,8 @@ def _return_static(core: Core, group: Group, join: _Join, new_id: str, now: Mome
         classic_log.persist(core, group)
         core.outbox.answer(join.ticket, _taken_over(group, member, join.client, old_leader))
         return
-    # In CompletingRebalance the leader may be assigning to the old id, so the new one needs another
-    # generation.
+    # In CompletingRebalance the leader may be assigning to the old id just now, so only another
+    # generation gives the new one its share.
     group.await_join(member, join.ticket)
     rebalance.prepare_or_complete(core, group, f"static member {instance_id} came back", now)
 
@@ -260,14 +259,13 @@ def _return_static(core: Core, group: Group, join: _Join, new_id: str, now: Mome
 def _taken_over(
     group: Group, member: Member, client: Client, old_leader: str | None
 ) -> JoinGroupResponse:
-    """A static member continues with its assignment; KIP-814 defines how a leader learns of it."""
+    """A static member goes on with its assignment; KIP-814 says how a leader learns of that."""
     is_leader = group.leader_id == member.member_id
     if client.api_version >= _SKIP_ASSIGNMENT_FROM:
         return rebalance.joined(group, member, skip_assignment=is_leader)
     answer = rebalance.joined(group, member)
     if is_leader:
-        # The member would assign as leader, and the group would not wait for it: name another
-        # leader.
+        # It would assign, and the group would not wait for that: let it think that another leads.
         answer.leader = old_leader or ""
         answer.members = []
     return answer
@@ -283,12 +281,12 @@ def _join_known(core: Core, group: Group, join: _Join, now: Moment) -> None:
         return
     member = group.validate_member(request.member_id, request.group_instance_id)
     if group.state is not GroupState.PREPARING_REBALANCE and _nothing_new(group, member, join):
-        # The answer to its join was lost, or it is a follower without changes.
+        # The answer to its join was lost, or it is a follower with nothing new.
         rebalance.keep_alive(core, group, member, now)
         core.outbox.answer(join.ticket, rebalance.joined(group, member))
         return
     _update(group, member, join)
-    # An earlier join still waits: the client has abandoned it, since it sent another one.
+    # An earlier join still waits: its client has given it up, or it would not ask again.
     replaced = group.await_join(member, join.ticket)
     core.outbox.answer(replaced, KafkaError(ErrorCode.REBALANCE_IN_PROGRESS))
     who = "its leader" if group.leader_id == member.member_id else member.member_id
@@ -297,9 +295,9 @@ def _join_known(core: Core, group: Group, join: _Join, now: Moment) -> None:
 
 
 def _nothing_new(group: Group, member: Member, join: _Join) -> bool:
-    """Whether the current generation answers a member that joins again.
+    """Whether the present generation is a good answer to a member that joins again.
 
-    Not for a leader that joins while the group is Stable: it wants to assign again.
+    A leader that joins while the group is Stable wants to assign again, so this is not for it.
     """
     if member.protocols != join.protocols:
         return False

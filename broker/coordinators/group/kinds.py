@@ -1,7 +1,7 @@
-"""The types of groups: their records, and the operations that a shard needs of each.
+"""The kinds of groups: which records are theirs, and what a shard asks of each.
 
-The records of a group in the log determine its type. The modules of types that a cluster does not
-use are not imported.
+A group is of the kind whose records it has in the log. The modules of kinds that a cluster does
+not use are not imported.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ MODULES: Final[dict[GroupType, str]] = {
     GroupType.SHARE: "share.kind",
     GroupType.STREAMS: "streams.kind",
 }
-"""The module of each type, in this folder; its KIND implements `Kind`."""
+"""The module of a kind, in this folder, whose KIND is what the shard calls."""
 
 KEY_TYPES: Final[dict[int, GroupType]] = {
     2: GroupType.CLASSIC,
@@ -35,15 +35,14 @@ KEY_TYPES: Final[dict[int, GroupType]] = {
     **dict.fromkeys(range(10, 16), GroupType.SHARE),
     **dict.fromkeys((17, 19, 20, 21, 22, 23), GroupType.STREAMS),
 }
-"""The key types (the int16 that starts a key) and the group types that they belong to; 0 and 1 are
-offsets of any type.
+"""The int16 with which a record's key begins, and whose it is. 0 and 1 are offsets, of any kind.
 
-Kafka gives 3-8 and 16 to consumer groups, 10-15 to share groups, 17-23 to streams groups (no
-release has written 18).
+Kafka gives 3-8 and 16 to consumer groups, 10-15 to share groups, 17-23 to streams groups (18 is
+one that no release has written).
 """
 
 PartitionFence = Callable[[str, int], ErrorCode]
-"""(topic, partition) -> whether the member may commit there, in addition to `check_commit`."""
+"""(topic, partition) -> whether the member may commit there, beside what it may at all."""
 
 
 class Format(NamedTuple):
@@ -52,11 +51,11 @@ class Format(NamedTuple):
     key: type[Message]
     value: type[Message]
     replay: Callable[[Core, Any, Any], None]
-    """Applies a key and a value, or None for a tombstone, to memory."""
+    """Applies a key and a value, or None in its place, to memory."""
 
 
 class Kind(Protocol):
-    """The operations of a shard on one type of group. Every group passed in has that type."""
+    """What a shard asks of a kind of groups. Each group handed in is of that kind."""
 
     @property
     def formats(self) -> Mapping[int, Format]:
@@ -64,41 +63,41 @@ class Kind(Protocol):
         ...
 
     def loaded(self, core: Core, group: AnyGroup, now: Moment) -> None:
-        """The log is replayed: start the group's timers."""
+        """The log has been read: time passes in the group from now on."""
         ...
 
     def metadata_changed(self, core: Core, delta: MetadataDelta | None, now: Moment) -> None:
-        """`core.image` is new; `delta` is None right after the shard was replayed."""
+        """`core.image` is new; without a delta, when the shard has just been read."""
         ...
 
     def forgotten(self, core: Core, group: AnyGroup) -> None:
-        """The group is removed: cancel its timers."""
+        """The group is no longer there: cancel its timers."""
         ...
 
     def tombstones(self, group: AnyGroup) -> Iterable[Record]:
-        """The records that delete the group from the log."""
+        """The records that delete it from the log."""
         ...
 
     def waiting(self, group: AnyGroup) -> Iterable[Ticket]:
-        """The requests that wait in the group."""
+        """The requests that wait in it."""
         ...
 
     def check_commit(
         self, core: Core, group: AnyGroup, by: Committing, now: Moment
     ) -> PartitionFence | None:
-        """Check whether that member may commit offsets; it counts as a heartbeat.
+        """Whether that member may commit offsets; it counts as a sign of life.
 
-        Raises KafkaError. The returned fence, if any, decides for each partition.
+        Raises KafkaError. What is returned decides partition by partition, where that matters.
         """
         ...
 
     def check_fetch(self, group: AnyGroup, member_id: str | None, member_epoch: int) -> None:
-        """Check whether a reader, maybe a named member, may read offsets. Raises KafkaError."""
+        """Whether a reader may see the offsets; it may name a member. Raises KafkaError."""
         ...
 
 
 def kind(of: GroupType) -> Kind:
-    """The operations of a type."""
+    """The operations of a kind."""
     found = _KINDS.get(of)
     if found is None:
         module = import_module(f"{__package__}.{MODULES[of]}")
@@ -107,7 +106,7 @@ def kind(of: GroupType) -> Kind:
 
 
 class Decoded(NamedTuple):
-    """A decoded record of a group; `value` is None for a tombstone."""
+    """What a record of a group says; `value` is None for its removal."""
 
     form: Format
     key: Message
@@ -115,9 +114,9 @@ class Decoded(NamedTuple):
 
 
 def decode(key: Buffer, value: Buffer | None) -> Decoded | None:
-    """Decode a record of a group of any type; None for unknown key types.
+    """A record of a group of any kind; None for unknown key types.
 
-    Raises MalformedMessage for a known one that cannot be decoded, which includes newer layouts.
+    Raises MalformedMessage for a known one that cannot be read, a newer layout included.
     """
     key_type = records.key_type(key)
     of = KEY_TYPES.get(key_type)
@@ -132,7 +131,7 @@ _KINDS: Final[dict[GroupType, Kind]] = {}
 
 
 def import_kinds() -> None:
-    """Import all of them, so that a simulated run does not depend on earlier runs."""
+    """Import all of them, so that a simulated run does not depend on what ran before."""
     for each in MODULES:
         kind(each)
 
@@ -144,7 +143,7 @@ def bury(core: Core, group: AnyGroup) -> None:
 
 
 def forget(core: Core, group_id: str) -> None:
-    """Remove a group and its timers from memory, if it exists."""
+    """Drop a group from memory with its timers, if it is there."""
     group = core.drop(group_id)
     if group is not None:
         kind(group.type).forgotten(core, group)

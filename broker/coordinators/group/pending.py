@@ -1,8 +1,9 @@
-"""Offsets that were committed in a transaction that is still open (KIP-98). Pure.
+"""Offsets that are committed in a transaction which is still open (KIP-98). Pure.
 
-They take effect when their transaction commits, and are dropped when it aborts. Until then a reader
-of stable offsets must retry (KIP-447). Of several commits for one partition, transactional or not,
-the last one in the log counts, in whatever order the transactions end.
+They count when their transaction commits, and are forgotten when it aborts. Until then a reader who
+asks for stable offsets must retry (KIP-447). Of several commits for one partition, in
+transactions or without, the one that came last in the log counts, in whatever order the
+transactions end.
 """
 
 from __future__ import annotations
@@ -29,9 +30,9 @@ class PendingOffset:
 
     value: OffsetCommitValue
     number: int
-    """Increases in the order of the log."""
+    """Counts up in the order of the log."""
     overtaken: bool = False
-    """Whether a later commit already took effect."""
+    """A later commit counts already."""
 
 
 @dataclass(slots=True)
@@ -48,19 +49,19 @@ class PendingOffsets:
         return sum(map(len, self._of_producer.values()))
 
     def __contains__(self, position: Position) -> bool:
-        """Whether an open transaction has an offset there."""
+        """Whether a transaction is open that has an offset there."""
         return position in self._producers_at
 
     def of_group(self, group: str) -> list[Position]:
-        """The partitions in which a group has offsets of open transactions."""
+        """Where a group has offsets of open transactions."""
         return list(self._positions_of.get(group, ()))
 
     def of_topic(self, topic: str) -> list[Position]:
-        """The positions of a topic with offsets of open transactions."""
+        """Where offsets of open transactions are for a topic."""
         return [each for each in self._producers_at if each.topic == topic]
 
     def add(self, producer_id: int, position: Position, value: OffsetCommitValue) -> None:
-        """Add an offset to its producer's transaction, replacing an earlier one."""
+        """An offset joins its producer's transaction; its later one replaces an earlier."""
         self._number += 1
         found = self._of_producer.setdefault(producer_id, {})
         found[position] = PendingOffset(value, self._number)
@@ -68,7 +69,7 @@ class PendingOffsets:
         self._positions_of.setdefault(position.group, {})[position] = None
 
     def overtake(self, position: Position, number: int | None = None) -> None:
-        """A commit took effect: it overtakes those before `number`, or all so far."""
+        """A commit counts by now that came after those before `number`, or after all so far."""
         for producer_id in self._producers_at.get(position, ()):
             pending = self._of_producer[producer_id][position]
             if number is None or pending.number < number:
@@ -77,7 +78,7 @@ class PendingOffsets:
     def end(
         self, producer_id: int, *, commit: bool
     ) -> Iterator[tuple[Position, OffsetCommitValue]]:
-        """End the transaction; return the offsets that take effect."""
+        """The transaction is over; the offsets that count from now on."""
         for position, pending in self._of_producer.pop(producer_id, {}).items():
             self._forget(producer_id, position)
             if commit and not pending.overtaken:
@@ -85,7 +86,7 @@ class PendingOffsets:
                 yield position, pending.value
 
     def drop(self, position: Position) -> bool:
-        """Drop the pending offsets there, of all producers; return whether there were any."""
+        """Forget what is pending there, of all producers; whether there was something."""
         producers = list(self._producers_at.get(position, ()))
         for producer_id in producers:
             found = self._of_producer[producer_id]

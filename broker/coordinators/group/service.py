@@ -1,6 +1,6 @@
-"""The API of groups for handlers: validates, finds the group's shard, builds the answer.
+"""The API of groups, as handlers call it: validates, finds the group's shard, shapes the answer.
 
-broker/coordinators/host.py finds shards and decides when an answer may be sent.
+Where shards come from and when an answer leaves: broker/coordinators/host.py.
 """
 
 from __future__ import annotations
@@ -62,14 +62,14 @@ if TYPE_CHECKING:
     from raftka.broker.coordinators.group.streams.service import StreamsGroups
 
 NOBODY: Final = (None, -1)
-"""The member id and epoch of a reader that names no member."""
+"""As the member id and epoch of a reader that is no member, or does not say."""
 
 
 class GroupCoordinatorService:
-    """The entry points for handlers, metadata publishers and replicas.
+    """What handlers, the metadata and the replicas call.
 
     Operations raise KafkaError: NOT_COORDINATOR, COORDINATOR_LOAD_IN_PROGRESS,
-    COORDINATOR_NOT_AVAILABLE, and the shard's refusals.
+    COORDINATOR_NOT_AVAILABLE, and what the shard refuses.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class GroupCoordinatorService:
         rules_off: RulesOff = ALL_HOLD,
         perform: Callable[[ShardRuntime[GroupShard], object], None] = perform_nothing,
     ) -> None:
-        """`perform` executes the effects of share groups (share/service.py)."""
+        """`perform` takes the effects of share groups (share/service.py)."""
         self._config = config
         self._dice = dice
         self.host = CoordinatorHost[GroupShard](
@@ -98,8 +98,8 @@ class GroupCoordinatorService:
             key="group",
             invalid_key=ErrorCode.INVALID_GROUP_ID,
         )
-        """Finds the shard of a group, for the services of other types of groups."""
-        # Called by the broker, in addition to the operations.
+        """Where the operations on one kind of groups find their shard."""
+        # What the broker calls, beside the operations.
         self.run = self.host.run
         self.publish = self.host.publish
         self.became_leader = self.host.became_leader
@@ -125,7 +125,7 @@ class GroupCoordinatorService:
     # ---- members
 
     def join_group(self, request: JoinGroupRequest, client: Client) -> Pending:
-        """Answer with a JoinGroupResponse when the join phase ends. Does not raise."""
+        """Answered with a JoinGroupResponse when the generation is closed. Does not raise."""
 
         def refusal(code: int) -> JoinGroupResponse:
             name = None if client.api_version >= 7 else ""
@@ -142,7 +142,7 @@ class GroupCoordinatorService:
         return answer
 
     def sync_group(self, request: SyncGroupRequest) -> Pending:
-        """Answer with a SyncGroupResponse when the leader has assigned. Does not raise."""
+        """Answered with a SyncGroupResponse when the leader has assigned. Does not raise."""
         answer = PendingAnswer(lambda code: SyncGroupResponse(error_code=code))
 
         def sync(runtime: ShardRuntime[GroupShard]) -> None:
@@ -152,7 +152,7 @@ class GroupCoordinatorService:
         return answer
 
     def heartbeat(self, request: HeartbeatRequest) -> None:
-        """Extend a session, at once: no record holds it."""
+        """Prolong a session, at once: it stands in no record."""
         if not request.group_id:
             raise KafkaError(ErrorCode.INVALID_GROUP_ID, "the group id is empty")
         runtime = self.host.runtime_of(request.group_id, writing=False)
@@ -170,7 +170,7 @@ class GroupCoordinatorService:
     # ---- offsets
 
     def commit_offsets(self, request: OffsetCommitRequest, version: int) -> Pending:
-        """Answer with an OffsetCommitResponse once the offsets are committed. Does not raise."""
+        """Answered with an OffsetCommitResponse once the offsets are safe. Does not raise."""
         answer = PendingAnswer(lambda code: _refused_commit(request, code))
 
         def commit(runtime: ShardRuntime[GroupShard]) -> None:
@@ -185,7 +185,7 @@ class GroupCoordinatorService:
     def commit_transactional_offsets(
         self, request: TxnOffsetCommitRequest, guard: Guard | None = None
     ) -> Pending:
-        """Answer with a TxnOffsetCommitResponse once the offsets are committed, pending in the
+        """Answered with a TxnOffsetCommitResponse once the offsets are safe, as pending in the
         producer's transaction. `guard` proves that the partition is in it. Does not raise."""
         answer = PendingAnswer(lambda code: refused_txn_commit(request, code))
 
@@ -213,8 +213,9 @@ class GroupCoordinatorService:
     def complete_transaction(
         self, partition: int, marker: EndMarker, transaction_version: int, done: Done
     ) -> None:
-        """End a transaction in a partition of __consumer_offsets: apply its offsets, or drop them.
-        Calls `done` when that is committed, or with the error."""
+        """A transaction has ended: its offsets in a partition of __consumer_offsets count, or
+        never do. `done` is called when that is committed, or with what kept it from being so.
+        """
         who = f"the end of producer {marker.producer_id}'s transaction"
         try:
             runtime = self.host.runtime_at(partition, who)
@@ -231,11 +232,10 @@ class GroupCoordinatorService:
         stable: bool = False,
         member: tuple[str | None, int] = NOBODY,
     ) -> list[OffsetFetchResponseTopics]:
-        """A group's committed offsets, of these (topic, partitions) or all.
+        """A group's offsets, of these (topic, partitions) or all; all of them are committed.
 
-        With `stable`, offsets that an open transaction may change are errors (KIP-447). `member`
-        identifies the reader by member id and epoch (KIP-848).
-        """
+        With `stable`, those that an open transaction may change are errors (KIP-447). `member`
+        names the member that asks, by id and epoch (KIP-848)."""
         runtime = self.host.runtime_of(group_id, writing=False)
         runtime.shard.check_fetching(group_id, *member)
         found = runtime.shard.fetch_offsets(group_id, topics, self._topic_id_of, stable=stable)
@@ -251,7 +251,7 @@ class GroupCoordinatorService:
     # ---- administration
 
     async def describe_group(self, group_id: str) -> DescribedGroup:
-        """Describe a classic group for DescribeGroups."""
+        """A classic group as DescribeGroups shows it."""
         runtime = self.host.runtime_of(group_id, writing=False)
         return await when_committed(runtime, runtime.shard.describe_group(group_id))
 
@@ -267,7 +267,7 @@ class GroupCoordinatorService:
         return listed
 
     def is_share_group(self, group_id: str) -> bool:
-        """Whether that is a share group, whose state the share coordinator holds."""
+        """Whether that is a share group, whose state the share coordinator has."""
         group = self.host.runtime_of(group_id).shard.core.groups.get(group_id)
         return group is not None and group.type is GroupType.SHARE
 
@@ -287,7 +287,7 @@ class GroupCoordinatorService:
         return None if found is None or found.partition(partition) is None else found.topic_id
 
     def _new_uuid(self) -> str:
-        """A random uuid (RFC 4122, version 4) as text, from this node's random source."""
+        """A random uuid (RFC 4122, version 4) as text, from this node's dice."""
         bits = self._dice.getrandbits(128)
         bits = bits & ~(0xF000 << 64) | 0x4000 << 64
         bits = bits & ~(0xC000 << 48) | 0x8000 << 48
@@ -296,7 +296,7 @@ class GroupCoordinatorService:
 
 
 def _refused_commit(request: OffsetCommitRequest, code: int) -> OffsetCommitResponse:
-    """Repeat an error of the whole request for each of its partitions."""
+    """An error of the whole request stands at each of its partitions."""
     return OffsetCommitResponse(
         topics=[
             OffsetCommitResponseTopic(
@@ -315,7 +315,7 @@ def _refused_commit(request: OffsetCommitRequest, code: int) -> OffsetCommitResp
 
 
 def refused_txn_commit(request: TxnOffsetCommitRequest, code: int) -> TxnOffsetCommitResponse:
-    """The same as `_refused_commit` for transactional offsets."""
+    """As `_refused_commit`, for offsets of a transaction."""
     return TxnOffsetCommitResponse(
         topics=[
             TxnOffsetCommitResponseTopic(

@@ -1,8 +1,7 @@
 """The records of __share_group_state, byte for byte as Apache Kafka writes and reads them.
 
-Keys and values start with an int16: in a key the type of the record (a snapshot, or an update of
-one), in a value the version of the layout. A snapshot without a value is the tombstone of a
-share-partition.
+Keys and values start with an int16: in a key the kind of the record, a snapshot or an update of
+one, in a value the version of the layout. A snapshot without a value ends a share-partition.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ _LAYOUT: Final = 0
 
 
 class WrittenBatch(Protocol):
-    """A StateBatch in messages and records."""
+    """A StateBatch as the messages and records have it."""
 
     first_offset: int
     last_offset: int
@@ -40,14 +39,14 @@ W = TypeVar("W", bound=WrittenBatch)
 
 
 class Snapshot(NamedTuple):
-    """A share-partition's whole state; a tombstone if `state` is None."""
+    """A share-partition's whole state, or its end when `state` is None."""
 
     key: SharePartitionKey
     state: ShareState | None
 
 
 class Update(NamedTuple):
-    """A change to the snapshot with that epoch."""
+    """A change of the snapshot with that epoch."""
 
     key: SharePartitionKey
     snapshot_epoch: int
@@ -55,7 +54,7 @@ class Update(NamedTuple):
 
 
 def read_batches(written: Iterable[WrittenBatch]) -> tuple[StateBatch, ...]:
-    """Decode the batches of a record or a message. Raises ValueError for an unknown state."""
+    """Batches of a record or a message. Raises ValueError for a state that is unknown."""
     return tuple(
         StateBatch(b.first_offset, b.last_offset, Delivery(b.delivery_state), b.delivery_count)
         for b in written
@@ -63,7 +62,7 @@ def read_batches(written: Iterable[WrittenBatch]) -> tuple[StateBatch, ...]:
 
 
 def write_batches(batches: Iterable[StateBatch], made: type[W]) -> list[W]:
-    """Encode batches for a record or a message."""
+    """The same as a record or a message has them."""
     found = []
     for batch in batches:
         one = made()
@@ -83,7 +82,7 @@ def _key(
 
 
 def tombstone(key: SharePartitionKey) -> tuple[bytes, None]:
-    """The tombstone of a share-partition."""
+    """The record that ends a share-partition."""
     return _key(_SNAPSHOT, ShareSnapshotKey, key), None
 
 
@@ -115,9 +114,10 @@ def update(key: SharePartitionKey, snapshot_epoch: int, change: Change) -> tuple
 
 
 def decode(key: Buffer, value: Buffer | None) -> Snapshot | Update | None:
-    """Decode a record; None for unknown types, and for an update without a value.
+    """What a record says; None for kinds that this coordinator does not know, and for an update
+    without a value, which says nothing.
 
-    Raises MalformedMessage for a known type that cannot be decoded, which includes newer layouts.
+    Raises MalformedMessage for a known kind that cannot be read, a newer layout included.
     """
     kind = int.from_bytes(key[:2], "big", signed=True)
     try:

@@ -11,22 +11,26 @@ import trio
 
 from raftka.kraft.codec import decode_records
 from raftka.kraft.controller.assignments import MAX_RECORDS_AT_ONCE
+from raftka.kraft.controller.configs import Alteration, Op, alter_incrementally
 from raftka.kraft.controller.result import Result
 from raftka.kraft.controller.topics import NewTopic
-from raftka.kraft.image import MetadataImage
+from raftka.kraft.image import BROKER_RESOURCE, CLUSTER_DEFAULT, ConfigResource, MetadataImage
 from raftka.kraft.records import (
     BrokerRegistrationChangeRecord,
+    ConfigRecord,
     FeatureLevelRecord,
     PartitionChangeRecord,
     RegisterBrokerRecord,
 )
 from raftka.model.errors import ErrorCode, KafkaError
+from raftka.model.logs import captured
 from raftka.model.settings.catalog import BROKER
 from raftka.model.settings.setting import Range
 from tests.support.controller_world import World, create, in_a_world
 
 MANY = 10
 AT_ONCE = 3
+EVERY_BROKER = ConfigResource(BROKER_RESOURCE, CLUSTER_DEFAULT)
 
 
 def in_small_batches(one: World) -> None:
@@ -192,6 +196,82 @@ async def test_a_void_batch_in_the_middle_is_decided_again(one: World) -> None:
     ]
     assert changes == list(range(MANY))
     assert one.image.brokers[2].fenced
+
+
+async def lower_the_minimum(one: World) -> None:
+    wish = Alteration("min.insync.replicas", Op.SET, "1")
+    ((_, failure),) = await one.controller.submit(
+        lambda image: alter_incrementally(
+            image, one.controller.rules, one.controller.schema, [(EVERY_BROKER, [wish])]
+        )
+    )
+    assert failure is None
+
+
+def elrs(one: World) -> list[tuple[int, ...]]:
+    return [partition.elr for partition in one.image.topics["t"].partitions]
+
+
+async def with_elrs(one: World) -> None:
+    """Each partition is led by 3 alone, and 2 is in its ELR: the minimum is two replicas."""
+    in_small_batches(one)
+    one.controller.rules = replace(one.controller.rules, min_insync_replicas=2)
+    one.controller._writer._rules = one.controller.rules
+    await fill(one, 2, 3)
+    one.nursery.start_soon(one.keep_beating, 3, 4)
+    one.kill(2)
+    await trio.sleep(1)
+    assert elrs(one) == [(2,)] * MANY
+
+
+@in_a_world
+async def test_a_smaller_minimum_ends_many_elrs_before_it_holds(one: World) -> None:
+    """A leader that knew it would commit what those of an ELR do not have."""
+    await with_elrs(one)
+    before = len(one.quorum.batches)
+    await lower_the_minimum(one)
+    assert elrs(one) == [()] * MANY
+    batches = batches_since(one, before)
+    assert [len(batch) for batch in batches] == [3, 3, 3, 2]
+    assert [type(batch[-1]) for batch in batches[:-1]] == [PartitionChangeRecord] * 3
+    config = [record for batch in batches for record in batch if isinstance(record, ConfigRecord)]
+    assert [record.value for record in config] == ["1"] and config[0] in batches[-1]
+
+
+@in_a_world
+async def test_a_minimum_that_is_not_reached_before_its_controller_dies_stays(one: World) -> None:
+    await with_elrs(one)
+    before = len(one.quorum.batches)
+    async with trio.open_nursery() as nursery:
+
+        async def ask() -> None:
+            with pytest.raises(KafkaError) as caught:
+                await lower_the_minimum(one)
+            assert caught.value.code is ErrorCode.NOT_CONTROLLER
+
+        nursery.start_soon(ask)
+        await after(one, before + 2)
+        one.quorum.elect(3)
+    assert () in elrs(one) and (2,) in elrs(one)
+    assert one.image.broker_config(None) == {}
+    one.quorum.elect(1)
+    await trio.sleep(0.1)
+    await lower_the_minimum(one)
+    assert elrs(one) == [()] * MANY
+
+
+@in_a_world
+async def test_what_fails_after_its_caller_was_answered_is_logged(one: World) -> None:
+    def refuse(image: MetadataImage) -> Result[None]:
+        raise KafkaError(ErrorCode.POLICY_VIOLATION, "that is too much")
+
+    wishes: list[Any] = [FeatureLevelRecord(f"f{number}", 1) for number in range(AT_ONCE)]
+    in_small_batches(one)
+    with captured() as lines:
+        await one.controller.submit(lambda image: Result(wishes, None, refuse, answered_first=True))
+        await trio.sleep(0.1)
+    found = [line for line in lines if "that is too much" in line.words]
+    assert [line.level for line in found] == ["warning"]
 
 
 @in_a_world

@@ -31,7 +31,7 @@ from raftka.kraft.image import (
     TopicImage,
 )
 from raftka.model.errors import ErrorCode, KafkaError
-from raftka.model.ids import OFFSETS_TOPIC, TRANSACTION_TOPIC
+from raftka.model.ids import OFFSETS_TOPIC, SHARE_STATE_TOPIC, TRANSACTION_TOPIC
 from raftka.model.ports import BrokenConnection
 from raftka.net.protocol import codec
 from raftka.net.protocol.messages.create_topics import CreatableTopic
@@ -304,6 +304,30 @@ def test_a_coordinator_that_cannot_be_reached(image: MetadataImage) -> None:
     answer = found_by(image, 3, FindCoordinatorRequest(key=GROUP))
     assert answer.error_code == ErrorCode.COORDINATOR_NOT_AVAILABLE
     assert (answer.node_id, answer.host, answer.port) == (-1, "", -1)
+
+
+@pytest.mark.parametrize(
+    ("key", "code"),
+    [
+        ("g:AAAAAAAAAAAAAAAAAAAAAQ:0", 0),
+        ("g:AAAAAAAAAAAAAAAAAAAAAQ:-1", 0),
+        ("g:AAAAAAAAAAAAAAAAAAAAAQ:+1", 0),
+        ("a:b:AAAAAAAAAAAAAAAAAAAAAQ:0", 0),
+        ("g:AAAAAAAAAAAAAAAAAAAAAQ:2147483648", ErrorCode.INVALID_REQUEST),
+        ("g:AAAAAAAAAAAAAAAAAAAAAQ: 1", ErrorCode.INVALID_REQUEST),
+        ("g:AAAAAAAAAAAAAAAAAAAAAQ:1_0", ErrorCode.INVALID_REQUEST),
+        ("g:AAAAAAAAAAAAAAAAAAAAAQ:", ErrorCode.INVALID_REQUEST),
+        ("g:x:0", ErrorCode.INVALID_REQUEST),
+        (":AAAAAAAAAAAAAAAAAAAAAQ:0", ErrorCode.INVALID_REQUEST),
+        ("g", ErrorCode.INVALID_REQUEST),
+    ],
+)
+def test_share_partitions_are_named_as_kafka_takes_them(key: str, code: int) -> None:
+    """Asked of Apache Kafka 4.4.0."""
+    topic = TopicImage(SHARE_STATE_TOPIC, bytes(15) + b"\x03", [LED] * 3)
+    image = MetadataImage(topics={SHARE_STATE_TOPIC: topic}, brokers={1: BROKER})
+    request = FindCoordinatorRequest(coordinator_keys=[key], key_type=2)
+    assert found_by(image, 6, request).coordinators[0].error_code == code
 
 
 def test_transactional_ids_live_in_a_topic_of_their_own() -> None:

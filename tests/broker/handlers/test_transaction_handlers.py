@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 from unittest.mock import AsyncMock
 
 import pytest
 import trio
 import trio.testing
 
-from raftka.broker.coordinators.transaction.config import TransactionConfig
-from raftka.broker.coordinators.transaction.service import TransactionCoordinatorService
 from raftka.broker.handlers.add_offsets_to_txn import add_offsets_to_txn
 from raftka.broker.handlers.add_partitions_to_txn import add_partitions_to_txn
 from raftka.broker.handlers.end_txn import end_txn
@@ -19,7 +17,6 @@ from raftka.broker.handlers.init_producer_id import init_producer_id
 from raftka.broker.handlers.list_transactions import list_transactions
 from raftka.broker.handlers.offset_fetch import offset_fetch
 from raftka.broker.handlers.txn_offset_commit import txn_offset_commit
-from raftka.broker.node import Node
 from raftka.kraft.delta import MetadataDelta
 from raftka.kraft.image import EMPTY_IMAGE, MetadataImage
 from raftka.model.control_records import EndMarker
@@ -50,86 +47,12 @@ from raftka.net.protocol.messages.txn_offset_commit import (
     TxnOffsetCommitRequestPartition,
     TxnOffsetCommitRequestTopic,
 )
-from raftka.net.router import Context
-from raftka.net.session import Session
-from raftka.simulations.machines.clock import SimClock
-from raftka.storage.verification import Guard
-from tests.support.group_service import ACCESS, GROUP, Answers, Coordinator
-from tests.support.group_service import IMAGE as GROUP_IMAGE
+from tests.support.both_coordinators import IMAGE, World
+from tests.support.group_service import ACCESS, GROUP
 from tests.support.group_service import PARTITION as GROUP_PARTITION
-from tests.support.offsets_log import MemoryOffsetsLog
 from tests.support.transactions import NAME, TOPICS
 
 OK = ErrorCode.NONE
-IMAGE = MetadataImage(
-    topics={**TOPICS, **GROUP_IMAGE.topics},
-    topic_names={ACCESS.topic_id: ACCESS.name},
-    features={"transaction.version": 2},
-)
-
-
-class World:
-    """Both coordinators on one node, and the answers of the transaction's to the group's."""
-
-    def __init__(self, nursery: trio.Nursery) -> None:
-        self.groups = Coordinator(MemoryOffsetsLog(), nursery)
-        self.ids = 1000
-        self.joined: list[Any] = []
-        self.code = OK
-        self.state = SimpleNamespace(is_leader=True)
-        """Of the replica of __consumer_offsets that this world stands for."""
-        self.is_open = False
-        """Whether the producer's transaction has offsets of the group already."""
-        self.transactions = TransactionCoordinatorService(
-            TransactionConfig(),
-            MemoryOffsetsLog(),
-            SimClock(),
-            new_producer_id=self._new_id,
-            send_markers=lambda wish: None,
-        )
-        self.transactions.publish(IMAGE, MetadataDelta(EMPTY_IMAGE))
-        nursery.start_soon(self.transactions.run)
-        self.node = SimpleNamespace(
-            image=IMAGE,
-            groups=self.groups.service,
-            transactions=self.transactions,
-            joining=SimpleNamespace(ask=self._ask),
-            replicas=SimpleNamespace(get=lambda topic, index: self),
-            clock=SimClock(),
-        )
-
-    async def _new_id(self) -> int:
-        self.ids += 1
-        return self.ids
-
-    def _ask(self, question: Any, answered: Any) -> None:
-        self.joined.append(question)
-        answered(dict.fromkeys(question.partitions, self.code))
-
-    def verify(self, *_: object, **__: object) -> Guard | None:
-        """As a replica of __consumer_offsets."""
-        return None if self.is_open else Guard()
-
-    async def lead(self) -> None:
-        await self.groups.lead()
-        for partition in range(3):
-            self.transactions.on_partition_elected(partition, 1)
-        await trio.testing.wait_all_tasks_blocked()
-
-    def context(self, version: int) -> Context[Node]:
-        session = Session("127.0.0.1:5000", "PLAIN")
-        return Context(cast(Node, self.node), session, version, 1, "c", memoryview(b""))
-
-    async def begin(self, name: str = NAME) -> tuple[int, int]:
-        request = InitProducerIdRequest(transactional_id=name, transaction_timeout=60_000)
-        answer = await init_producer_id(self.context(5), request)
-        assert answer.error_code == OK
-        return answer.producer_id, answer.producer_epoch
-
-    async def answered(self, pending: Any) -> Any:
-        answers = Answers(pending)
-        await trio.testing.wait_all_tasks_blocked()
-        return answers.answer
 
 
 @pytest.fixture
@@ -339,6 +262,38 @@ async def test_a_group_needs_a_name_whatever_the_transaction_is(world: World) ->
     request = TxnOffsetCommitRequest(transactional_id=NAME, topics=[topic])
     answer = await world.answered(txn_offset_commit(world.context(5), request))
     assert answer.topics[0].partitions[0].error_code == ErrorCode.INVALID_GROUP_ID
+
+
+@pytest.mark.parametrize("code", [OK, ErrorCode.INVALID_TXN_STATE, ErrorCode.PRODUCER_FENCED])
+@pytest.mark.parametrize("group", [GROUP, ""])
+async def test_partitions_that_do_not_exist_are_refused_before_all_else(
+    world: World, code: ErrorCode, group: str
+) -> None:
+    """As Apache Kafka 4.4.0: topics are looked up before the group's name and the transaction."""
+    world.code = code
+    topics = [
+        TxnOffsetCommitRequestTopic(
+            name=name,
+            partitions=[
+                TxnOffsetCommitRequestPartition(partition_index=index) for index in (0, 99, -1)
+            ],
+        )
+        for name in ("nope", ACCESS.name, "a b")
+    ]
+    request = TxnOffsetCommitRequest(
+        transactional_id=NAME, group_id=group, producer_id=7, topics=topics
+    )
+    answer = await world.answered(txn_offset_commit(world.context(5), request))
+    found = {
+        topic.name: [(each.partition_index, each.error_code) for each in topic.partitions]
+        for topic in answer.topics
+    }
+    assert len(answer.topics) == 3
+    unknown = ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+    assert found["nope"] == found["a b"] == [(0, unknown), (99, unknown), (-1, unknown)]
+    assert found[ACCESS.name][:2] == [(99, unknown), (-1, unknown)]
+    ((index, outcome),) = found[ACCESS.name][2:]
+    assert index == 0 and outcome != unknown and (outcome == OK) == (code == OK and group == GROUP)
 
 
 async def test_an_empty_id_is_no_matter_of_who_coordinates(world: World) -> None:

@@ -53,7 +53,7 @@ def test_help_lists_the_options(tool: str, capsys: pytest.CaptureFixture[str]) -
 @pytest.mark.parametrize("tool", TOOLS)
 def test_version_is_the_kafka_it_behaves_as(tool: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(tool, "--version") == 0
-    assert capsys.readouterr().out == "4.3.1\n"
+    assert capsys.readouterr().out == "4.4.0\n"
 
 
 @pytest.mark.parametrize("tool", TOOLS)

@@ -48,6 +48,9 @@ def test_credentials_are_set_replaced_and_deleted() -> None:
         ([wish(), wish()], ErrorCode.DUPLICATE_RESOURCE),
         ([wish(), ScramDeletion("alice", 1)], ErrorCode.DUPLICATE_RESOURCE),
         ([ScramDeletion("alice", 1)], ErrorCode.RESOURCE_NOT_FOUND),
+        ([ScramDeletion("alice", 1)] * 2, ErrorCode.RESOURCE_NOT_FOUND),
+        ([ScramDeletion("alice", 1), wish()], ErrorCode.RESOURCE_NOT_FOUND),
+        ([wish(iterations=1), wish(iterations=1)], ErrorCode.UNACCEPTABLE_CREDENTIAL),
         ([wish(mechanism=2), ScramDeletion("alice", 1)], ErrorCode.RESOURCE_NOT_FOUND),
     ],
 )
@@ -59,6 +62,15 @@ def test_of_a_user_with_a_refused_wish_nothing_changes(
     assert failure is not None and failure.code is code
     assert result.response["bob"] is None
     assert [getattr(each, "user", None) for each in result.records] == ["bob"]
+
+
+@pytest.mark.parametrize("second", [ScramDeletion("alice", 1), wish()])
+def test_what_exists_is_deleted_once_in_a_request(second: ScramWish) -> None:
+    image = after(EMPTY_IMAGE, wish())
+    result = alter_scram(image, [ScramDeletion("alice", 1), second])
+    failure = result.response["alice"]
+    assert failure is not None and failure.code is ErrorCode.DUPLICATE_RESOURCE
+    assert not result.records
 
 
 def test_they_are_described_without_what_is_kept() -> None:

@@ -12,10 +12,10 @@ from confluent_kafka import Producer
 
 from raftka.client.admin import Admin
 from raftka.client.admin.nodes import Node
+from raftka.commands import main
 from raftka.doctor.clients import Clients, Spoken, examine, gather, lines
 from raftka.local_cluster import LocalCluster
 from raftka.local_ports import free_ports
-from raftka.main import main
 
 
 def test_clients_for_people() -> None:

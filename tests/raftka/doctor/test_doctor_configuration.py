@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from raftka.main import main
+from raftka.commands import main
 
 SOUND = {
     "process.roles": "broker,controller",

@@ -1,4 +1,4 @@
-"""A share group and its members, as values in memory. heartbeat.py changes them."""
+"""A share group and its members, as values in memory. What changes them: heartbeat.py."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from raftka.model.errors import ErrorCode, KafkaError
 ASSIGNOR: Final = "simple"
 
 Assignment = dict[bytes, frozenset[int]]
-"""Partitions by topic id; topics without partitions are left out."""
+"""Partitions by topic id; no topic without any."""
 
 
 @dataclass(slots=True)
 class ShareMember:
-    """A member, as described by its heartbeats so far."""
+    """A member, as its last heartbeats have it."""
 
     member_id: str
     client_id: str = ""
     client_host: str = ""
     rack_id: str | None = None
     topics: frozenset[str] = frozenset()
-    """The names of the topics that it subscribes to."""
+    """The names that it is subscribed to."""
     epoch: int = 0
     """The epoch of its assignment."""
     previous_epoch: int = 0
-    """The epoch that a member repeats if an answer was lost."""
+    """A member whose answer was lost repeats this one."""
     assigned: Assignment = field(default_factory=dict)
 
 
 @dataclass(slots=True)
 class TopicState:
-    """A topic's partitions, by the state of their initialization."""
+    """How far a topic's partitions have come at the share coordinator."""
 
     name: str
     partitions: frozenset[int] = frozenset()
@@ -46,20 +46,20 @@ class ShareGroup:
 
     group_id: str
     epoch: int = 0
-    """Increases with every change of members, subscriptions or partitions."""
+    """Goes up with every change of members, subscriptions or partitions."""
     assignment_epoch: int = 0
-    """The group epoch for which `target` was computed."""
+    """That of the group for which `target` was made."""
     members: dict[str, ShareMember] = field(default_factory=dict)
     target: dict[str, Assignment] = field(default_factory=dict)
-    """The target assignment of each member."""
+    """The target: the partitions of each member."""
     initializing: dict[bytes, TopicState] = field(default_factory=dict)
-    """By topic id: partitions whose state the share coordinator was asked to initialize."""
+    """By topic id: state that the share coordinator has been asked to begin."""
     initialized: dict[bytes, TopicState] = field(default_factory=dict)
     """By topic id: partitions that may be assigned."""
     deleting: dict[bytes, str] = field(default_factory=dict)
-    """Ids and names of the topics whose state is being deleted."""
+    """Topic ids and names whose state is being deleted."""
     too_large: str = ""
-    """Transient: why this epoch has no target: a member's assignment is too large for a record."""
+    """Transient: why its epoch has no target, in words: no record holds a share of it."""
 
     @property
     def type(self) -> GroupType:
@@ -83,26 +83,26 @@ class ShareGroup:
 
     @property
     def is_unused(self) -> bool:
-        """Never: its acknowledgements stay until a client deletes the group."""
+        """Never: what it has acknowledged stays until a client deletes the group."""
         return False
 
     def is_subscribed_to(self, topic: str) -> bool:
-        """Never: it commits no offsets."""
+        """It commits no offsets."""
         return False
 
     def check_deleting_offsets(self) -> None:
-        """Refused: DeleteShareGroupOffsets deletes its offsets."""
+        """Its offsets are deleted by DeleteShareGroupOffsets."""
         raise KafkaError(ErrorCode.GROUP_ID_NOT_FOUND, f"Group {self.group_id} is a share group.")
 
     def offsets_unused_since_ms(self, topic: str, committed_ms: int) -> int | None:
-        """None: it commits no offsets."""
+        """It commits no offsets."""
         return None
 
     def subscribed(self) -> frozenset[str]:
-        """The topics that any member subscribes to."""
+        """The topics that any member wants."""
         return frozenset().union(*(member.topics for member in self.members.values()))
 
     def known_partitions(self, topic_id: bytes) -> frozenset[int]:
-        """The partitions whose state is initialized or being initialized."""
+        """Those whose state has begun, or is beginning."""
         states = (self.initializing.get(topic_id), self.initialized.get(topic_id))
         return frozenset().union(*(each.partitions for each in states if each is not None))
