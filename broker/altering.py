@@ -1,7 +1,7 @@
-"""What a broker decides about altered settings before the controller does (KIP-226, KIP-412).
+"""The part of altering settings that a broker does before the controller (KIP-226, KIP-412).
 
-Only a broker knows its own file, so it checks what it would become; its log levels it changes
-itself. The rest goes on to the controller, and the answers come back in the order of the request.
+Only a broker knows its own file, so it validates the resulting settings, and it changes its own log
+levels. It forwards the rest to the controller; the answers keep the order of the request.
 """
 
 from __future__ import annotations
@@ -45,11 +45,11 @@ _OUTCOMES: Final[Mapping[type[Any], type[Any]]] = {
     ),
 }
 Decided = Mapping[int, KafkaError | None]
-"""By the place of a resource in its request: what this node answers; None for success."""
+"""By a resource's position in the request: this node's result; None for success."""
 
 
 def authorize(context: Context, operation: Operation, kind: int, name: str) -> None:
-    """Raise KafkaError unless the client may look at, or alter, the settings of a resource."""
+    """Raise KafkaError unless the client may describe, or alter, the settings of a resource."""
     if kind == TOPIC_RESOURCE:
         context.require(operation, ResourceType.TOPIC, name)
     elif kind == GROUP_RESOURCE:
@@ -61,10 +61,10 @@ def authorize(context: Context, operation: Operation, kind: int, name: str) -> N
 def check_own_configs(
     node: Node, resource: ConfigResource, wanted: Wanted, *, as_broker: bool
 ) -> None:
-    """Raise KafkaError unless this node may get these settings, or all brokers may.
+    """Raise KafkaError unless this node, or every broker, may have these settings.
 
-    A controller that is asked at its own listener decides about every node, and looks at what would
-    become of its own certificates; the files of the others it does not know.
+    A controller that is asked at its own listener decides for every node, and validates its own
+    certificates; it does not know the files of the others.
     """
     if resource.type != BROKER_RESOURCE:
         return
@@ -89,7 +89,7 @@ def _check_certificates(
 
 
 def check_node_id(node: Node, name: str, words: str) -> None:
-    """Raise KafkaError INVALID_REQUEST unless a resource's name is the id of this node."""
+    """Raise KafkaError INVALID_REQUEST unless a resource's name is this node's id."""
     try:
         found = java_int(name)
     except ValueError:
@@ -101,15 +101,15 @@ def check_node_id(node: Node, name: str, words: str) -> None:
 
 
 def schema_of(node: Node) -> SettingsSchema:
-    """What is known about settings at this broker."""
+    """The known settings of this broker."""
     return SettingsSchema(node.config)
 
 
-# ---- levels of logs
+# ---- log levels
 
 
 def check_levels(node: Node, name: str, alterations: Sequence[Alteration]) -> None:
-    """Raise KafkaError unless the levels of this node's loggers may be changed so."""
+    """Raise KafkaError unless these changes of this node's log levels are valid."""
     check_names([(each.name, each.value, each.op == Op.DELETE) for each in alterations])
     check_node_id(node, name, "Unexpected node id. Expected {0},")
     for each in alterations:
@@ -131,21 +131,21 @@ def check_levels(node: Node, name: str, alterations: Sequence[Alteration]) -> No
 
 
 def set_levels(alterations: Sequence[Alteration]) -> None:
-    """Change levels that `check_levels` has passed."""
+    """Apply changes that `check_levels` has accepted."""
     for each in alterations:
         logs.set_level(each.name, Level[each.value or ""] if each.op == Op.SET else None)
 
 
-# ---- the rest, by the controller
+# ---- forwarding to the controller
 
 
 async def through_controller(
     context: Context, request: Any, decided: Decided, decide: Callable[[Any], Awaitable[Any]]
 ) -> Answer:
-    """The answer to a request about resources: what is decided here, and the controller's.
+    """The answer to a request about resources: this node's results and the controller's.
 
-    `request` is AlterConfigs or IncrementalAlterConfigs; `decide` answers one as the controller.
-    A request about which nothing is decided goes on, and its answer comes back, as it is.
+    `request` is AlterConfigs or IncrementalAlterConfigs; `decide` answers one as the controller. A
+    request about which this node decides nothing is forwarded unchanged, and so is its answer.
     """
     left = [each for place, each in enumerate(request.resources) if place not in decided]
     smaller = request
@@ -176,14 +176,14 @@ async def through_controller(
 
 
 def refusal(request: Any, error: KafkaError) -> Any:
-    """The answer to a request that failed as a whole: the error for each resource it names."""
+    """The answer to a request that failed completely: the error for each resource that it names."""
     answer = request.RESPONSE()
     answer.responses = [outcome(type(request), each, error) for each in request.resources]
     return answer
 
 
 def outcome(request: type[Any], resource: Any, failure: KafkaError | None) -> Any:
-    """What is answered about one resource of a request of that type."""
+    """The result for one resource of a request of that type."""
     made = _OUTCOMES[request]()
     made.resource_type, made.resource_name = resource.resource_type, resource.resource_name
     if failure is not None:

@@ -1,6 +1,6 @@
 """Topics that are created because a client asks for them (auto.create.topics.enable).
 
-Internal topics have settings of their own and are created on first use, whatever that setting says.
+Internal topics have settings of their own and are created on first use, whatever that setting is.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _NEWEST: Final = CreateTopicsRequest.VALID_VERSIONS[1]
 async def create_missing(node: Node, names: Sequence[str]) -> None:
     """Create topics at the defaults and wait a moment for them to appear on this node.
 
-    A name that cannot be created stays missing; the client sees that in the answer.
+    A topic that cannot be created stays missing, which the client sees in the answer.
     """
     await _create(
         node,
@@ -52,7 +52,7 @@ async def create_missing(node: Node, names: Sequence[str]) -> None:
 async def ensure_internal_topic(node: Node, topic: InternalTopic) -> str:
     """Create an internal topic unless it exists, and wait a moment for it.
 
-    Returns why it could not be created, in words; "" when it was, or when nothing is known.
+    Returns the reason why it could not be created; "" if it was, or if no reason is known.
     """
     if topic.name in node.image.topics:
         return ""
@@ -60,9 +60,9 @@ async def ensure_internal_topic(node: Node, topic: InternalTopic) -> str:
 
 
 async def create_topic(node: Node, name: str, settings: Mapping[str, str]) -> str:
-    """Create a topic at the defaults with some settings of its own, and wait a moment for it.
+    """Create a topic at the defaults, with some overrides, and wait a moment for it.
 
-    Returns why it could not be created; "" when it was, also by another node.
+    Returns the reason why it could not be created; "" if it was, even if by another node.
     """
     wanted = CreatableTopic(
         name=name,
@@ -85,9 +85,9 @@ def _creatable(node: Node, topic: InternalTopic) -> CreatableTopic:
 
 
 async def create_for(context: Context, topics: Sequence[CreatableTopic]) -> list[tuple[str, str]]:
-    """Create topics in the client's name, by its permissions and its quota, and wait for them.
+    """Create topics with the client's permissions and quota, and wait for them.
 
-    Returns those that could not be created, with why, in words.
+    Returns those that could not be created, with the reasons.
     """
     request = CreateTopicsRequest(topics=list(topics), timeout=int(_WAIT_S * 1000))
     envelope = EnvelopeRequest(
@@ -113,7 +113,7 @@ def _without_size(frame: list[Piece]) -> bytes:
 
 
 async def _create(node: Node, topics: list[CreatableTopic]) -> str:
-    """Returns why some topic could not be created; "" for no such reason."""
+    """Returns the reason why a topic could not be created; "" if there is none."""
     request = CreateTopicsRequest(topics=topics, timeout=int(_WAIT_S * 1000))
     try:
         answer = await node.ask_controller(request, timeout_s=_WAIT_S)
@@ -125,7 +125,7 @@ async def _create(node: Node, topics: list[CreatableTopic]) -> str:
 
 
 async def _await_created(node: Node, answer: CreateTopicsResponse) -> list[tuple[str, str]]:
-    """Wait a moment for what was created; the rest, with why it was not."""
+    """Wait a moment for the created topics; return the rest, with reasons."""
     created = []
     failed = []
     for result in answer.topics:

@@ -1,7 +1,7 @@
 """Connections from this node to the active controller, one for each lane of requests.
 
-A connection is opened when it is first needed, and again after it broke. A request is repeated at
-the next controller when the leadership moves.
+A connection is opened when it is first needed, and reopened after it broke. A request is retried at
+the new controller when the leadership moves.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ _CONNECT_S = 5.0
 
 
 class ControllerUnavailable(BrokenConnection):
-    """No active controller could be asked within the time given."""
+    """No active controller was reachable within the time given."""
 
 
 class Channels:
-    """The connections of one node. `run` must be running before anything is asked."""
+    """The connections of one node. `run` must be running before requests are sent."""
 
     def __init__(
         self,
@@ -49,16 +49,16 @@ class Channels:
         self._controller_moved = trio.Event()
 
     async def run(self) -> None:
-        """Own the tasks of all channels until cancelled."""
+        """Run the tasks of all channels until cancelled."""
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
             await trio.sleep_forever()
 
     def controller_changed(self) -> None:
-        """The quorum has a new leader: every waiting request goes to it at once.
+        """The quorum has a new leader: resend every waiting request to it at once.
 
-        So do requests that wait for an answer of the leader before: it may be asleep, and what it
-        has not decided by now it can no longer decide.
+        That includes requests that wait for an answer of the previous leader: it may be suspended,
+        and it can no longer decide what it has not decided yet.
         """
         target = self._controller()
         if target is not None:
@@ -75,13 +75,13 @@ class Channels:
         timeout_s: float = 30.0,
         patience_s: float = inf,
     ) -> R:
-        """Ask the active controller, wherever it is, until it answers as one.
+        """Send a request to the active controller, until a node answers as one.
 
-        Requests of one lane share a connection and are answered in order; heartbeats have a lane
-        of their own, since one that waits behind a slow request would look like a dead broker.
-        After an answer NOT_CONTROLLER the request goes to the next controller. Raises
-        ControllerUnavailable after `timeout_s` seconds, or when none could be reached for
-        `patience_s` seconds.
+        Requests of one lane share a connection and are answered in order; heartbeats have a lane of
+        their own, since a broker whose heartbeats wait behind a slow request would look dead. After
+        an answer NOT_CONTROLLER the request goes to the next controller. Raises
+        ControllerUnavailable after `timeout_s` seconds, or if none was reachable for `patience_s`
+        seconds.
         """
         began = self._clock.monotonic()
         deadline, reached = began + timeout_s, began

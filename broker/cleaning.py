@@ -1,4 +1,4 @@
-"""A broker's cleaners: as many at a time as log.cleaner.threads says, by its present settings."""
+"""A broker's log cleaners: as many at a time as the current log.cleaner.threads."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SHORTEST_REST_S: Final = 0.1
 
 
 async def cleaning(node: Node) -> None:
-    """Compact the logs that ask for it, until cancelled."""
+    """Compact the logs that need it, until cancelled."""
     if not node.config.flag("log.cleaner.enable"):
         log.warning(
             "log.cleaner.enable=false: nothing compacts topics with cleanup.policy=compact, and"
@@ -41,7 +41,7 @@ async def _rest(node: Node) -> None:
 
 
 async def _clean(node: Node, number: int) -> None:
-    """One cleaner, which rests while the settings ask for fewer."""
+    """One cleaner, which pauses while the settings ask for fewer."""
     node.cleaner.workers_alive += 1
     try:
         await _clean_on(node, number)
@@ -64,7 +64,7 @@ async def _clean_on(node: Node, number: int) -> None:
 
 
 def cleaner_config(node: Node) -> CleanerConfig:
-    """One cleaner's share of what the settings allow."""
+    """The share of one cleaner in the limits of the settings."""
     config = node.config
     threads = max(1, config.int("log.cleaner.threads"))
     filled = config.int("log.cleaner.dedupe.buffer.size") * config.number(

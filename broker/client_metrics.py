@@ -1,7 +1,8 @@
-"""What clients have pushed (KIP-714), until Prometheus asks: the last values of each, bounded.
+"""The metrics that clients have pushed (KIP-714), for Prometheus: the last values of each client,
+bounded.
 
-OpenTelemetry's MetricsData is read here by its fields' numbers: of each metric a number or, of a
-histogram, its sum and count. Sums come as differences and are added up.
+OpenTelemetry's MetricsData is decoded by field numbers: each metric yields a number or, for a
+histogram, its sum and count. Sums arrive as deltas and are accumulated.
 """
 
 from __future__ import annotations
@@ -13,14 +14,15 @@ from typing import Final, NamedTuple
 
 MOST_CLIENTS: Final = 1_000
 MOST_SERIES: Final = 500
-"""Of one client; others are passed over."""
+"""The limit for one client; further series are ignored."""
 SHOWN_MS: Final = 15 * 60 * 1000
-"""For how long after its last push; a client that ends pushes once more, and that is scraped."""
+"""How long values are exported after the last push; a terminating client pushes once more, and that
+value is scraped too."""
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
 
 class BadTelemetry(ValueError):
-    """The bytes are no metrics of OpenTelemetry."""
+    """The bytes are not OpenTelemetry metrics."""
 
 
 class Point(NamedTuple):
@@ -33,7 +35,7 @@ class Point(NamedTuple):
 
 
 Series = dict[tuple[str, tuple[tuple[str, str], ...]], Point]
-"""By name and labels."""
+"""(name, labels) -> value"""
 
 
 class ClientMetrics:
@@ -41,10 +43,10 @@ class ClientMetrics:
 
     def __init__(self) -> None:
         self._by_client: dict[tuple[str, str], tuple[int, Series]] = {}
-        """By (client id, instance id): when it pushed, and what; the longest silent first."""
+        """By (client id, instance id): when it pushed last, and its values; least recent first."""
 
     def take(self, client: tuple[str, str], points: list[Point], now_ms: int) -> None:
-        """A client has pushed."""
+        """Store what a client has pushed."""
         _, known = self._by_client.pop(client, (0, {}))
         for point in points:
             key = point.name, point.labels
@@ -58,7 +60,7 @@ class ClientMetrics:
         self._by_client[client] = now_ms, known
 
     def shown(self, now_ms: int) -> dict[tuple[str, str], Series]:
-        """Of all clients that pushed not too long ago; the others are forgotten."""
+        """The values of all clients that pushed recently; drops the others."""
         for client, (pushed_ms, _) in list(self._by_client.items()):
             if now_ms - pushed_ms > SHOWN_MS:
                 del self._by_client[client]
@@ -66,7 +68,7 @@ class ClientMetrics:
 
 
 def parse(data: bytes | memoryview) -> list[Point]:
-    """The points of a MetricsData. Raises BadTelemetry."""
+    """Decode the points of a MetricsData. Raises BadTelemetry."""
     points: list[Point] = []
     for number, resource in _fields(memoryview(data)):
         if number != 1:
@@ -157,7 +159,7 @@ def _eight(field: Field) -> bytes:
 
 
 def _fields(data: memoryview) -> Iterator[tuple[int, Field]]:
-    """(number, value) of a message's fields. Raises BadTelemetry."""
+    """The (number, value) pairs of a message's fields. Raises BadTelemetry."""
     at = 0
     while at < len(data):
         key, at = _varint(data, at)

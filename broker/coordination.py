@@ -1,10 +1,10 @@
-"""The coordinators of one broker, composed: of groups, of transactions and of share-partitions,
-with their clients.
+"""Composes the coordinators of one broker, of groups, transactions and share-partitions, with their
+clients.
 
-Markers end transactions in partitions, and partitions ask whether they are in one. Each service is
-imported and made when it is first wanted, by a request or by a partition of its topic that this
-broker leads: most nodes of a test never see a group, and what they would import for it is an eighth
-of the time in which a node starts.
+Transaction coordinators send markers to partitions, and partitions ask coordinators whether they
+are in a transaction. Each service is imported and created when it is first needed, by a request or
+when this broker leads a partition of its topic: most nodes in tests never have a group, and its
+imports would take an eighth of a node's start time.
 """
 
 from __future__ import annotations
@@ -48,13 +48,13 @@ if TYPE_CHECKING:
     from raftka.net.answers import Turn
 
 _SHARE_PATIENCE_S = 10.0
-"""For how long the state of a share-partition is written again, before its members hear of it."""
+"""How long a write of a share-partition's state is retried before its members get an error."""
 _ANSWER_S = 5.0
-"""A broker's answer that its followers hold up may be that much later than they may be."""
+"""How much later than the replication timeout a broker's answer may arrive."""
 
 
 class Coordinators:
-    """What handlers, the metadata and the replicas find a broker's coordinators by."""
+    """Where handlers, metadata publishers and replicas find a broker's coordinators."""
 
     def __init__(
         self,
@@ -72,10 +72,9 @@ class Coordinators:
         config_now: Callable[[], Config],
         rules_off: RulesOff,
     ) -> None:
-        """`verifies`: whether a partition must agree with a transaction's coordinator first.
-        `ensure_topic` creates an internal topic, or says why that cannot be; `create_topic` one of
-        that name at the defaults, with these settings.
-        """
+        """`verifies`: whether partitions must verify transactions with the coordinator.
+        `ensure_topic` creates an internal topic, or returns why it cannot; `create_topic` creates
+        any topic at the defaults, with the given overrides."""
         self._config = config
         self._replicas = replicas
         self._peers = peers
@@ -90,17 +89,17 @@ class Coordinators:
         self._rules_off = rules_off
         self._answer_s = config.int("request.timeout.ms") / 1000 + _ANSWER_S
         self._image = EMPTY_IMAGE
-        """As it was last published, after the replicas had taken their roles."""
+        """The image that was last published, after the replicas had taken their roles."""
         self._tasks: trio.Nursery | None = None
         self._running: list[Callable[[], Awaitable[None]]] = []
         self._following: list[Publisher] = []
         replicas.role_listeners.append(self)
 
-    # ---- the services, each made when it is first wanted
+    # ---- the services, created when first needed
 
     @cached_property
     def groups(self) -> GroupCoordinatorService:
-        """Coordinates groups."""
+        """The coordinator of groups."""
         from raftka.broker.coordinators.group.config import GroupConfig
         from raftka.broker.coordinators.group.service import GroupCoordinatorService
         from raftka.broker.coordinators.replicated_log import ReplicatedLog
@@ -118,7 +117,7 @@ class Coordinators:
 
     @cached_property
     def share_groups(self) -> ShareGroupService:
-        """Coordinates share groups."""
+        """The service of share groups."""
         from raftka.broker.coordinators.group.share.lags import Ends
         from raftka.broker.coordinators.group.share.service import ShareGroupService
 
@@ -129,7 +128,7 @@ class Coordinators:
 
     @cached_property
     def transactions(self) -> TransactionCoordinatorService:
-        """Coordinates transactions."""
+        """The coordinator of transactions."""
         from raftka.broker.coordinators.replicated_log import ReplicatedLog
         from raftka.broker.coordinators.transaction.config import TransactionConfig
         from raftka.broker.coordinators.transaction.service import TransactionCoordinatorService
@@ -147,7 +146,7 @@ class Coordinators:
 
     @cached_property
     def share_states(self) -> ShareCoordinatorService:
-        """Keeps how far share groups have come."""
+        """The share coordinator."""
         from raftka.broker.coordinators.replicated_log import ReplicatedLog
         from raftka.broker.coordinators.share.config import ShareStateConfig
         from raftka.broker.coordinators.share.service import ShareCoordinatorService
@@ -163,7 +162,7 @@ class Coordinators:
 
     @cached_property
     def share(self) -> ShareService:
-        """What members of share groups have of the partitions that this broker leads."""
+        """The share-partitions and share sessions of the partitions that this broker leads."""
         from raftka.broker.share.dead_letters import DeadLetters
         from raftka.broker.share.partitions import SharePartitions
         from raftka.broker.share.service import ShareService
@@ -208,7 +207,7 @@ class Coordinators:
         return persister
 
     async def _share_coordinator(self, key: SharePartitionKey) -> int:
-        """The broker that leads the share-partition's partition of __share_group_state.
+        """The leader of the share-partition's partition of __share_group_state.
 
         Raises KafkaError COORDINATOR_NOT_AVAILABLE.
         """
@@ -235,7 +234,7 @@ class Coordinators:
 
     @cached_property
     def joining(self) -> Joining:
-        """Asks the coordinators of transactions for this broker's partitions."""
+        """Asks transaction coordinators on behalf of this broker's partitions."""
         from raftka.broker.replication.joining import Joining, Retries
 
         retry_ms = self._config.int("add.partitions.to.txn.retry.backoff.ms")
@@ -252,7 +251,7 @@ class Coordinators:
 
     @cached_property
     def verifier(self) -> Verifier:
-        """What transactional produce requests wait in."""
+        """Holds transactional produce requests until they are verified."""
         from raftka.broker.replication.verifier import Verifier
 
         return Verifier(
@@ -265,17 +264,17 @@ class Coordinators:
         )
 
     async def delete_group(self, group_id: str) -> None:
-        """Delete a group without members, with all that is known of it. Raises KafkaError."""
+        """Delete a group without members, with all its state. Raises KafkaError."""
         if self.groups.is_share_group(group_id):
             await self.share_groups.delete_state(group_id)
         await self.groups.delete_group(group_id)
 
     def group_figures(self) -> list[GroupFigures]:
-        """Of the groups that this broker coordinates, for metrics."""
+        """The metrics of the groups that this broker coordinates."""
         return self.groups.figures() if "groups" in self.__dict__ else []
 
     def transaction_figures(self) -> TransactionFigures:
-        """Of transactions that this broker coordinates, or whose partitions it leads."""
+        """Metrics of transactions that this broker coordinates, or whose partitions it leads."""
         from raftka.broker.metrics.transactions import TransactionFigures
 
         made = self.__dict__
@@ -289,7 +288,7 @@ class Coordinators:
         )
 
     def loads(self) -> dict[str, Sequence[tuple[float, float]]]:
-        """(monotonic time, seconds) of the last loads of shards, by the kind of coordinator."""
+        """(monotonic time, duration in seconds) of the latest loads, by type of coordinator."""
         made = self.__dict__
         return {
             "group": self.groups.host.loads if "groups" in made else (),
@@ -297,11 +296,11 @@ class Coordinators:
         }
 
     def share_figures(self) -> list[ShareFigures]:
-        """Of the share-partitions whose state this broker keeps, for metrics."""
+        """The metrics of the share-partitions whose state this broker holds."""
         return self.share_states.figures() if "share_states" in self.__dict__ else []
 
     def _coordinator(self, transactional_id: str) -> int | None:
-        """The broker that leads the id's partition of __transaction_state, as far as is known."""
+        """The leader of the id's partition of __transaction_state, if known."""
         return self._leader(TRANSACTION_TOPIC, transactional_id)
 
     def _leader(self, internal: str, key: str) -> int | None:
@@ -311,10 +310,10 @@ class Coordinators:
         partition = topic.partitions[partition_of_key(key, len(topic.partitions))]
         return partition.leader if partition.has_leader else None
 
-    # ---- what the broker calls
+    # ---- called by the broker
 
     def start(self, tasks: trio.Nursery) -> None:
-        """Run the services in tasks of their own, also those that are made later."""
+        """Run the services in tasks of their own, including those that are created later."""
         self._tasks = tasks
         for run in self._running:
             tasks.start_soon(run)
@@ -328,7 +327,7 @@ class Coordinators:
             self._tasks.start_soon(run)
 
     def publish(self, image: MetadataImage, delta: MetadataDelta) -> None:
-        """Publisher: to be called after the replicas have taken their roles."""
+        """Metadata publisher: call it after the replicas have taken their roles."""
         self._image = image
         for publish in self._following:
             publish(image, delta)

@@ -1,4 +1,4 @@
-"""Delegation tokens at a broker: their requesters, and which token a request means (KIP-48)."""
+"""Delegation tokens at a broker: checks of requesters, and lookup by HMAC (KIP-48)."""
 
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ _SECRET: Final = "delegation.token.secret.key"
 
 
 def check_may_ask(context: Context) -> None:
-    """Raise KafkaError DELEGATION_TOKEN_REQUEST_NOT_ALLOWED for a client that has not proved who it
-    is, or has by a token: it could go on for ever by getting new tokens.
+    """Raise KafkaError DELEGATION_TOKEN_REQUEST_NOT_ALLOWED for an unauthenticated client, and for
+    one that was authenticated by a token, since it could extend its access for ever with new
+    tokens.
 
-    What a broker has passed on, it has checked.
+    Forwarded requests were checked by the broker.
     """
     listener = context.node.listeners[context.listener]
     unproved = listener.protocol == "PLAINTEXT" or (
@@ -37,7 +38,8 @@ def check_may_ask(context: Context) -> None:
 
 
 def secret_of(node: Node) -> str:
-    """What makes passwords of tokens' ids. Raises KafkaError DELEGATION_TOKEN_AUTH_DISABLED."""
+    """The secret from which token passwords are derived. Raises KafkaError
+    DELEGATION_TOKEN_AUTH_DISABLED."""
     secret = node.config.optional_text(_SECRET)
     if not secret:
         words = f"Delegation tokens are off: {_SECRET} is not set on every node."
@@ -46,7 +48,7 @@ def secret_of(node: Node) -> str:
 
 
 def rules_of(node: Node) -> TokenRules:
-    """How long tokens last here."""
+    """The lifetimes of tokens in the settings."""
     config = node.config
     return TokenRules(
         config.int("delegation.token.expiry.time.ms"),
@@ -55,7 +57,7 @@ def rules_of(node: Node) -> TokenRules:
 
 
 def token_id_of(tokens: Mapping[str, DelegationToken], secret: str, known: bytes) -> str | None:
-    """The token whose HMAC is `known`; None when there is none."""
+    """The id of the token with the HMAC `known`; None if there is none."""
     found = None
     for token_id in tokens:
         if hmac.compare_digest(token_hmac(secret, token_id), known):

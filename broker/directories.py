@@ -1,4 +1,5 @@
-"""A node's directories on its start: formatted, its own, locked, and what they remember."""
+"""A node's directories at its start: checks that they are formatted for this node, locks them, and
+reads their files."""
 
 from __future__ import annotations
 
@@ -20,7 +21,7 @@ from raftka.storage.log_manager import LogManager
 from raftka.storage.meta_properties import BadDirectory, MetaProperties
 
 ALL_DIRECTORIES: Final = "*"
-"""In cordoned.log.dirs."""
+"""In cordoned.log.dirs: stands for all log directories."""
 
 log = get_logger(__name__)
 
@@ -34,16 +35,16 @@ class Directories:
     paths: tuple[str, ...]
     metadata_directory: str
     identities: dict[str, Uuid]
-    """directory.id by path."""
+    """Each directory's directory.id, by path."""
     previous_broker_epoch: int
-    """Of a life that ended cleanly, which proves that nothing is missing; -1 of any other."""
+    """The epoch of the broker's last process if it was shut down cleanly, else -1."""
     locks: list[FileLock]
     failed: Mapping[str, str]
-    """The log directories that could not be read, and why: the node serves the others."""
+    """The unreadable log directories, with reasons: the node serves the others."""
     first_levels: Mapping[str, int]
-    """The feature levels with which this node would begin a new cluster."""
+    """The feature levels with which this node would bootstrap a cluster."""
     first_scram: Mapping[tuple[str, int], ScramCredential]
-    """The passwords with which it would."""
+    """The SCRAM credentials with which it would bootstrap a cluster."""
 
     @property
     def metadata_directory_id(self) -> Uuid:
@@ -51,11 +52,11 @@ class Directories:
 
     @property
     def directory_ids(self) -> tuple[Uuid, ...]:
-        """Of the log directories that could be read."""
+        """The ids of the readable log directories."""
         return self.ids_of(self.paths)
 
     def ids_of(self, paths: Iterable[str]) -> tuple[Uuid, ...]:
-        """directory.id of each path whose meta.properties could be read."""
+        """The directory.id of each path whose meta.properties is readable."""
         return tuple(self.identities[path] for path in paths if path in self.identities)
 
     def log_manager(
@@ -67,9 +68,9 @@ class Directories:
         verifies: Callable[[], bool] = lambda: True,
         cordoned: Callable[[], Collection[str]] = lambda: (),
     ) -> LogManager:
-        """The logs in these directories, not loaded yet. `verifies` says whether what opens a
-        transaction must be agreed with its coordinator, `cordoned` which directories get no new
-        logs, both by the settings as they are."""
+        """The logs in these directories, not loaded yet. `verifies` returns whether transactions
+        must be verified with their coordinator, `cordoned` which directories get no new logs, both
+        from the current settings."""
         made = LogManager(
             self.disk,
             self.paths,
@@ -96,11 +97,11 @@ class Directories:
 def open_directories(disk: Disk, config: Config) -> Directories:
     """Check and lock the directories that the settings name.
 
-    One of several log directories may be unreadable, as on Apache Kafka: it is offline, the others
-    are served. The directory of the metadata log has to work.
+    One of several log directories may be unreadable, as in Apache Kafka: it is offline, and the
+    others are served. The directory of the metadata log must be readable.
 
-    Raises BadDirectory: not formatted, of another cluster or node, used by another process, or
-    none can be read.
+    Raises BadDirectory: not formatted, of another cluster or node, used by another process, or none
+    is readable.
     """
     paths = tuple(config.names("log.dirs"))
     metadata_directory = config.optional_text("metadata.log.dir") or paths[0]
@@ -134,7 +135,7 @@ def open_directories(disk: Disk, config: Config) -> Directories:
         paths=paths,
         metadata_directory=metadata_directory,
         identities={path: meta.directory_id or ZERO_UUID for path, meta in found.items()},
-        # One directory that was not closed, or is gone, is enough to have lost something.
+        # One directory that was not closed cleanly, or is missing, may have lost records.
         previous_broker_epoch=NO_EPOCH if failed else min(epochs, default=NO_EPOCH),
         locks=locks,
         failed=failed,
@@ -146,7 +147,7 @@ def open_directories(disk: Disk, config: Config) -> Directories:
 def _identity(
     disk: Disk, path: str, first: MetaProperties | None, config: Config
 ) -> MetaProperties:
-    """What a directory says of itself, which must agree with what the `first` one says."""
+    """The identity in a meta.properties, which must agree with the `first` directory's."""
     meta = meta_properties.read(disk, path)
     if meta is None:
         raise BadDirectory(

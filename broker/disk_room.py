@@ -1,11 +1,12 @@
-"""How much room the volumes of log directories have: a warning first, then producers are refused.
+"""The free space of the log directories' volumes: when it runs low, a warning, then producers are
+refused.
 
-A write for which there is no room takes its directory offline, and with the last one the broker
-ends. So producers are refused while a reserve is left, which metadata, offsets, replicas and a
-restart need; once retention or an operator has made room, they are served again.
+A write that fails for lack of space takes its directory offline, and with the last directory the
+broker shuts down. So producers are refused while a reserve is left for metadata, offsets,
+replication and a restart; once retention or an operator has freed space, they are served again.
 
-A fast producer fills what is left of a small volume between two looks by the clock, so what
-producers send is counted: after half of the room that was seen, this looks again.
+A fast producer can fill a small volume between two periodic checks, so produced bytes are counted:
+after half of the free space seen last, the next check follows at once.
 """
 
 from __future__ import annotations
@@ -21,45 +22,46 @@ log = get_logger(__name__)
 
 _NEARLY_FULL: Final = 0.9
 BY_THE_VOLUME: Final = -1
-"""As the reserve: a fiftieth of the volume, and at most so much:"""
+"""Stands for a reserve of a fiftieth of the volume, at most `_MOST_RESERVED`."""
 _MOST_RESERVED: Final = 256 * 1024 * 1024
 _UNKNOWN: Final = 1 << 62
-"""Room until the first look, and where no directory says how much it has."""
+"""The free space before the first check, and if no directory reports any."""
 _ENOUGH: Final = 1.5
-"""So many times the reserve must be free before a directory takes records again."""
+"""The multiple of the reserve that must be free before a directory accepts records again."""
 
 
 class DiskRoom:
-    """What is known of each log directory's volume since the last look."""
+    """The state of each log directory's volume as of the last check."""
 
     def __init__(self, disk: Disk, reserve: Callable[[], int]) -> None:
-        """`reserve` is raftka.log.dirs.reserve.bytes as the settings have it now."""
+        """`reserve` returns the current raftka.log.dirs.reserve.bytes."""
         self._disk = disk
         self._reserve = reserve
         self._warned: set[str] = set()
         self.full: dict[str, str] = {}
-        """By directory that takes no records of producers, why, in words."""
+        """The directories that refuse producers' records, and the reasons."""
         self.unseen = _UNKNOWN
-        """Bytes that producers may still write before `check` has to look again: who appends
-        subtracts what it appends, and calls `check` below 0 and where a directory is full."""
+        """Bytes that producers may still write before `check` must look again: the appender
+        subtracts the bytes that it appends, and calls `check` if this is below 0 or a directory is
+        full."""
         self._watched: tuple[str, ...] = ()
 
     def check(self, directory: str) -> None:
-        """Raise KafkaError KAFKA_STORAGE_ERROR where records are no longer taken."""
+        """Raise KafkaError KAFKA_STORAGE_ERROR if the directory accepts no records."""
         if self.unseen < 0:
             self.look(self._watched)
         if (words := self.full.get(directory)) is not None:
             raise KafkaError(ErrorCode.KAFKA_STORAGE_ERROR, words)
 
     def look(self, directories: Iterable[str]) -> None:
-        """Ask the system about each; cheap enough for every second."""
+        """Ask the operating system for the free space of each; cheap enough for every second."""
         self._watched = tuple(directories)
         rooms = []
         for path in self._watched:
             try:
                 total, usable = self._disk.free_bytes(path)
             except OSError as error:
-                # What is wrong with it shows at the next write, which takes it offline.
+                # The next write will show the error, and take the directory offline.
                 log.warning(f"log directory {path} does not say how full it is: {error}")
                 continue
             self._warn(path, total, usable)

@@ -1,7 +1,8 @@
-"""The dynamic settings of the metadata, put on top of those of a node's file.
+"""The dynamic settings of the metadata, which override those of a node's file.
 
-What a node could not run with is refused when it is set (model/settings/altering_brokers.py). The
-metadata may hold it all the same, from another release: such a setting is set aside with a warning.
+Settings with which a node could not run are refused when they are set
+(model/settings/altering_brokers.py). The metadata may contain them anyway, written by another
+release: the node ignores such a setting and logs a warning.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ log = get_logger(__name__)
 
 
 def follow(config: Config, image: MetadataImage, node_id: int) -> Config:
-    """The settings of a node under those of an image."""
+    """The node's settings, with the overrides of an image."""
     found = with_dynamic(config, image.broker_config(node_id), image.broker_config(None))
     for problem in found.set_aside:
         if problem not in config.set_aside:
@@ -28,7 +29,7 @@ def follow(config: Config, image: MetadataImage, node_id: int) -> Config:
 
 
 def warn_without_effect(delta: MetadataDelta) -> None:
-    """Log why settings that were just changed have no effect here."""
+    """Log why settings that have just changed have no effect here."""
     for resource in delta.configs.changed:
         before = delta.base.configs.get(resource, {})
         table = TOPIC if resource.type == TOPIC_RESOURCE else BROKER

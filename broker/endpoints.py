@@ -1,4 +1,4 @@
-"""The endpoints of the leaders that an answer names (KIP-951), which saves clients a Metadata."""
+"""The endpoints of the leaders in an answer (KIP-951), which save clients a Metadata request."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ E = TypeVar("E")
 def node_endpoints(
     image: MetadataImage, listener: str, leaders: Iterable[int], endpoint: Callable[..., E]
 ) -> list[E]:
-    """One `endpoint` for each of `leaders` that the client's listener can name."""
+    """One `endpoint` for each of `leaders` that has one for the client's listener."""
     endpoints: list[E] = []
     for broker_id in sorted(set(leaders)):
         broker = image.brokers.get(broker_id)

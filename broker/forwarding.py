@@ -1,9 +1,9 @@
-"""Requests that only the active controller can answer, sent on to it (KIP-590).
+"""Forwards requests that only the active controller can answer (KIP-590).
 
-The request travels as it came, inside an Envelope, with the client's principal and address, and its
-answer comes back the same way: a broker decodes neither. The error of the envelope says whether the
-other side is the controller at all (ask the next one) or would not take the envelope; what the
-controller says about the request itself is in the answer.
+The request is sent unchanged inside an Envelope, with the client's principal and address, and its
+answer returns the same way: a broker decodes neither. The error of the envelope says whether the
+other node is not the controller (ask the next one) or refused the envelope; errors of the request
+itself are in the inner answer.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
     from raftka.net.router import Context
 
 N = TypeVar("N")
-"""A node, which forwarding knows nothing of."""
+"""The node type, which this module does not import."""
 
 _FORWARD_TIMEOUT_S: Final = 25.0
-"""Less than clients wait for an answer (request.timeout.ms=30000), so that they hear why."""
+"""Less than clients' request.timeout.ms=30000, so that they get the error."""
 _PATIENCE_S: Final = 10.0
-"""How long no controller can be reached before a request is given up; an election takes less."""
+"""How long no controller may be reachable before a request fails; an election takes less."""
 _SIZE = struct.Struct(">i")
 _LONGEST_ADDRESS: Final = 16
 
@@ -39,10 +39,10 @@ _LONGEST_ADDRESS: Final = 16
 async def forward(
     channels: Channels, context: Context[N], why_not: Callable[[], Awaitable[str]]
 ) -> list[Piece]:
-    """The whole frame that answers a forwarded request.
+    """The complete frame that answers a forwarded request.
 
-    Raises KafkaError: REQUEST_TIMED_OUT when no controller answers in time, with what `why_not`
-    finds out about that; UNKNOWN_SERVER_ERROR when the controller does not take our envelope.
+    Raises KafkaError: REQUEST_TIMED_OUT if no controller answers in time, with the explanation of
+    `why_not`; UNKNOWN_SERVER_ERROR if the controller refuses the envelope.
     """
     envelope = EnvelopeRequest(
         request_data=context.frame,
@@ -64,9 +64,9 @@ async def forward(
 
 
 def forwarded_session(request: EnvelopeRequest, by: Session) -> Session:
-    """The client behind an envelope that came by the session `by`.
+    """The client whose request is in an envelope from the session `by`.
 
-    Raises KafkaError: PRINCIPAL_DESERIALIZATION_FAILURE, INVALID_REQUEST for an address.
+    Raises KafkaError: PRINCIPAL_DESERIALIZATION_FAILURE, INVALID_REQUEST for a malformed address.
     """
     principal, by_token = principal_of(request.request_principal)
     host = address_of(request.client_host_address)
@@ -80,9 +80,10 @@ def forwarded_session(request: EnvelopeRequest, by: Session) -> Session:
 
 
 def principal_bytes(principal: Principal, *, by_token: bool = False) -> bytes:
-    """A principal as Kafka's own serializer writes it (DefaultPrincipalData behind its version).
+    """Encode a principal as Kafka's own serializer does (DefaultPrincipalData, preceded by its
+    version).
 
-    `by_token`: it was proved by a delegation token.
+    `by_token`: the client was authenticated by a delegation token.
     """
     data = DefaultPrincipalData(
         type=principal.type, name=principal.name, token_authenticated=by_token
@@ -91,7 +92,7 @@ def principal_bytes(principal: Principal, *, by_token: bool = False) -> bytes:
 
 
 def principal_of(data: Buffer | None) -> tuple[Principal, bool]:
-    """Read what `principal_bytes` writes.
+    """Decode the output of `principal_bytes`.
 
     Raises KafkaError PRINCIPAL_DESERIALIZATION_FAILURE.
     """
@@ -106,7 +107,7 @@ def principal_of(data: Buffer | None) -> tuple[Principal, bool]:
 def address_bytes(host: str) -> bytes:
     """An IP address as 4 or 16 bytes.
 
-    Simulated hosts have names instead; those travel as they are, and longer than an address.
+    Simulated hosts have names instead; those are sent as text, and are longer than an address.
     """
     try:
         return ip_address(host).packed
@@ -115,7 +116,7 @@ def address_bytes(host: str) -> bytes:
 
 
 def address_of(data: Buffer) -> str:
-    """Read what `address_bytes` writes. Raises KafkaError INVALID_REQUEST."""
+    """Decode the output of `address_bytes`. Raises KafkaError INVALID_REQUEST."""
     raw = bytes(data)
     try:
         if len(raw) > _LONGEST_ADDRESS:

@@ -21,7 +21,7 @@ from raftka.broker.request import ROUTER
 
 PATH: Final = Path(__file__).parent / "promises.py"
 
-_HEAD: Final = '''"""Which handler answers which API, in which versions, without importing it.
+_HEAD: Final = '''"""The handler and the versions of each API, without importing the handlers.
 
 Written by `python -m raftka.broker.generate_promises` from the handlers' registrations: change
 those, not this.
@@ -36,7 +36,7 @@ from raftka.net.router import Listeners
 
 
 class Promise(NamedTuple):
-    """One API: the module of broker/handlers that answers it, and what ApiVersions says of it."""
+    """One API: its module in broker/handlers, and its entry in ApiVersions."""
 
     module: str
     min_version: int
@@ -50,7 +50,7 @@ PROMISES: Final[dict[int, Promise]] = {
 
 
 def generated() -> str:
-    """The file as the handlers have it now, whatever state it is in."""
+    """The file for the handlers' current registrations, whatever it contains now."""
     blank = ModuleType("raftka.broker.promises")
     vars(blank).update(PROMISES={}, Promise=tuple)
     with patch.dict(sys.modules, {blank.__name__: blank}):
@@ -68,7 +68,7 @@ def _lines() -> list[str]:
 
 
 def main(arguments: list[str]) -> int:
-    """0 when the file is current, or has been written."""
+    """Return 0 if the file is current, or was written."""
     text = generated()
     if PATH.exists() and PATH.read_text() == text:
         return 0

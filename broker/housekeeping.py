@@ -1,4 +1,4 @@
-"""What a broker's disk needs from time to time: retention, flushing, checkpoints."""
+"""The periodic work on a broker's logs: retention, flushing, checkpoints."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ async def housekeeping(node: Node) -> None:
 
 
 async def _tidy(node: Node) -> None:
-    """Delete what retention gives up, and what was marked as deleted."""
+    """Apply retention, and remove files that were marked as deleted."""
     interval_s = node.config.int("log.retention.check.interval.ms") / 1000
     await node.clock.sleep(min(_FIRST_TIDY_S, interval_s))
     while True:
@@ -42,7 +42,7 @@ async def _tidy(node: Node) -> None:
 
 
 def _tell_moved_starts(node: Node, before: dict[TopicPartition, int]) -> None:
-    """Leaders choose replicas for consumers by what followers have."""
+    """Report new log starts: leaders choose replicas for consumers by what followers have."""
     if node.replicas.fetching is None:
         return
     for replica in node.replicas:
@@ -52,8 +52,8 @@ def _tell_moved_starts(node: Node, before: dict[TopicPartition, int]) -> None:
 
 
 async def _flush(node: Node) -> None:
-    """Sync the logs whose flush.ms has passed (log.flush.scheduler.interval.ms at the latest), and
-    look how much room there is."""
+    """Flush the logs whose flush.ms has passed (every log.flush.scheduler.interval.ms), and check
+    the free disk space."""
     interval_ms = node.config.int("log.flush.scheduler.interval.ms")
     while True:
         node.disk_room.look(node.logs.online)
@@ -62,17 +62,17 @@ async def _flush(node: Node) -> None:
 
 
 async def _checkpoint(node: Node) -> None:
-    """Write recovery points and log starts down (log.flush.offset.checkpoint.interval.ms)."""
+    """Checkpoint recovery points and log starts (log.flush.offset.checkpoint.interval.ms)."""
     while True:
         await node.clock.sleep(node.config.int("log.flush.offset.checkpoint.interval.ms") / 1000)
         await node.logs.checkpoint()
 
 
 async def end_without_directories(node: Node) -> None:
-    """End a broker whose every log directory has failed (KIP-112).
+    """Shut down a broker all of whose log directories have failed (KIP-112).
 
-    It can neither store nor serve anything, but while it lives and sends heartbeats no other broker
-    is elected to lead its partitions. Raises OSError then.
+    It can neither store nor serve records, but while it sends heartbeats no other broker is elected
+    to lead its partitions. Raises OSError then.
     """
     failed = trio.Event()
     node.replicas.on_failed_dir(lambda: failed.set())

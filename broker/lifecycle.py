@@ -1,4 +1,5 @@
-"""A broker's life as its controller sees it: registered, fenced, running, shutting down (KIP-631).
+"""A broker's life cycle as its controller sees it: registered, fenced, running, shutting down
+(KIP-631).
 
 A broker registers with a fresh incarnation id and gets its broker epoch, catches up with the
 metadata log, is unfenced, and stays so as long as its heartbeats come. A controlled shutdown asks
@@ -30,11 +31,11 @@ log = get_logger(__name__)
 _LANE = "heartbeat"
 _NO_CONTROLLER_S = 2.5
 _EAGER_S = 0.02
-"""Between heartbeats while the answer is awaited that changes the state."""
+"""Seconds between heartbeats while the broker waits for its state to change."""
 
 
 class State(enum.Enum):
-    """Kafka's BrokerState, as far as the controller knows it."""
+    """Kafka's BrokerState, as far as the controller tracks it."""
 
     STARTING = 1
     RECOVERY = 2
@@ -45,27 +46,27 @@ class State(enum.Enum):
 
 @dataclass(frozen=True)
 class Identity:
-    """How a broker registers with the controller."""
+    """The fields of a broker's registration."""
 
     broker_id: int
     cluster_id: str
     incarnation_id: Uuid
     listeners: tuple[tuple[str, Endpoint], ...]
-    """Advertised: name and where; plaintext."""
+    """The advertised listeners: name and address."""
     rack: str | None
     log_dirs: tuple[Uuid, ...]
     features: tuple[tuple[str, int, int], ...]
     previous_broker_epoch: int
-    """From the clean shutdown file; -1 means that unsynced data may be gone."""
+    """From the clean shutdown file; -1 means that unflushed records may be lost."""
     security_protocols: tuple[tuple[str, int], ...] = ()
-    """By the name of a listener, the number of what it speaks; PLAINTEXT is 0."""
+    """By listener name: the number of its security protocol; PLAINTEXT is 0."""
 
 
 class Lifecycle:
     """Registers, heartbeats, and shuts down in order. One per broker.
 
-    For each heartbeat that the controller answers, `heard` is called with the moment (monotonic
-    seconds) at which it was sent: the broker's session lasts at least from then on.
+    For each answered heartbeat, `heard` is called with the time (monotonic seconds) at which it was
+    sent: the broker's session lasts at least one timeout from then on.
     """
 
     def __init__(
@@ -103,10 +104,10 @@ class Lifecycle:
     async def run(self) -> None:
         """Register and send heartbeats until cancelled.
 
-        Raises KafkaError when the registration is refused for good.
+        Raises KafkaError if the registration is refused permanently.
         """
         await self._register()
-        while self.state is not State.SHUTTING_DOWN:  # Another would ask to be unfenced.
+        while self.state is not State.SHUTTING_DOWN:  # A later heartbeat would ask to be unfenced.
             try:
                 await self._heartbeat()
             except BrokenConnection as error:
@@ -116,25 +117,25 @@ class Lifecycle:
             await self._alarm.wait(self._clock.monotonic() + pause_s)
 
     def wake(self) -> None:
-        """Send the next heartbeat now: there is a new controller, or there is news for it."""
+        """Send the next heartbeat now: there is a new controller, or a change to report."""
         self._alarm.ring()
 
     async def registered(self) -> int:
-        """Wait for the registration; the broker epoch."""
+        """Wait for the registration; return the broker epoch."""
         await self._registered.wait()
         return self.broker_epoch
 
     async def unfenced(self) -> None:
-        """Say that this broker can serve now, and wait until the controller lets it."""
+        """Report that this broker can serve now, and wait until the controller unfences it."""
         self._may_serve = True
         self.wake()
         await self._unfenced.wait()
 
     async def controlled_shutdown(self, timeout_s: float) -> bool:
-        """Wait until leadership has moved away; whether it did within `timeout_s`.
+        """Wait until leadership has moved away; return whether it did within `timeout_s`.
 
-        Much shorter when no controller answers at all: the whole cluster is being stopped, and
-        no broker is left to move leadership to.
+        Gives up much earlier if no controller answers: then the whole cluster is being stopped, and
+        no broker is left to take over.
         """
         self.state = State.PENDING_CONTROLLED_SHUTDOWN
         self.wake()
@@ -189,7 +190,8 @@ class Lifecycle:
                 break
             if code is not ErrorCode.DUPLICATE_BROKER_REGISTRATION or left <= 0:
                 raise KafkaError(code, _refusal(code, me))
-            # The controller believes that our last incarnation lives; its session is about to end.
+            # The controller believes that the previous incarnation is alive; its session will
+            # expire soon.
             if not warned:
                 warned = True
                 log.warning(
@@ -218,7 +220,7 @@ class Lifecycle:
                 want_fence=not self._may_serve,
                 want_shut_down=stopping,
                 offline_log_dirs=list(self._offline_log_dirs()),
-                # Dynamic settings are known once the metadata has been read.
+                # Dynamic settings are known once the metadata was read.
                 cordoned_log_dirs=[*self._cordoned_log_dirs()] if self._may_serve else None,
             ),
             lane=_LANE,
@@ -247,7 +249,7 @@ class Lifecycle:
             log.warning(f"broker {self.identity.broker_id} was fenced; it asks to be unfenced")
 
     def _unregistered(self) -> None:
-        """Live on, fenced, as Kafka's brokers do: this broker was unregistered."""
+        """This broker was unregistered: stay alive, fenced, as Kafka's brokers do."""
         if self.state is State.PENDING_CONTROLLED_SHUTDOWN:
             self.state = State.SHUTTING_DOWN
             self._may_stop.set()

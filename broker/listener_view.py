@@ -1,4 +1,4 @@
-"""Which brokers the clients of one listener can reach, for answers about topics."""
+"""The brokers that clients of one listener can reach, for answers about topics."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ class Reach:
             broker.broker_id: broker.endpoint(listener) is not None
             for broker in image.alive_brokers()
         }
-        """Alive brokers, and whether this listener's clients can reach them."""
+        """The live brokers, and whether this listener's clients can reach them."""
         self._image = image
 
     def leader(self, partition: PartitionImage) -> tuple[int, ErrorCode]:
-        """The leader to be named, or NO_BROKER and why none is."""
+        """The leader for the answer, or NO_BROKER and the error."""
         reachable = self._reachable.get(partition.leader)
         if reachable is None:
             return NO_BROKER, ErrorCode.LEADER_NOT_AVAILABLE
@@ -28,7 +28,7 @@ class Reach:
         return partition.leader, ErrorCode.NONE
 
     def offline(self, partition: PartitionImage) -> list[int]:
-        """The replicas on brokers that are not alive, or in log directories that are offline."""
+        """The replicas on brokers that are not alive, or in offline log directories."""
         offline = [replica for replica in partition.replicas if replica not in self._reachable]
         if partition.directories:
             has_directory = self._image.has_online_directory

@@ -1,13 +1,13 @@
-"""What a node's metadata log says of leaders, handed out over the network in bounded pieces.
+"""The history of leaders in a node's metadata log, served over the network in bounded pieces.
 
-It is what tools read in a node's directory (kraft/raft/inspect.py), for tools that run elsewhere:
-all committed batches while the log is kept from its beginning, else the snapshot and the batches
-behind it. Only the records about brokers, topics and partitions leave the node; credentials,
-tokens, ACLs and settings do not. As the flight recorder it travels in a tagged field of
-DescribeCluster that is raftka's own (KIP-482).
+It serves remote tools the data that local ones read in a node's directory (kraft/raft/inspect.py):
+all committed batches while the log is complete, else the snapshot and the batches after it. Only
+records about brokers, topics and partitions leave the node; credentials, tokens, ACLs and settings
+do not. Like the flight recorder it uses a tagged field of DescribeCluster that is raftka's own
+(KIP-482).
 
-Where to go on is in a cursor that the node itself wrote: a place in the snapshot's file is signed,
-since bytes that are read from elsewhere than a record's beginning could be taken for other records.
+A cursor that the node created marks the position. A position in the snapshot's file is signed,
+since bytes read from the middle of a record could be mistaken for other records.
 """
 
 from __future__ import annotations
@@ -37,8 +37,7 @@ if TYPE_CHECKING:
     from raftka.model.ports import Dice
 
 PART_BYTES: Final = 256 * 1024
-"""Read for one answer: a few thousand records, some milliseconds. A record or batch that is larger
-comes alone."""
+"""Bytes per answer: some milliseconds of work. A larger record or batch is sent alone."""
 _OF_LEADERS: Final = frozenset(
     {
         *(RegisterBrokerRecord.ID, UnregisterBrokerRecord.ID, BrokerRegistrationChangeRecord.ID),
@@ -49,7 +48,7 @@ _OF_LEADERS: Final = frozenset(
 _IN_SNAPSHOT: Final = struct.Struct(">QIQ")
 """Offset and epoch of the snapshot, position in its file."""
 _IN_LOG: Final = struct.Struct(">Q")
-"""The last offset that the caller has."""
+"""The last offset that the client has."""
 _SIGNATURE_BYTES: Final = 16
 
 
@@ -61,7 +60,7 @@ class MetadataHistory:
         self._key = dice.randbytes(_SIGNATURE_BYTES)
 
     def answer(self, cursor: bytes) -> MetadataLogPart:
-        """As `part`, with an error in its fields: the rest of the answer stands without it."""
+        """Answer with `part`, or its error in the same fields: the rest stays valid."""
         try:
             return self.part(cursor)
         except KafkaError as error:
@@ -70,11 +69,11 @@ class MetadataHistory:
             )
 
     def part(self, cursor: bytes) -> MetadataLogPart:
-        """The next piece for a caller that was given this cursor; an empty one begins.
+        """The next piece after this cursor; an empty cursor starts from the beginning.
 
-        Raises KafkaError SNAPSHOT_NOT_FOUND when what the cursor is about is gone, since a newer
-        snapshot has taken its place: the caller begins again. INVALID_REQUEST for a cursor that
-        this process did not write, KAFKA_STORAGE_ERROR for a snapshot that cannot be read.
+        Raises KafkaError SNAPSHOT_NOT_FOUND if a newer snapshot has replaced the one of the cursor:
+        the client starts again. INVALID_REQUEST for a cursor that this process did not create,
+        KAFKA_STORAGE_ERROR for an unreadable snapshot.
         """
         if not cursor:
             if self._quorum.has_whole_log:  # A snapshot would hide what came before it.

@@ -1,8 +1,9 @@
 """Follows the metadata log: committed batches in, images out, publishers notified.
 
-Every node has one, controllers too. It is the quorum's listener: what arrives here is committed,
-in order, and the same on all nodes. Publishers are called in the order in which they were added,
-each with the delta of one batch; a snapshot comes as one delta from the image before it.
+Every node has one, including controllers. It is the quorum's listener: it receives committed
+batches, in order, the same on all nodes. Publishers are called in the order in which they were
+added, each with the delta of one batch; a snapshot is published as one delta from the previous
+image.
 """
 
 from __future__ import annotations
@@ -21,16 +22,16 @@ log = get_logger(__name__)
 
 
 class Publisher(Protocol):
-    """Something that follows the metadata."""
+    """A listener of metadata changes."""
 
     def __call__(self, image: MetadataImage, delta: MetadataDelta) -> None: ...
 
 
 class SnapshotAfterDowngrade:
-    """A publisher that has the log replaced by a snapshot once a feature's level is lowered.
+    """A publisher that takes a snapshot of the log after a feature was downgraded.
 
-    The log has records of the higher level; an earlier release opens a directory whose snapshot
-    has none of them (Apache Kafka writes a snapshot then, too: KIP-778).
+    The log has records of the higher level; an earlier release can open the directory once its
+    snapshot has none of them (Apache Kafka also writes a snapshot then: KIP-778).
     """
 
     def __init__(self, want_snapshot: Callable[[], None]) -> None:
@@ -38,7 +39,7 @@ class SnapshotAfterDowngrade:
         self._levels: Mapping[str, int] = {}
 
     def published(self, image: MetadataImage, delta: MetadataDelta) -> None:
-        """The metadata has moved on."""
+        """The metadata has changed."""
         before, self._levels = self._levels, image.features
         if before is image.features:
             return
@@ -65,16 +66,16 @@ class MetadataLoader:
         self._publishers.append(publisher)
 
     async def wait_until(self, condition: Callable[[MetadataImage], bool]) -> MetadataImage:
-        """Wait until an image fulfils `condition`; that image."""
+        """Wait until an image fulfils `condition`; return that image."""
         while not condition(self.image):
             await self._changed.wait()
         return self.image
 
     def take_snapshot(self) -> bytes:
-        """The current image, for the quorum to keep in place of the log so far."""
+        """The current image, which replaces the log so far in the quorum."""
         return encode_snapshot(self.image)
 
-    # The quorum's listener.
+    # QuorumListener
 
     def handle_commit(self, offset: int, epoch: int, payload: bytes) -> None:
         delta = replay_batch(self.image, offset, epoch, payload)

@@ -1,4 +1,4 @@
-"""Topics that a request names by id: put their names beside the ids."""
+"""Topics that a request names by id: sets their names."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from raftka.broker.request import Context
 
 
 class Named(Protocol):
-    """A topic of a request that has an id from some version on, and a name before."""
+    """A topic of a request that has an id in newer versions, and a name in older ones."""
 
     name: str
     topic_id: bytes
@@ -19,7 +19,7 @@ T = TypeVar("T", bound=Named)
 
 
 def name_topics(context: Context, topics: Iterable[T]) -> list[T]:
-    """Name each topic after its id; those whose ids this node does not know."""
+    """Set each topic's name by its id; return those whose ids this node does not know."""
     names = context.node.image.topic_names
     unknown = []
     for topic in topics:

@@ -1,7 +1,7 @@
-"""Why no controller is active, for the people whose requests fail because of it.
+"""Explains why no controller is active, for people whose requests fail because of it.
 
-Kafka's protocol has no message for that. A request that no node can decide is answered with
-REQUEST_TIMED_OUT, as Apache Kafka does, and its text names the voters that do not answer.
+Kafka's protocol has no field for that. A request that no node can decide is answered with
+REQUEST_TIMED_OUT, as in Apache Kafka, and its message names the voters that do not answer.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from raftka.net.channel import Channel
 
 _ANSWER_S: Final = 1.0
 _FRESH_S: Final = 1.0
-"""How long an explanation is given again: many clients fail at the same time."""
+"""How long an explanation is reused: many clients fail at the same time."""
 
 
 class NoController:
-    """Asks every voter whether it answers at all."""
+    """Checks which voters answer."""
 
     def __init__(
         self,
@@ -40,7 +40,7 @@ class NoController:
         self._found_s = float("-inf")
 
     async def why(self) -> str:
-        """A sentence that names the voters which do not answer within a second."""
+        """A sentence that names the voters that do not answer within a second."""
         async with self._asking:
             if self._clock.monotonic() - self._found_s >= _FRESH_S:
                 self._found = await self._ask()
@@ -93,6 +93,6 @@ class NoController:
 
 
 def _listed(items: Iterable[str]) -> str:
-    """As people list things: 1, 2 and 3."""
+    """Join items as in English: 1, 2 and 3."""
     *most, last = items
     return f"{', '.join(most)} and {last}" if most else last

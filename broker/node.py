@@ -1,7 +1,6 @@
-"""A node as its handlers see it: every service of this process, and what they share.
+"""A node as its handlers see it: the services of this process and their shared state.
 
-What it is composed of and in which order that starts and stops: broker/serve.py. Ways through a
-node: ARCHITECTURE.md.
+broker/serve.py composes, starts and stops them. Paths through a node: ARCHITECTURE.md.
 """
 
 from __future__ import annotations
@@ -75,8 +74,8 @@ R = TypeVar("R", bound=Response)
 class Node:
     """One process of the cluster: broker, controller, or both.
 
-    Services of a role that this node does not have are never touched: their APIs are not served
-    on its listeners. They are set by broker/serve.py before any listener opens.
+    Services of a role that this node does not have are never used: its listeners do not serve their
+    APIs. broker/serve.py sets the services before any listener opens.
     """
 
     controller: ControllerService
@@ -89,19 +88,19 @@ class Node:
     producer_ids: ProducerIds
     quorum: Quorum
     forwarded: Dispatcher[Node]
-    """Answers what brokers pass on in a client's name."""
+    """Handles requests that brokers forward for clients."""
     admission: Admission
     request_stats: RequestStats | None = None
-    """None where no listener answers metrics."""
+    """None if no listener serves metrics."""
     spans: Spans | None = None
-    """Of requests; None where no collector is set."""
+    """The spans of requests; None if no collector is configured."""
     recorder: RecorderReader | None = None
-    """What this node's flight recorder holds; None where there is none."""
+    """Reads this node's flight recorder; None if there is none."""
     is_stopping = False
-    """The broker has begun its controlled shutdown."""
+    """Whether the broker has started its controlled shutdown."""
     quotas: Quotas
 
-    # From the data plane, by the names that the hot handlers use.
+    # The data plane's services, by the names that the hot handlers use.
     replicas: ReplicaManager
     deadlines: Deadlines
     fetch_sessions: SessionCache
@@ -124,7 +123,7 @@ class Node:
         first_scram: Mapping[ScramKey, ScramCredential] = NO_CREDENTIALS,
     ) -> None:
         self.config = config
-        """The node's settings, with the dynamic ones of the metadata on top."""
+        """The node's settings, with the dynamic ones of the metadata."""
         self.cluster_id = cluster_id
         self.node_id = config.int("node.id")
         self.directory_id = directory_id
@@ -138,23 +137,23 @@ class Node:
         self.network = network
         reach = partial(network_for, self.listener_settings, config, network, clock, dice, tls=tls)
         self.broker_network = reach(controllers=False)
-        """By which this node reaches brokers; it speaks what their listener asks for."""
+        """Connects to brokers, with the security protocol of their listener."""
         self.controller_network = reach(controllers=True)
         """The same for controllers."""
         self._first_scram = first_scram
         self.tls_port = tls
-        """What speaks TLS here; None for OpenSSL."""
+        """The TLS implementation; None for OpenSSL."""
         self.tls = {
             name: tls_for(partial(self.listener_settings, name), each.protocol, clock, tls)
             for name, each in self.listeners.items()
         }
-        """By the name of a listener, what secures its connections; None where nothing does."""
+        """By listener name: the TLS context of its connections; None without TLS."""
         self.rules_off = rules_off
         self.turn = Turn()
         self.servers: list[Server] = []
-        """The listeners that are open."""
+        """The open listeners."""
         self.authorizer = authorizer_of(config, rules_off)
-        """None where every client may do everything."""
+        """None if every client may do everything."""
         self.loader = MetadataLoader(self._leader_changed)
         if self.authorizer is not None:
             self.loader.add(self.authorizer.published)
@@ -205,64 +204,64 @@ class Node:
 
     @property
     def share(self) -> ShareService:
-        """Members of share groups, in the partitions that this broker leads."""
+        """The share sessions and share-partitions of the partitions that this broker leads."""
         return self.coordinators.share
 
     @property
     def joining(self) -> Joining:
-        """Asks other coordinators whether this broker's partitions are in a transaction."""
+        """Asks transaction coordinators on behalf of this broker's partitions."""
         return self.coordinators.joining
 
     @property
     def verifier(self) -> Verifier:
-        """Where transactional produce requests wait for their coordinator's word."""
+        """Holds transactional produce requests until their coordinator has answered."""
         return self.coordinators.verifier
 
     @property
     def takes_telemetry(self) -> bool:
-        """Whether what clients push can be collected (KIP-714)."""
+        """Whether metrics that clients push can be collected (KIP-714)."""
         return self.is_broker and self.request_stats is not None
 
     @cached_property
     def telemetry(self) -> Telemetry:
-        """Which clients push their metrics, and when."""
+        """The telemetry subscriptions of clients."""
         from raftka.broker.telemetry import Telemetry
 
         return Telemetry(self.config.int("telemetry.max.bytes"))
 
     @cached_property
     def client_metrics(self) -> ClientMetrics:
-        """What they have pushed."""
+        """The metrics that clients have pushed."""
         from raftka.broker.client_metrics import ClientMetrics
 
         return ClientMetrics()
 
     @cached_property
     def metadata_history(self) -> MetadataHistory:
-        """What its metadata log says of leaders, for tools elsewhere."""
+        """The history of leaders in the metadata log, for remote tools."""
         from raftka.broker.metadata_history import MetadataHistory
 
         return MetadataHistory(self.quorum, self.node_id, self.dice)
 
     def verifies_transactions(self) -> bool:
-        """Whether what opens a transaction in a partition must be agreed with its coordinator."""
+        """Whether partitions must verify transactions with their coordinator."""
         return self.config.flag("transaction.partition.verification.enable")
 
     def listener_settings(self, name: str) -> ListenerSettings:
-        """What a listener is set to now."""
+        """A listener's current settings."""
         return ListenerSettings(self.config, name)
 
     def scram_credentials(self) -> Mapping[ScramKey, ScramCredential]:
-        """What this node knows of passwords.
+        """The SCRAM credentials that this node knows.
 
-        Before it has any metadata that is what it was formatted with, so that the controllers of
-        a new cluster can log in to each other.
+        Before it has any metadata these are the ones that it was formatted with, so that the
+        controllers of a new cluster can authenticate each other.
         """
         image = self.image
         return image.scram if image.features else self._first_scram
 
     def token(self, mechanism: int, token_id: str) -> Known | None:
-        """What a login by a delegation token is checked against (KIP-48)."""
+        """The credential for a login by a delegation token (KIP-48)."""
         from raftka.broker.token_logins import look_up
 
         secret = self.config.optional_text("delegation.token.secret.key")
@@ -271,7 +270,7 @@ class Node:
 
     @property
     def broker_epoch(self) -> int:
-        """Of this process's registration; -1 before it."""
+        """The epoch of this process's registration; -1 before it."""
         return self.lifecycle.broker_epoch if self.is_broker else -1
 
     @property
@@ -288,8 +287,8 @@ class Node:
     def controller_for_clients(self) -> int:
         """A broker to name as controller in answers to clients.
 
-        They send it what only a controller decides; any broker forwards that. The active
-        controller itself is named when it is a broker too, which saves a hop.
+        They send it requests for the controller, which any broker forwards. If the active
+        controller is a broker too, it is named, which saves a hop.
         """
         image = self.image
         broker = image.brokers.get(self.active_controller_id)
@@ -299,23 +298,23 @@ class Node:
         return alive[0].broker_id if alive else NO_BROKER
 
     def controller_endpoints(self) -> Mapping[int, Endpoint]:
-        """Where the controllers listen: by the quorum's own voter set, or as configured."""
+        """The controllers' endpoints: from the quorum's voter set, or as configured."""
         return self.quorum.addresses() or self._bootstrap_controllers
 
     def listener_kind(self, name: str) -> Literal["broker", "controller"]:
         """Whether a listener serves brokers or controllers. Raises KeyError for an unknown one."""
         return self.listeners[name].kind
 
-    # What the dispatcher asks of a node (net/dispatch.py).
+    # Called by the dispatcher (net/dispatch.py).
 
     def forward(self, context: Context[Node]) -> Awaitable[list[Piece]] | None:
-        """The answer of the active controller to a request that came here; None when that is us."""
+        """Forward a request to the active controller; None if that is this node."""
         if self.listener_kind(context.listener) == "controller" or self.is_active_controller:
             return None
         return forward(self.channels, context, self.no_controller.why)
 
     async def accept_raft(self, connection: Connection, begun: bytes, session: Session) -> None:
-        """Serve a connection of another node's quorum, for as long as it lasts.
+        """Serve a quorum connection from another node until it closes.
 
         Raises CloseConnection for a client that may not act for the cluster.
         """
@@ -329,12 +328,12 @@ class Node:
             )
         await self.quorum.accept(connection, begun)
 
-    # Asking others.
+    # Requests to other nodes.
 
     async def ask_controller(self, request: Request[R], *, timeout_s: float = 30.0) -> R:
-        """Have the active controller answer a request, as a client's would be forwarded.
+        """Send a request to the active controller, as a client's would be forwarded.
 
-        Raises model.ports.BrokenConnection when none answers in time.
+        Raises model.ports.BrokenConnection if none answers in time.
         """
         return await self.channels.to_controller(request, timeout_s=timeout_s)
 
@@ -346,17 +345,17 @@ class Node:
         return None if endpoint is None else (leader, endpoint)
 
     def broker_endpoint(self, broker_id: int) -> Endpoint | None:
-        """Where brokers reach this one; None when it is not registered."""
+        """A broker's endpoint for other brokers; None if it is not registered."""
         broker = self.image.brokers.get(broker_id)
         return None if broker is None else broker.endpoint(self._inter_broker_listener)
 
-    # Following the quorum.
+    # Changes in the quorum.
 
     def _leader_changed(self, leader_id: int | None, epoch: int) -> None:
         self._active = (leader_id, epoch)
         if self.authorizer is not None and self.is_controller and leader_id is not None:
-            # A controller that leads has all ACLs before it is active, and nothing is decided by
-            # one that follows. A broker serves when it has caught up (broker/serve.py).
+            # A leading controller has all ACLs before it is active, and a following one decides
+            # nothing. A broker serves once it has caught up (broker/serve.py).
             self.authorizer.knows_acls = True
         if self.is_controller:
             self.controller.leader_changed(leader_id, epoch)
@@ -365,11 +364,11 @@ class Node:
             self.lifecycle.wake()
 
     def follow_configs(self, image: MetadataImage, delta: MetadataDelta) -> None:
-        """Publisher: put the dynamic broker settings on top of those of the file."""
+        """Metadata publisher: override the file's settings with the dynamic broker settings."""
         if delta.configs.changed:
             self.config = dynamic_settings.follow(self.config, image, self.node_id)
             dynamic_settings.warn_without_effect(delta)
             if self.is_broker:
                 self.data_plane.throttles.follow(self.config, image, delta)
-                # The controller hears of cordoned.log.dirs by a heartbeat.
+                # The controller learns of cordoned.log.dirs by a heartbeat.
                 self.lifecycle.wake()

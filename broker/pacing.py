@@ -1,11 +1,11 @@
-"""Taking roles at a pace that lets everything else go on.
+"""Applies large metadata changes in slices, so that everything else can proceed.
 
-A change of a few partitions takes effect in the same turn in which it is committed. One of
-thousands (a large topic, a start, a snapshot) means several files for each of them; done in one
-turn, it would hold up this node's heartbeats and votes for seconds, and the quorum would elect
-another one. So it is cut into slices: the files of each are made beside the event loop, and
-all other tasks get a turn between two of them. Until its slice comes, a partition is not here yet:
-clients get NOT_LEADER_OR_FOLLOWER and ask again.
+A change of a few partitions takes effect in the scheduler turn in which it is committed. A change
+of thousands (a large topic, a start, a snapshot) needs several files for each of them; in one turn,
+it would delay this node's heartbeats and votes for seconds, and the quorum would elect another
+leader. So it is split into slices: each slice's files are created in worker threads, and all other
+tasks get a turn between two slices. Until its slice is applied, a partition is not here yet:
+clients get NOT_LEADER_OR_FOLLOWER and retry.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from raftka.model.ports import Clock
 SLICE: Final = 50
 """Partitions that take effect in one turn."""
 INLINE: Final = 8
-"""A change of at most so many partitions takes effect at once, although files are made for it."""
+"""A change of at most so many partitions is applied at once, even if it creates files."""
 
 Prepare = Callable[[MetadataImage, MetadataDelta], Awaitable[None]]
-"""Does what a slice will need and what can wait for a disk."""
+"""Does the blocking disk work of a slice beforehand."""
 
 
 class PacedPublisher:
-    """Publishes to others in the same order, large changes bit by bit. `run` must be running."""
+    """Publishes to others in order, large changes in slices. `run` must be running."""
 
     def __init__(
         self, publishers: Sequence[Publisher], clock: Clock, prepare: Prepare | None = None
@@ -45,11 +45,11 @@ class PacedPublisher:
         self._done.set()
 
     def stop(self) -> None:
-        """Stop publishing: the publishers are about to end, and take up no new work."""
+        """Stop publishing: the publishers are about to stop, and must not start new work."""
         self._publishers = ()
 
     def __call__(self, image: MetadataImage, delta: MetadataDelta) -> None:
-        """Publisher: at once when it is small and nothing is before it."""
+        """Metadata publisher: publish at once if the change is small and the backlog empty."""
         if not self._backlog and delta.topics.size <= INLINE:
             self._publish(image, delta)
             return
@@ -59,12 +59,12 @@ class PacedPublisher:
         self._more.set()
 
     async def caught_up(self) -> None:
-        """Wait until everything that was published is in effect."""
+        """Wait until all published changes have taken effect."""
         while self._backlog:
             await self._done.wait()
 
     async def run(self) -> None:
-        """Work the backlog off until cancelled."""
+        """Work off the backlog until cancelled."""
         while True:
             await self._more.wait()
             self._more = trio.Event()

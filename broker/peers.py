@@ -1,8 +1,8 @@
 """Connections from this broker to the other brokers, one for each lane of requests.
 
-A connection is opened when it is first needed, learns which versions the other side speaks
-(KIP-511), and is opened again after it broke. Nothing is retried here: the caller knows whether the
-question still makes sense, and which broker to ask then.
+A connection is opened when it is first needed, negotiates versions (KIP-511), and is reopened after
+it broke. Nothing is retried here: only the caller knows whether the request is still valid, and
+which broker to ask then.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ R = TypeVar("R", bound=Response)
 
 
 class ToBroker(Protocol):
-    """Asks other brokers; this one by its own listener too, so that both ways are one."""
+    """Sends requests to other brokers, and to this one, also by its listener."""
 
     async def ask(
         self, broker_id: int, request: Request[R], *, lane: str, timeout_s: float
     ) -> tuple[R, int]:
-        """The answer and its version, which is the newest that both sides know.
+        """Return the answer and its version, the newest that both sides support.
 
         Raises BrokenConnection, and KafkaError UNSUPPORTED_VERSION.
         """
@@ -38,7 +38,7 @@ class ToBroker(Protocol):
 
 
 class Peers:
-    """Implements ToBroker by real connections. `run` must be running before anything is asked."""
+    """Implements ToBroker by real connections. `run` must be running before requests are sent."""
 
     def __init__(
         self,
@@ -57,7 +57,7 @@ class Peers:
         self._nursery: trio.Nursery | None = None
 
     async def run(self) -> None:
-        """Own the tasks of all connections until cancelled."""
+        """Run the tasks of all connections until cancelled."""
         async with trio.open_nursery() as self._nursery:
             await trio.sleep_forever()
 

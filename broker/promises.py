@@ -1,4 +1,4 @@
-"""Which handler answers which API, in which versions, without importing it.
+"""The handler and the versions of each API, without importing the handlers.
 
 Written by `python -m raftka.broker.generate_promises` from the handlers' registrations: change
 those, not this.
@@ -13,7 +13,7 @@ from raftka.net.router import Listeners
 
 
 class Promise(NamedTuple):
-    """One API: the module of broker/handlers that answers it, and what ApiVersions says of it."""
+    """One API: its module in broker/handlers, and its entry in ApiVersions."""
 
     module: str
     min_version: int

@@ -1,4 +1,4 @@
-"""The quorum as a node's settings describe it."""
+"""Creates the quorum from a node's settings."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ METADATA_LOG = "__cluster_metadata-0"
 
 
 def controller_endpoints(config: Config) -> dict[int, Endpoint]:
-    """Controllers by id, as far as the settings name them."""
+    """The endpoints of the controllers by id, as far as the settings contain them."""
     return {voter.id: voter.endpoint for voter in quorum_voters(config).values()}
 
 
 def _retained_bytes(allowed: int) -> int:
-    """The log stays short, however much of it may be kept: a snapshot is the faster way."""
+    """The log stays short, even if it may be larger: a snapshot loads faster."""
     most = QuorumSettings().retained_bytes
     return most if allowed < 0 else min(allowed, most)
 
 
 def make_quorum(node: Node, directories: Directories) -> Quorum:
-    """This node's replica of the metadata log; a voter, or one that only follows."""
+    """This node's replica of the metadata log, as a voter or an observer."""
     config = node.config
     return Quorum(
         cluster_id=node.cluster_id,

@@ -1,8 +1,7 @@
-"""What a node's flight recorder hands out over the network: pieces of bounded size.
+"""Serves a node's flight recorder over the network, in pieces of bounded size.
 
-It travels in a tagged field of DescribeCluster that is raftka's own (KIP-482): every listener
-serves that API, other clients never see the field, and a node that is not raftka passes over it
-and answers without it.
+It uses a tagged field of DescribeCluster that is raftka's own (KIP-482): every listener serves that
+API, other clients never see the field, and other servers ignore it.
 """
 
 from __future__ import annotations
@@ -16,11 +15,11 @@ if TYPE_CHECKING:
     from raftka.net.protocol.messages.describe_cluster import RecorderAfter, RecorderPart
 
 PART_BYTES: Final = 256 * 1024
-"""Of one answer, at most: a thousand events, two milliseconds."""
+"""The maximal size of an answer: a thousand events, two milliseconds."""
 
 
 class Recorded(NamedTuple):
-    """Slots of the recorder's two rings, ascending, each with its number."""
+    """Slots of the recorder's two rings, each with its number, ascending."""
 
     newest_event: int
     newest_sample: int
@@ -29,15 +28,15 @@ class Recorded(NamedTuple):
 
 
 class RecorderReader(Protocol):
-    """The recorder beside a node (tracing/recorder.py); a simulated node has none."""
+    """The recorder of a node (tracing/recorder.py); a simulated node has none."""
 
     def after(self, event: int, sample: int, max_bytes: int) -> Recorded:
-        """What is newer than these two numbers, the oldest first, as far as the bytes go."""
+        """Slots newer than these two numbers, oldest first, within the size limit."""
         ...
 
 
 def part_of(recorder: RecorderReader | None, node_id: int, wanted: RecorderAfter) -> RecorderPart:
-    """The next piece for a caller that has what `wanted` says."""
+    """The next piece after the position in `wanted`."""
     from raftka.net.protocol.messages.describe_cluster import RecorderPart, RecorderSlot
 
     if recorder is None:

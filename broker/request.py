@@ -1,6 +1,6 @@
-"""What every handler needs: `handles`, to register it, and the `Context` that it is called with.
+"""What every handler needs: `handles`, to register it, and its argument, `Context`.
 
-broker/routes.py has the table of routes and imports the handlers as they are needed.
+broker/routes.py has the table of routes and imports handlers on demand.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from raftka.broker.node import Node
 
 Context: TypeAlias = "router.Context[Node]"
-"""A request to a node of ours."""
+"""The context of a request to a raftka node."""
 
 ROUTER: router.Router[Node] = router.Router()
 handles = ROUTER.handles

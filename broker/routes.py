@@ -1,8 +1,9 @@
 """All APIs of a node: each handler's module is imported when the first request needs it.
 
-What a handler registers stands with it; broker/promises.py, which is generated from there, says
-which one to import, and what ApiVersions promises before. A node that has just started answers its
-first producer without the fifty modules, and their messages, that most never ask for.
+A handler's registration is in its module; broker/promises.py, which is generated from the
+registrations, maps APIs to modules, and ApiVersions uses it without importing any. So a node that
+has just started answers its first producer without importing the fifty modules and message types
+that most clients never use.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Routes(Mapping[int, "Route[Node]"]):
-    """By API key, ascending. `get` costs a dispatcher one look once a route was used."""
+    """Routes by API key, ascending. `get` is one dict lookup once a route was used."""
 
     def __init__(self, serves: Callable[[Promise], bool]) -> None:
         self._promises = {key: each for key, each in PROMISES.items() if serves(each)}
@@ -50,10 +51,10 @@ def import_all() -> None:
 
 
 def routes(listener: Listener) -> Routes:
-    """The APIs that a listener of that kind answers."""
+    """The APIs that a listener of that kind serves."""
     return Routes(lambda each: is_served_on(listener, each.listeners, each.forward))
 
 
 def forwarded_routes() -> Routes:
-    """The APIs that a broker may send on to the active controller."""
+    """The APIs that a broker may forward to the active controller."""
     return Routes(lambda each: each.forward)

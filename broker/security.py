@@ -1,7 +1,7 @@
-"""What a node's listeners ask of those that connect, and how the node itself logs in elsewhere.
+"""The security of a node's listeners, and of the node's own connections to others.
 
-Made of the settings, once at the start; passwords of users are looked up in the metadata each time.
-What TLS and SASL need is imported by the first listener that asks for it.
+Built from the settings once at the start; users' credentials are looked up in the metadata each
+time. The modules of TLS and SASL are imported by the first listener that uses them.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _TOKENS: Final = "OAUTHBEARER"
 _NUMBER_OF: Final = {name: number for number, name in NUMBERS.items()}
 Credentials = Callable[[], "Mapping[ScramKey, ScramCredential]"]
 TokenLookUp = Callable[[int, str], "Known | None"]
-"""What is known of a token, by the number of SCRAM's mechanism and the token's id."""
+"""Looks up a token's credential by the SCRAM mechanism's number and the token's id."""
 
 
 def network_for(
@@ -46,9 +46,9 @@ def network_for(
     tls: Tls | None,
     controllers: bool,
 ) -> Network:
-    """The network by which this node reaches the brokers, or the controllers.
+    """The network by which this node connects to brokers, or to controllers.
 
-    `settings` gives those of a listener as they are now: certificates may be replaced. Raises
+    `settings` returns a listener's current settings: certificates may be replaced. Raises
     WrongSettings.
     """
     if controllers:
@@ -85,9 +85,9 @@ def network_for(
 def tls_for(
     settings: Callable[[], ListenerSettings], protocol: str, clock: Clock, tls: Tls | None
 ) -> Callable[[Connection], Awaitable[tuple[Connection, Principal]]] | None:
-    """What secures each connection of a listener; None where TLS is not asked for.
+    """The TLS context of a listener; None without TLS.
 
-    Raises WrongSettings for keys and certificates that cannot be used.
+    Raises WrongSettings for unusable keys and certificates.
     """
     if not protocol.endswith("SSL"):
         return None
@@ -120,11 +120,11 @@ def _certificates(
 def check_certificates(
     protocols: Mapping[str, str], now: Config, wanted: Config, tls: Tls | None
 ) -> None:
-    """Check that listeners could speak TLS with other settings than they have `now`: with what
-    could not be used, a node would go on with the certificates before, until they expire.
+    """Check that listeners could use TLS with other settings than they have `now`: with unusable
+    ones, a node would keep its old certificates until they expire.
 
-    `protocols` says by the listeners' names what they speak. Raises KafkaError INVALID_REQUEST,
-    as Kafka does.
+    `protocols` maps listeners' names to their security protocols. Raises KafkaError
+    INVALID_REQUEST, as Kafka does.
     """
     for name, protocol in protocols.items():
         if not protocol.endswith("SSL"):
@@ -139,7 +139,7 @@ def check_certificates(
 
 
 def _library(tls: Tls | None) -> Tls:
-    """What speaks TLS: OpenSSL, unless something else is given."""
+    """The TLS implementation: OpenSSL, unless another one is given."""
     if tls is None:
         from raftka.net.security.openssl import OpenSsl
 
@@ -148,7 +148,7 @@ def _library(tls: Tls | None) -> Tls:
 
 
 def tls_settings(settings: ListenerSettings) -> TlsSettings:
-    """What a listener's ssl.* settings say. Raises ValueError."""
+    """A listener's ssl.* settings. Raises ValueError."""
     from raftka.model.tls_settings import Store, TlsSettings
 
     text = settings.text
@@ -177,7 +177,7 @@ def tls_settings(settings: ListenerSettings) -> TlsSettings:
 def own_login(
     settings: ListenerSettings, mechanism: str, network: Network, clock: Clock, dice: Dice
 ) -> Login:
-    """How this node logs in to others' listeners of that name. Raises ValueError."""
+    """The credentials for this node's connections to listeners of that name. Raises ValueError."""
     from raftka.net.security.dialing import login_of
 
     if mechanism == _TOKENS:
@@ -211,7 +211,7 @@ def authentication_for(
     tokens: TokenLookUp = lambda mechanism, token_id: None,
     rules_off: RulesOff = ALL_HOLD,
 ) -> Callable[[], Authentication] | None:
-    """What makes the state of each connection of a listener; None where SASL is not asked for."""
+    """Creates the authentication state of each connection of a listener; None without SASL."""
     if not protocol.startswith("SASL_"):
         return None
     from raftka.net.security.authentication import Authentication
@@ -229,7 +229,7 @@ def sasl_rules(
     tokens: TokenLookUp,
     rules_off: RulesOff,
 ) -> Rules:
-    """What a listener asks for. Raises ValueError."""
+    """The SASL settings of a listener. Raises ValueError."""
     from raftka.net.security.authentication import Rules
 
     offers = {}

@@ -1,8 +1,8 @@
-"""Composes a node and runs it: what starts when, and what stops when.
+"""Composes a node, and starts and stops its services in order.
 
-    serve(config, clock=, dice=, disk=, network=, shutdown=)
+serve(config, clock=, dice=, disk=, network=, shutdown=)
 
-is all that production and simulation have in common with the outside; they differ in nothing else.
+is the whole interface to the outside; production and simulation differ only in these arguments.
 """
 
 from __future__ import annotations
@@ -75,10 +75,10 @@ async def serve(
 
     `tls` is OpenSSL unless it is given. `composed` is called once the node has its directories and
     its services, before anything runs. `ready` is called when the node serves: a broker once it is
-    unfenced, a controller once it listens. Cancelling is a crash, as far as the cluster can tell.
+    unfenced, a controller once it listens. To the cluster, cancelling is a crash.
 
-    Raises what keeps a node from starting: FormatError for its directories, OSError for its
-    ports, KafkaError when the controllers refuse it.
+    Raises if the node cannot start: FormatError for its directories, OSError for its ports,
+    KafkaError if the controllers refuse it.
     """
     directories = open_directories(disk, config)
     try:
@@ -136,7 +136,7 @@ async def _run(
 ) -> None:
     reporter = None
     if (where := metrics_endpoint(node.config)) is not None:
-        # Nothing of it is imported, and nothing counted, where no scraper can ask.
+        # Without a metrics listener, import and count nothing.
         from raftka.broker.metrics.reporter import Reporter
 
         reporter = Reporter(node, await node.network.listen(*where), process_figures)
@@ -289,14 +289,14 @@ def _placements(node: Node, directories: Directories) -> Placements:
 
 
 async def _start_broker(node: Node, tasks: trio.Nursery) -> PacedPublisher:
-    """Recover, register, catch up, serve: in this order (KIP-631). What gives partitions their
-    roles from then on."""
+    """Recover, register, catch up, serve: in this order (KIP-631). Returns the publisher that
+    applies partition roles from then on."""
     for line in await node.logs.load():
         log.warning(line)
     tasks.start_soon(node.lifecycle.run)
     epoch = await node.lifecycle.registered()
-    # Before this process's own registration the log describes its former life, in which it led
-    # partitions that others lead by now: roles begin with what is current.
+    # Until this process's own registration the log describes its previous incarnation, which led
+    # partitions that others lead by now: apply roles from the current metadata on.
     await node.loader.wait_until(
         lambda image: (me := image.brokers.get(node.node_id)) is not None and me.epoch >= epoch
     )
@@ -318,8 +318,8 @@ async def _start_broker(node: Node, tasks: trio.Nursery) -> PacedPublisher:
     tasks.start_soon(end_without_directories, node)
     bound = await bind(node, "broker")
     await roles.caught_up()
-    # Clients that connect by now are answered in a moment, when this broker may lead: before that
-    # a lone node would have to answer its first client that no broker can hold its topic.
+    # Answer clients that connect now only once this broker may lead: otherwise a single node would
+    # answer its first client that no broker can host its topic.
     await node.lifecycle.unfenced()
     for name, listener in bound.items():
         tasks.start_soon(_server(node, name).run, listener)
@@ -342,8 +342,7 @@ async def _stop_broker(node: Node) -> None:
 
 def _server(node: Node, name: str) -> Server:
     kind = node.listener_kind(name)
-    # Controllers listen for nodes of the cluster only: none of them is one too many, and none is
-    # kept waiting.
+    # Only nodes of the cluster connect to controllers: neither limit nor delay their connections.
     serves_clients = kind == "broker"
     settings = ListenerSettings(node.config, name)
     dispatcher = Dispatcher(
@@ -383,7 +382,7 @@ def _server(node: Node, name: str) -> Server:
 
 
 def _hold_s(node: Node, peer: str) -> float:
-    """For how long a connection too many of its address is held (KIP-612)."""
+    """How long a connection above its address's rate is held before it is closed (KIP-612)."""
     rates = node.quotas.connections
     if not rates.is_active:
         return 0.0

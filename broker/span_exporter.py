@@ -1,7 +1,7 @@
 """Sends spans to a collector, by OTLP over HTTP in its JSON encoding (opentelemetry-proto 1.x).
 
-Loaded where `raftka.otlp.traces.endpoint` is set. Collectors and the tracing servers behind them
-take that encoding as they take protobuf; it needs no library here.
+Loaded if `raftka.otlp.traces.endpoint` is set. Collectors and tracing servers accept this encoding
+as well as protobuf, and it needs no library.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ _INTERNAL: Final = 1
 _ENDPOINT: Final = "raftka.otlp.traces.endpoint"
 _HEADERS: Final = "raftka.otlp.headers"
 _HEADER: Final = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+)=([ -~]*)")
-"""RFC 9110, 5.1 and 5.5; with other characters no request could be sent."""
+"""A valid header (RFC 9110, 5.1 and 5.5): others would make the request invalid."""
 
 
 class SpanExporter:
-    """Sends what `spans` hold every two seconds; what cannot be sent is dropped."""
+    """Sends the spans every two seconds; spans that cannot be sent are dropped."""
 
     def __init__(
         self,
@@ -84,7 +84,7 @@ class SpanExporter:
 
 
 def request_of(spans: Sequence[Span], resource: dict[str, str], offset_ns: int) -> dict[str, Any]:
-    """An ExportTraceServiceRequest; `offset_ns` makes nanoseconds since 1970 of the clock's."""
+    """An ExportTraceServiceRequest; `offset_ns` is the clock's zero in nanoseconds since 1970."""
     return {
         "resourceSpans": [
             {
@@ -116,7 +116,7 @@ def _span(span: Span, offset_ns: int) -> dict[str, Any]:
 
 
 def _attributes(pairs: tuple[tuple[str, str | int], ...]) -> list[dict[str, Any]]:
-    """Integers are strings in this encoding, as protobuf's JSON has 64 bits of them."""
+    """Integers are strings in this encoding, as in protobuf's JSON for 64 bits."""
     return [
         {
             "key": name,
@@ -127,7 +127,7 @@ def _attributes(pairs: tuple[tuple[str, str | int], ...]) -> list[dict[str, Any]
 
 
 def exporter_of(node: Node) -> SpanExporter:
-    """What sends the spans of this node, which has them from now on. Raises WrongSettings."""
+    """The exporter of this node's spans, which are recorded from now on. Raises WrongSettings."""
     config = node.config
     url = config.text(_ENDPOINT)
     try:
@@ -138,7 +138,7 @@ def exporter_of(node: Node) -> SpanExporter:
 
     @cache
     def context() -> TlsContext:
-        """Made once: to read the system's authorities takes 50 ms, in which nothing else runs."""
+        """Cached: reading the system's certificate authorities blocks the node for 50 ms."""
         return OpenSsl().context(TlsSettings(), server=False)
 
     http = Http(node.network, node.clock, context)
@@ -151,7 +151,7 @@ def exporter_of(node: Node) -> SpanExporter:
 
 
 def _headers(config: Config) -> list[tuple[str, str]]:
-    """`name=value` pairs with commas between. Raises WrongSettings."""
+    """Parse `name=value` pairs, separated by commas. Raises WrongSettings."""
     found = []
     for each in filter(None, (config.optional_text(_HEADERS) or "").split(",")):
         header = _HEADER.fullmatch(each.strip())

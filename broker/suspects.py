@@ -1,10 +1,10 @@
-"""Brokers that seem to have died a moment ago, before the controller fences them.
+"""Brokers that seem to have failed, before the controller fences them.
 
-A client whose leader dies asks another broker at once for the new leader. An immediate answer
-would name the dead one, and many clients ask again only a second later. So an answer that would
-name a leader whose connections to this node have just broken waits for the election, which takes
-some tens of milliseconds; and a broker that was fenced stays in the list of addresses for a while,
-because clients drop what they had for a broker that vanishes from it.
+A client whose leader fails asks another broker at once for the new leader. An immediate answer
+would name the failed one, and many clients ask again only a second later. So if an answer would
+name a leader whose connections to this node have just broken, it waits for the election, which
+takes some tens of milliseconds; and a fenced broker stays in the list of addresses for a while,
+because clients drop their pending requests for a broker that vanishes from it.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from raftka.kraft.image import BrokerImage, MetadataImage
 from raftka.model.ports import Clock
 
 _PATIENCE_S: Final = 0.5
-"""How long a broken connection alone makes a broker a suspect, and answers wait."""
+"""How long a broken connection makes a broker a suspect, and delays answers."""
 _LISTED_AFTER_FENCING_S: Final = 10.0
 
 
 class Suspects:
-    """The brokers that one broker suspects, by its broken connections."""
+    """The brokers that this broker suspects because of broken connections."""
 
     def __init__(self, clock: Clock, loader: MetadataLoader) -> None:
         self._clock = clock
@@ -38,14 +38,14 @@ class Suspects:
         self._until[broker_id] = self._clock.monotonic() + _PATIENCE_S
 
     def contact(self, broker_id: int, reached: bool) -> None:
-        """A follower's fetcher reached that broker, or lost it."""
+        """A follower's fetcher reached that broker, or lost its connection."""
         if reached:
             self._until.pop(broker_id, None)
         else:
             self.suspect(broker_id)
 
     def published(self, image: MetadataImage, delta: MetadataDelta) -> None:
-        """Publisher: remember when brokers were fenced."""
+        """Metadata publisher: record when brokers were fenced."""
         for broker_id in delta.brokers.changed:
             broker = image.brokers.get(broker_id)
             before = delta.base.brokers.get(broker_id)
@@ -63,11 +63,11 @@ class Suspects:
         return fenced_at is not None and now - fenced_at < _LISTED_AFTER_FENCING_S
 
     async def settle(self, names_leader: Callable[[MetadataImage, int], bool]) -> None:
-        """Wait while `names_leader(image, broker id)` says that a suspect would be named leader.
+        """Wait while `names_leader(image, broker id)` returns that the answer would name a suspect.
 
-        Half a second at most: a broker that only lost a connection goes on leading.
+        At most half a second: a broker that only lost a connection still leads.
         """
-        # A leader's end and a client's question for its successor often arrive together.
+        # A leader's failure and a client's question for its successor often arrive together.
         await trio.lowlevel.checkpoint()
         now = self._clock.monotonic()
         for broker_id in [each for each, until in self._until.items() if until <= now]:

@@ -1,8 +1,9 @@
-"""Which metrics clients send, and when: subscriptions and client instances (KIP-714). Pure.
+"""Telemetry subscriptions and client instances (KIP-714): which metrics clients push, and when.
+Pure.
 
-A client asks what is wanted of it, and pushes that, interval by interval. One that asks or pushes
-too soon is refused; one whose subscription has changed gets an error, and asks again. As many
-clients are remembered as the table holds; the one that was silent longest is forgotten first.
+A client fetches its subscription, and pushes those metrics once per interval. A client that asks or
+pushes too early is refused; one whose subscription has changed gets an error, and fetches it again.
+The table of clients is bounded; the one that was silent longest is dropped first.
 """
 
 from __future__ import annotations
@@ -23,13 +24,13 @@ ALL_METRICS: Final = "*"
 MOST_CLIENTS: Final = 10_000
 CODECS: Final = {0: "none", 1: "gzip", 2: "snappy", 3: "lz4", 4: "zstd"}
 ACCEPTED: Final = (4, 3, 1, 2)
-"""The codecs that a client may use, the best first; no compression always goes."""
+"""The codecs that a client may use, best first; uncompressed metrics are always accepted."""
 
 Entries = Mapping[ConfigResource, Mapping[str, str]]
 
 
 class Client(NamedTuple):
-    """What is known of a client that asks."""
+    """The attributes of a client that subscriptions can match."""
 
     client_id: str
     software_name: str
@@ -39,14 +40,14 @@ class Client(NamedTuple):
 
 
 def client_of(context: Context[NodeT]) -> Client:
-    """The client that asks."""
+    """The client of a request."""
     session = context.session
     port = session.peer.rpartition(":")[2]
     return Client(context.client_id or "", *session.software, session.client_address, port)
 
 
 class Subscription(NamedTuple):
-    """What is wanted of one client."""
+    """The metrics that one client should push."""
 
     id: int
     interval_ms: int
@@ -60,12 +61,12 @@ class _Instance:
     asked_ms: int
     pushed_ms: int = 0
     refused: ErrorCode = ErrorCode.NONE
-    """Why its last push was refused; then it may ask at once."""
+    """Why its last push was refused; then it may fetch its subscription at once."""
     has_ended: bool = False
 
 
 class Telemetry:
-    """The client instances that this broker has heard of."""
+    """The client instances that have contacted this broker."""
 
     def __init__(self, max_bytes: int) -> None:
         self.max_bytes = max_bytes
@@ -74,7 +75,7 @@ class Telemetry:
     def get(
         self, instance_id: bytes, client: Client, configs: Entries, now_ms: int
     ) -> Subscription:
-        """What is wanted of a client. Raises KafkaError THROTTLING_QUOTA_EXCEEDED."""
+        """A client's subscription. Raises KafkaError THROTTLING_QUOTA_EXCEEDED."""
         wanted = subscription_of(instance_id, client, configs)
         known = self._instances.pop(instance_id, None)
         if known is None:
@@ -103,7 +104,7 @@ class Telemetry:
         codec: int,
         size: int,
     ) -> Subscription:
-        """A client pushes; what it was subscribed to. Raises KafkaError."""
+        """Accept a client's push; return its subscription. Raises KafkaError."""
         known = self._instances.pop(instance_id, None)
         if known is None:
             wanted = subscription_of(instance_id, client, configs)
@@ -136,7 +137,7 @@ class Telemetry:
         if known.has_ended:
             words = "Client sent another push request with the terminating flag set before"
             raise KafkaError(ErrorCode.INVALID_REQUEST, words)
-        # The first push may come at once, so that clients that start together do not stay together.
+        # The first push may come at any time, so that clients that start together spread out.
         soon = known.pushed_ms and now_ms - known.pushed_ms < known.subscription.interval_ms
         if soon and not terminating and known.refused not in _ASK_AGAIN:
             raise _too_soon(instance_id)
@@ -164,7 +165,7 @@ def _too_soon(instance_id: bytes) -> KafkaError:
 
 
 def subscription_of(instance_id: bytes, client: Client, configs: Entries) -> Subscription:
-    """What all subscriptions that match a client want of it together, at the shortest interval."""
+    """The union of all subscriptions that match a client, at the shortest interval."""
     metrics: set[str] = set()
     interval_ms = INTERVAL_MS
     matched = False

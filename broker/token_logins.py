@@ -1,4 +1,4 @@
-"""Logging in by a delegation token: what a SCRAM login is checked against (KIP-48)."""
+"""SCRAM credentials for logins by delegation tokens (KIP-48)."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from raftka.net.security.scram import Known
 
 _SALT_BYTES: Final = 16
 _KEPT: Final = 1000
-"""Credentials that are kept: each costs the hashing of 4096 iterations, some milliseconds."""
+"""The number of cached credentials: each costs 4096 hash iterations, some milliseconds."""
 
 
 def look_up(
     secret: str | None, token_id: str, token: DelegationToken | None, mechanism: int, now_ms: int
 ) -> Known | None:
-    """None where there are no tokens, or no longer this one. `mechanism` is SCRAM's number."""
+    """A token's credential, if it exists. `mechanism` is SCRAM's number."""
     if not secret or token is None or token.has_expired(now_ms):
         return None
     credential = _credential(secret, mechanism, token_id)
@@ -33,7 +33,7 @@ def look_up(
 
 @lru_cache(_KEPT)
 def _credential(secret: str, mechanism: int, token_id: str) -> ScramCredential:
-    """The same on every node, and every time."""
+    """Deterministic: the same on every node."""
     salt = hmac.digest(secret.encode(), b"salt of " + token_id.encode(), "sha512")[:_SALT_BYTES]
     name = NUMBERS[mechanism]
     salted = salted_password(name, token_password(secret, token_id), salt, MIN_ITERATIONS)

@@ -1,6 +1,6 @@
-"""OAUTHBEARER as a node's settings have it: whose tokens a listener takes, and the node's own.
+"""OAUTHBEARER from a node's settings: the tokens that a listener accepts, and the node's own.
 
-Loaded by the first listener that takes tokens.
+Loaded by the first listener that accepts tokens.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _KEYS: Final = "sasl.oauthbearer.jwks.endpoint.url"
 
 
 def token_offer(settings: ListenerSettings, network: Network, clock: Clock) -> Offer:
-    """What a listener offers to clients with tokens. Raises WrongSettings."""
+    """A listener's verification of tokens. Raises WrongSettings."""
     _require_library()
     keys = _keys(settings, network, clock)
     rules = _rules(settings)
@@ -40,7 +40,7 @@ def token_offer(settings: ListenerSettings, network: Network, clock: Clock) -> O
 
 
 def own_token_login(settings: ListenerSettings, network: Network, clock: Clock) -> Login:
-    """How this node gets a token and logs in with it. Raises ValueError."""
+    """How this node gets a token and authenticates with it. Raises ValueError."""
     from raftka.net.security.dialing import token_login
 
     options = jaas_options(settings, MECHANISM) or {}
@@ -58,7 +58,7 @@ def own_token_login(settings: ListenerSettings, network: Network, clock: Clock) 
 
 
 def _require_library() -> None:
-    """Raises WrongSettings where PyJWT is not installed."""
+    """Raises WrongSettings if PyJWT is not installed."""
     try:
         import jwt  # noqa: F401
     except ImportError as error:
@@ -99,8 +99,8 @@ def _rules(settings: ListenerSettings) -> TokenRules:
 
 
 def _http(settings: ListenerSettings, network: Network, clock: Clock) -> Http:
-    """Asks the issuer; its certificate is checked by the truststore that the mechanism's settings
-    name (listener.name.<name>.oauthbearer.ssl.truststore.*), else by the system's authorities."""
+    """The HTTP client for the issuer, whose certificate is verified by the mechanism's truststore
+    (listener.name.<name>.oauthbearer.ssl.truststore.*), or else by the system's authorities."""
 
     prefix = f"listener.name.{settings.listener.lower()}.{MECHANISM.lower()}"
 

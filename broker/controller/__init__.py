@@ -1,1 +1,1 @@
-"""The active controller at run time: sessions of brokers, group commit, a log of elections."""
+"""The active controller at run time: sessions of brokers, group commit, the log of elections."""

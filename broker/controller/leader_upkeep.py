@@ -1,4 +1,4 @@
-"""Leadership by the clock: preferred replicas get it back, and unclean elections where allowed."""
+"""Periodic elections: preferred leaders, and unclean elections where allowed."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ _UNCLEAN_INTERVAL_S: Final = 300.0
 _SHORTEST_S: Final = 0.25
 
 Attempt = Callable[[str, Decide[Any]], Awaitable[Any]]
-"""Does something of the controller's own, named in words; None when it is deposed."""
+"""Submits a decision of the controller's own, with its name; returns None if it is deposed."""
 
 
 async def keep_leaders(attempt: Attempt, rules: Rules, config: Config, clock: Clock) -> None:
     """Run for as long as this node is the active controller.
 
-    auto.leader.rebalance.enable and leader.imbalance.check.interval.seconds; any imbalance is
-    corrected, in rounds that leave room for other operations. Where a topic allows unclean
-    elections, a partition without a leader is looked at every five minutes, and at the start. At
-    the start, also what the controller before may not have come to is done.
+    Applies auto.leader.rebalance.enable and leader.imbalance.check.interval.seconds; any imbalance
+    is corrected, in rounds that leave room for other operations. If a topic allows unclean
+    elections, its leaderless partitions are checked at the start and every five minutes. The start
+    also finishes elections that the previous controller may have left pending.
     """
     await attempt("elect brokers that are back", lambda i: leaders.finish_returns(i, rules))
     balance = config.flag("auto.leader.rebalance.enable")

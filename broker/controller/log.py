@@ -1,4 +1,4 @@
-"""What the active controller logs of brokers and elections.
+"""What the active controller logs about brokers and elections.
 
 One line for each election: the partition, its old and its new leader, since when, and why. A
 failover can elect thousands of leaders in one batch; their lines are written behind it, a few at a
@@ -33,9 +33,9 @@ class ElectionLog:
         self._waiting: deque[ElectionOutcome] = deque()
         self._more = trio.Event()
         self.count = 0
-        """Partitions that were given another leader."""
+        """The number of partitions that got another leader."""
         self.unclean_count = 0
-        """Of these, the unclean elections."""
+        """The number of unclean elections among them."""
 
     def note(self, elections: Iterable[ElectionOutcome]) -> None:
         """Have these written soon."""
@@ -48,7 +48,7 @@ class ElectionLog:
             self._more.set()
 
     async def run(self) -> None:
-        """Write until cancelled."""
+        """Write the lines until cancelled."""
         while True:
             await self._more.wait()
             self._more = trio.Event()
@@ -78,7 +78,7 @@ def _write(outcome: ElectionOutcome) -> None:
 
 
 def log_brokers(delta: MetadataDelta) -> None:
-    """A line for each broker that came, changed or went."""
+    """Log a line for each broker that registered, changed or went away."""
     for broker_id in delta.brokers.changed:
         after = delta.image.brokers.get(broker_id)
         words = _what_happened(delta.base.brokers.get(broker_id), after)
@@ -88,7 +88,7 @@ def log_brokers(delta: MetadataDelta) -> None:
 
 
 def _what_happened(before: BrokerImage | None, after: BrokerImage | None) -> str:
-    """A broker's change in words; empty when there is nothing to log."""
+    """A broker's change in words; empty if there is nothing to log."""
     if after is None:
         return "was unregistered"
     if before is None or before.epoch != after.epoch:

@@ -1,7 +1,7 @@
-"""Is a broker process dead? A port that refuses is proof enough; silence is not.
+"""Detects dead broker processes: a refused connection is proof; silence is not.
 
 When a process is killed, its machine refuses connections to its port at once. A broker that is
-merely slow, stopped or cut off accepts or does not answer: then only its session's timeout decides.
+slow, stopped or partitioned accepts or does not answer: then only its session timeout decides.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from raftka.model.ports import BrokenConnection, Clock, Network
 
 _TIMEOUT_S: Final = 1.0
 _SILENCE: Final = 0.9
-"""From this part of the timeout on, a failure was silence and not a refusal."""
+"""The fraction of the timeout from which on a failure counts as silence, not as refusal."""
 
 FIRST_LOOK_S: Final = 0.03
-"""After a connection broke: time enough for a live broker to connect again."""
+"""Delay after a connection broke: time enough for a live broker to reconnect."""
 _LAST_INTERVAL_S: Final = 2.0
 
 
 def probe_intervals() -> list[float]:
-    """Seconds to wait before each look; the last one repeats.
+    """Seconds to wait before each probe; the last one repeats.
 
-    They start short, because a dying process's port may take connections a moment longer.
+    They start short, because a dying process's port may accept connections a moment longer.
     """
     intervals = [FIRST_LOOK_S]
     while intervals[-1] < _LAST_INTERVAL_S:
@@ -33,7 +33,7 @@ def probe_intervals() -> list[float]:
 
 
 def probe_endpoint(broker: BrokerImage, inter_broker_listener: str) -> Endpoint | None:
-    """Where the other nodes reach the broker, or None when it says nothing."""
+    """The broker's endpoint for other nodes, or None if it has none."""
     found = broker.endpoint(inter_broker_listener)
     if found is None and broker.endpoints:
         found = Endpoint(broker.endpoints[0].host, broker.endpoints[0].port)
@@ -41,7 +41,7 @@ def probe_endpoint(broker: BrokerImage, inter_broker_listener: str) -> Endpoint 
 
 
 async def refuses(network: Network, clock: Clock, where: Endpoint) -> bool:
-    """Whether nothing listens there."""
+    """Whether connections to the endpoint are refused."""
     began_s = clock.monotonic()
     try:
         connection = await network.connect(where.host, where.port, timeout_s=_TIMEOUT_S)

@@ -1,4 +1,4 @@
-"""What the controller knows about settings: model/settings, seen through the controller's port."""
+"""Adapts model/settings to the controller's port for settings."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ class SettingsSchema:
         self._defaults: list[Description] = []
 
     def check(self, resource: ConfigResource, entries: Mapping[str, str]) -> None:
-        """Raise KafkaError (INVALID_CONFIG, for brokers INVALID_REQUEST) for what cannot be.
+        """Raise KafkaError (INVALID_CONFIG, for brokers INVALID_REQUEST) for invalid settings.
 
-        Of other brokers only names and values are looked at: their files are not known here.
+        For other brokers only names and values are checked: their files are not known here.
         """
         if resource.type == TOPIC_RESOURCE:
             validate_topic_configs(entries)
@@ -67,7 +67,7 @@ class SettingsSchema:
         return is_list(name, topic=resource.type == TOPIC_RESOURCE)
 
     def default(self, resource: ConfigResource, name: str) -> str:
-        """What holds while the resource itself says nothing; "" for nothing."""
+        """The value without an override; "" if there is none."""
         if resource.type == TOPIC_RESOURCE:
             return self._config.topic_default(name) or ""
         if resource.type == GROUP_RESOURCE:

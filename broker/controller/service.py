@@ -1,10 +1,10 @@
 """The active controller at run time: decides, watches the brokers, elects leaders.
 
-Decisions are pure functions (kraft/controller/); this gives them the image, the brokers that are
-alive by the clock, and a way into the metadata log (broker/controller/writer.py). A node that is a
-controller always has one of these; it acts only between the moment the quorum makes it the leader
-and the next change of leader. All it remembers about a term is soft: when it is deposed, it
-forgets, and all that waits for it fails with NOT_CONTROLLER.
+Decisions are pure functions (kraft/controller/); this service passes them the image and the live
+brokers, and appends their records to the metadata log (broker/controller/writer.py). Every
+controller node has one; it is active only from its election as the quorum's leader to the next
+change of leader. Its state of a term is soft: when it is deposed, it drops that state, and waiting
+requests fail with NOT_CONTROLLER.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ log = get_logger(__name__)
 
 _TICK_S: Final = 0.25
 _SHUTDOWN_PATIENCE_S: Final = 1.0
-"""How long a broker that no longer leads anything waits until the others know that."""
+"""Seconds that a broker which leads nothing any longer waits for the others to learn that."""
 
 
 class ControllerService:
@@ -65,13 +65,13 @@ class ControllerService:
         first_scram: Credentials = NO_CREDENTIALS,
         rules_off: RulesOff = ALL_HOLD,
     ) -> None:
-        """`first_levels` of features are those with which a new cluster begins."""
+        """`first_levels` are the feature levels with which a new cluster starts."""
         self.node_id = node_id
         self.cluster_id = cluster_id
         self.quorum = quorum
         self.dice = dice
         self.image: MetadataImage = EMPTY_IMAGE
-        """Committed metadata, as `published` last brought it."""
+        """The committed metadata of the last call of `published`."""
         self.rules = Rules(
             num_partitions=config.int("num.partitions"),
             replication_factor=config.int("default.replication.factor"),
@@ -96,7 +96,7 @@ class ControllerService:
         self._writer = MetadataWriter(quorum, clock, lambda: self.image, self.rules)
         self._sessions = BrokerSessions(self._session_timeout_s, 0.0, ())
         self._shutting_down: dict[tuple[int, int], tuple[int, float]] = {}
-        """By broker and epoch: at which offset, and when, it was found to lead nothing."""
+        """By broker and epoch: the offset and the time at which it was found to lead nothing."""
         self.elections = ElectionLog(clock)
         self._epoch: int | None = None
         self._term: trio.CancelScope | None = None
@@ -121,7 +121,7 @@ class ControllerService:
         self._writer.published()
 
     def leader_changed(self, leader_id: int | None, epoch: int) -> None:
-        """The quorum has a leader, another one, or none."""
+        """The quorum has a new leader, or none."""
         if leader_id == self.node_id:
             if self._epoch != epoch:
                 self._resign()
@@ -131,7 +131,7 @@ class ControllerService:
             self._resign()
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Act whenever this node is the active controller, until cancelled."""
+        """Act while this node is the active controller, until cancelled."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._writer.run)
             nursery.start_soon(self.elections.run)
@@ -142,14 +142,14 @@ class ControllerService:
                 if self._epoch is not None:
                     await self._serve_term()
 
-    # ---- what handlers ask
+    # ---- for handlers
 
     async def submit(
         self, decide: Decide[R], *, timeout_ms: int = 60_000, validate_only: bool = False
     ) -> R:
-        """Commit what `decide` makes of the metadata; its response, once that is so.
+        """Commit the result of `decide`; return its response once committed.
 
-        With `validate_only` nothing is committed. Raises KafkaError: whatever `decide` raises,
+        With `validate_only` nothing is committed. Raises KafkaError: the errors of `decide`,
         NOT_CONTROLLER, REQUEST_TIMED_OUT.
         """
         wanted = decide
@@ -162,7 +162,7 @@ class ControllerService:
         return response
 
     def charge(self, context: Context[NodeT], *, strict: bool) -> MutationCharge:
-        """What counts the partitions that a request changes against its client's quota."""
+        """Counts the partitions that a request changes against its client's quota."""
 
         def now_ms() -> int:
             return int(self._clock.monotonic() * 1000)
@@ -176,9 +176,10 @@ class ControllerService:
     async def register_broker(
         self, request: Registration, cluster_id: str, connection: Session | None = None
     ) -> int:
-        """Give a broker process its place; its epoch.
+        """Register a broker process; return its epoch.
 
-        Raises KafkaError: INCONSISTENT_CLUSTER_ID, and as kraft.controller.brokers.register.
+        Raises KafkaError: INCONSISTENT_CLUSTER_ID, and the errors of
+        kraft.controller.brokers.register.
         """
         self._require_active()
         if cluster_id != self.cluster_id:
@@ -189,7 +190,7 @@ class ControllerService:
             alive = self._other_is_alive(image, request)
             return brokers.register(image, self.rules, request, other_is_alive=alive)
 
-        # Two processes must not get the same epoch, which is the offset: one batch for each.
+        # Two processes must not get the same epoch, which is an offset: use one batch for each.
         epoch, offset = await self._writer.submit(decide, last_of_batch=True)
         if epoch == OFFSET_OF_THE_BATCH:
             epoch = offset
@@ -199,7 +200,7 @@ class ControllerService:
     async def broker_heartbeat(
         self, beat: Heartbeat, connection: Session | None = None
     ) -> HeartbeatAnswer:
-        """Hear a broker, and let it go on to its next state.
+        """Process a broker's heartbeat, and advance its state.
 
         Raises KafkaError: STALE_BROKER_EPOCH, BROKER_ID_NOT_REGISTERED, NOT_CONTROLLER.
         """
@@ -218,7 +219,7 @@ class ControllerService:
     async def assign_replicas(
         self, broker_id: int, broker_epoch: int, placements: Sequence[Placement]
     ) -> list[KafkaError | None]:
-        """Take note of the log directories that a broker has put replicas into (KIP-858).
+        """Record the log directories in which a broker has placed replicas (KIP-858).
 
         Raises KafkaError: STALE_BROKER_EPOCH, BROKER_ID_NOT_REGISTERED, NOT_CONTROLLER.
         """
@@ -231,7 +232,7 @@ class ControllerService:
         return await self.submit(decide)
 
     async def unregister_broker(self, broker_id: int) -> None:
-        """Forget a broker. Raises KafkaError BROKER_ID_NOT_REGISTERED."""
+        """Unregister a broker. Raises KafkaError BROKER_ID_NOT_REGISTERED."""
         await self.submit(lambda image: brokers.unregister(image, self.rules, broker_id))
         self._sessions.forget(broker_id)
 
@@ -244,7 +245,7 @@ class ControllerService:
     def _heard(
         self, broker_id: int, epoch: int, connection: Session | None, metadata_offset: int = -1
     ) -> None:
-        """Keep the broker's session; tied to the connection, so that its end is noticed."""
+        """Extend the broker's session; it is tied to the connection, so that its end is noticed."""
         self._sessions.heard(
             broker_id,
             epoch,
@@ -261,7 +262,7 @@ class ControllerService:
             self._suspect(session)
 
     def _suspect(self, session: BrokerSession) -> None:
-        """The broker is not connected here: look whether it lives, if that matters."""
+        """The broker is not connected here: probe whether it is alive, if that matters."""
         broker = self.image.brokers.get(session.broker_id)
         if self._term_tasks is None or broker is None or broker.epoch != session.epoch:
             return
@@ -269,7 +270,7 @@ class ControllerService:
             self._term_tasks.start_soon(self._watch_suspect, session, broker)
 
     async def _watch_suspect(self, session: BrokerSession, broker: BrokerImage) -> None:
-        """Fence the broker as soon as it is certain that its process is dead."""
+        """Fence the broker as soon as its process is certainly dead."""
         where = probe_endpoint(broker, self.config.text("inter.broker.listener.name"))
         intervals = probe_intervals()
         while where is not None:
@@ -320,7 +321,7 @@ class ControllerService:
         return brokers.next_state(broker, beat, leads_anything=leads, others_know=know)
 
     def _others_know(self, image: MetadataImage, broker: BrokerImage) -> bool:
-        """Whether the live brokers have seen that this one leads nothing, or had time enough."""
+        """Whether the live brokers know that this one leads nothing, or had time to learn it."""
         now_s = self._clock.monotonic()
         key = (broker.broker_id, broker.epoch)
         offset, since_s = self._shutting_down.setdefault(key, (image.offset, now_s))
@@ -353,7 +354,7 @@ class ControllerService:
             self._term.cancel()
 
     async def _serve_term(self) -> None:
-        """What the active controller does without being asked."""
+        """The periodic work of the active controller."""
         with trio.CancelScope() as self._term:
             async with trio.open_nursery() as nursery:
                 self._term_tasks = nursery

@@ -1,8 +1,8 @@
-"""Which broker processes are alive, by their heartbeats to the active controller. Pure.
+"""The sessions of broker processes, extended by heartbeats to the active controller. Pure.
 
 A session belongs to one process of a broker (its broker epoch). It lasts `timeout_s` from the last
-heartbeat. Sooner than that, a process whose connections have all broken is a suspect: with
-proof of its death (broker/controller/probe.py) the controller need not wait for the timeout.
+heartbeat. A process whose connections have all broken is a suspect: with proof of its death
+(broker/controller/probe.py) the controller need not wait for the timeout.
 
 Soft state: a new controller starts with a fresh session for every registered broker.
 """
@@ -17,24 +17,24 @@ from raftka.kraft.image import BrokerImage
 from raftka.model.dataclass import dataclass
 
 _PAUSE_FACTOR: Final = 0.25
-"""After not looking for this share of the timeout, this process is the one that slept."""
+"""If no check ran for this fraction of the timeout, this process itself was suspended."""
 
 
 @dataclass(slots=True)
 class BrokerSession:
-    """The heartbeats and connections of one process of a broker."""
+    """The heartbeats and connections of one broker process."""
 
     broker_id: int
     epoch: int
     heard_s: float
     metadata_offset: int = -1
-    """How far it had replayed the metadata log, by its last heartbeat."""
+    """The offset up to which it had replayed the metadata log at its last heartbeat."""
     connections: set[object] = field(default_factory=set)
     was_connected: bool = False
 
     @property
     def is_suspect(self) -> bool:
-        """It has no connection to this controller: it lost them, or never came."""
+        """Whether it has no connection to this controller."""
         return not self.connections
 
 
@@ -49,7 +49,7 @@ class BrokerSessions:
         }
 
     def get(self, broker_id: int, epoch: int) -> BrokerSession | None:
-        """The session of that process, or None when another one has its place."""
+        """The session of that process, or None if another process has replaced it."""
         session = self._sessions.get(broker_id)
         return session if session is not None and session.epoch == epoch else None
 
@@ -62,7 +62,7 @@ class BrokerSessions:
         metadata_offset: int = -1,
         connection: object = None,
     ) -> BrokerSession:
-        """A registration or heartbeat came in, by that connection; an older process's is over."""
+        """A registration or heartbeat arrived on that connection; it ends older sessions."""
         session = self.get(broker_id, epoch)
         if session is None:
             session = BrokerSession(broker_id, epoch, now_s)
@@ -75,7 +75,7 @@ class BrokerSessions:
         return session
 
     def disconnected(self, connection: object) -> list[BrokerSession]:
-        """A connection is gone: the sessions that have none left because of that."""
+        """A connection broke: return the sessions that have none left because of that."""
         suspects = []
         for _, session in sorted(self._sessions.items()):
             if connection in session.connections:
@@ -85,14 +85,14 @@ class BrokerSessions:
         return suspects
 
     def forget(self, broker_id: int) -> None:
-        """The broker was unregistered."""
+        """Remove an unregistered broker."""
         self._sessions.pop(broker_id, None)
 
     def is_alive(self, broker: BrokerImage, now_s: float, *, same_address: bool) -> bool:
         """Whether that process may still run, so that no other may take its id.
 
-        `same_address`: the other one listens where this one did, so unless this one is connected
-        here and now, it can only be the successor. A fenced one has nothing to lose.
+        `same_address`: the other process listens at the same address, so unless this one is
+        connected now, the other can only be its successor. A fenced process has nothing to lose.
         """
         session = self.get(broker.broker_id, broker.epoch)
         if session is None or now_s - session.heard_s > self._timeout_s:
@@ -102,10 +102,10 @@ class BrokerSessions:
         return not (session.was_connected or same_address or broker.fenced)
 
     def expired(self, now_s: float) -> list[BrokerSession]:
-        """The sessions whose time is over.
+        """The expired sessions.
 
-        When nothing has called this for a while, this process was stopped, and the heartbeats of
-        that time are still on their way: all sessions last that much longer.
+        If nothing has called this for a while, this process was suspended, and the heartbeats of
+        that time have not been read yet: all sessions are extended by that time.
         """
         slept = now_s - self._looked_s
         self._looked_s = now_s
@@ -119,7 +119,7 @@ class BrokerSessions:
         ]
 
     def lowest_offset(self, brokers: Iterable[int]) -> int:
-        """How far all of these brokers have replayed the metadata log; -1 when one is unknown."""
+        """The lowest offset that all these brokers have replayed; -1 if one is unknown."""
         offsets = [
             self._sessions[each].metadata_offset if each in self._sessions else -1
             for each in brokers

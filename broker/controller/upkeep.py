@@ -1,4 +1,4 @@
-"""What the active controller does by the clock, without a request."""
+"""The periodic work of the active controller."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SECRET: Final = "delegation.token.secret.key"
 def start(
     start_soon: Callable[..., None], attempt: Attempt, rules: Rules, config: Config, clock: Clock
 ) -> None:
-    """Have all of it done by `start_soon` for as long as this node is the active controller."""
+    """Start all of it by `start_soon`; it runs while this node is the active controller."""
     start_soon(keep_leaders, attempt, rules, config, clock)
     if config.optional_text(_SECRET):
         start_soon(_forget_tokens, attempt, rules, config, clock)

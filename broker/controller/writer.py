@@ -1,14 +1,15 @@
-"""Group commit: many operations decided one on top of another, proposed as one batch.
+"""Group commit: many operations, each decided on the result of the previous one, are proposed as
+one batch.
 
-While one batch is on its way through the quorum, operations gather; the next batch takes them
-all. Each is decided on an image that shows the ones before it, and answered when the batch is
-committed and replayed here, so that an answer never speaks of what may not come to be.
+While the quorum replicates one batch, operations are queued for the next. Each is decided on an
+image that contains the previous ones, and answered when the batch is committed and replayed here,
+so that an answer never depends on uncommitted records.
 
-An operation that has more to decide (`Result.then`) goes on in the same batch while that is small,
-and otherwise with the next one, before anything else is decided.
+An operation that has more to decide (`Result.then`) continues in the same batch while that is
+small, and otherwise in the next one, before anything else is decided.
 
-At most one batch is in flight. That keeps the fence simple: a batch expects the offset on which it
-lands, and whatever comes between (a change of voters) makes it void, to be decided again.
+At most one batch is in flight. That keeps fencing simple: a batch expects its own offset, and if
+another entry (a change of voters) takes that offset, the batch is discarded and decided again.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ R = TypeVar("R")
 Decide = Callable[[MetadataImage], Result[R]]
 
 _MAX_RECORDS_A_BATCH: Final = 10_000
-"""A group is closed when it has this many; one operation alone may have as many."""
+"""A batch is closed when it has this many; a single operation may have as many."""
 _MAX_QUEUED: Final = 50_000
 
 
@@ -59,9 +60,9 @@ class _Operation:
     last_of_batch: bool
     done: trio.Event = field(default_factory=trio.Event)
     then: Decide[Any] | None = None
-    """What it goes on with, once its first batch is committed."""
+    """Its continuation, once its first batch is committed."""
     after_this: Decide[Any] | None = None
-    """The same while the batch before it is in flight."""
+    """The same while the previous batch is in flight."""
     answered_first: bool = False
     """Whether the caller is answered before that."""
     is_unheard: bool = False
@@ -72,7 +73,7 @@ class _Operation:
 
 
 class MetadataWriter:
-    """The active controller's way into the metadata log. Closed until `open`."""
+    """Writes the active controller's decisions to the metadata log. Closed until `open`."""
 
     def __init__(
         self,
@@ -87,21 +88,21 @@ class MetadataWriter:
         self._rules = rules
         self._epoch: int | None = None
         self._introduction: tuple[int, str] | None = None
-        """What this term's first batch says: the controller, and why it was elected."""
+        """This term's first batch: the controller, and why it was elected."""
         self._queue: deque[_Operation] = deque()
         self._in_flight: list[_Operation] = []
         self._at_most: int | None = None
-        """How many operations the next batch may have, after one that was too large."""
+        """The limit of operations in the next batch, after one that was too large."""
         self._work = trio.Event()
         self._published = trio.Event()
 
     def open(self, epoch: int, controller: int, reason: str) -> None:
-        """Take operations, as the controller of that epoch; its first batch says why it is it."""
+        """Accept operations as the controller of that epoch; its first batch has its reason."""
         self._epoch = epoch
         self._introduction = (controller, reason)
 
     def close(self) -> None:
-        """Forget everything that is not committed; all waiting callers get NOT_CONTROLLER."""
+        """Drop everything uncommitted; all waiting callers get NOT_CONTROLLER."""
         self._epoch = None
         waiting = [*self._in_flight, *self._queue]
         self._queue.clear()
@@ -111,18 +112,18 @@ class MetadataWriter:
             operation.done.set()
 
     def published(self) -> None:
-        """The image was replaced by a newer one; operations may be waiting to see it."""
+        """The image was replaced by a newer one, for which operations may be waiting."""
         self._published.set()
         self._published = trio.Event()
 
     async def submit(
         self, decide: Decide[R], *, timeout_s: float = 60.0, last_of_batch: bool = False
     ) -> tuple[R, int]:
-        """Decide, commit, and give back the response and the offset of the batch.
+        """Decide and commit; return the response and the offset of the batch.
 
-        The offset is -1 when there was nothing to commit. `last_of_batch` closes the batch behind
-        the operation. Raises KafkaError: what `decide` raises; NOT_CONTROLLER;
-        REQUEST_TIMED_OUT when `timeout_s` is over before the decision.
+        The offset is -1 if there was nothing to commit. `last_of_batch` closes the batch after the
+        operation. Raises KafkaError: the errors of `decide`; NOT_CONTROLLER; REQUEST_TIMED_OUT if
+        `timeout_s` passes before the decision.
         """
         if self._epoch is None:
             raise not_controller()
@@ -148,7 +149,7 @@ class MetadataWriter:
             await self._write_batch()
 
     async def _write_batch(self) -> None:
-        """Decide what is queued, commit it, answer it."""
+        """Decide the queued operations, commit the batch, answer the callers."""
         epoch, expected = self._epoch, self._quorum.log_end_offset
         delta, records = self._decide_queued(expected)
         stamps = bool(delta.image.features.get(RAFTKA_VERSION)) and self._introduction is not None
@@ -156,7 +157,7 @@ class MetadataWriter:
             try:
                 await self._commit(delta, records, epoch, expected)
             except ProposalVoid:
-                # A change of voters took the place: decide everything again, for the next one.
+                # A change of voters took its offset: decide everything again, in the next batch.
                 await self._decide_again()
                 return
             except NotLeader:
@@ -197,7 +198,7 @@ class MetadataWriter:
         own = delta.image.features.get(RAFTKA_VERSION, 0)
         controller, reason = self._introduction or (NO_BROKER, "")
         stamp = BatchStampRecord(self._clock.wall_ms(), controller, reason)
-        # A node of a release before the stamp could not read on.
+        # Releases before the stamp cannot read its record.
         stamped = [stamp, *records] if own else records
         payload = encode_records(stamped, metadata_version, own)
         offset = await self._quorum.propose(payload, epoch, expected)
@@ -209,7 +210,7 @@ class MetadataWriter:
             await self._published.wait()
 
     def _decide_queued(self, expected: int) -> tuple[MetadataDelta, list[MetadataRecord]]:
-        """Take the operations of the next batch, each decided on top of the ones before it."""
+        """Decide the operations of the next batch, each on the result of the previous ones."""
         delta = MetadataDelta(self._image())
         records: list[MetadataRecord] = []
         now_s = self._clock.monotonic()
@@ -246,9 +247,9 @@ class MetadataWriter:
         records: list[MetadataRecord],
         expected: int,
     ) -> None:
-        """Add what an operation decides, and goes on to decide, to a batch.
+        """Add the decisions of an operation and its continuations to a batch.
 
-        Raises KafkaError, as the decision, and POLICY_VIOLATION for too many records at once.
+        Raises KafkaError: the decision's error, or POLICY_VIOLATION for too many records at once.
         """
         operation.after_this = None
         decide = operation.then
@@ -274,8 +275,8 @@ class MetadataWriter:
 
 
 def _going_on(operation: _Operation, rest: Decide[Any]) -> _Operation:
-    """What follows the committed first batch of an operation: another one where the caller has its
-    answer, which nothing may change any longer."""
+    """The operation that continues after the first batch was committed: a new one if the caller
+    already has its answer, which must not change any longer."""
     if operation.done.is_set():
         operation = _Operation(rest, operation.deadline_s, last_of_batch=False, is_unheard=True)
     operation.then, operation.after_this = rest, None
@@ -283,13 +284,13 @@ def _going_on(operation: _Operation, rest: Decide[Any]) -> _Operation:
 
 
 def not_controller() -> KafkaError:
-    """The error for callers that ask the wrong node, or one that is deposed meanwhile."""
+    """The error for callers that ask the wrong node, or one that is being deposed."""
     words = "This node is not the active controller."
     return KafkaError(ErrorCode.NOT_CONTROLLER, words)
 
 
 def _refused(error: KafkaError) -> KafkaError:
-    """What a client is answered whose operation the quorum does not take."""
+    """The error for a client whose operation the quorum refuses."""
     if error.code is not ErrorCode.MESSAGE_TOO_LARGE:
         return error
     words = f"Ask for less in one request: {error.message}."

@@ -1,4 +1,5 @@
-"""What Prometheus scrapes: gauges are read when it asks, counters are kept where things happen.
+"""The metrics for Prometheus: gauges are read during a scrape, counters are incremented where
+events happen.
 
 families.py     a metric as a value, and the text in which Prometheus reads it
 names.py        the names: Kafka's MBeans as the two popular exporters spell them

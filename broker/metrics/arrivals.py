@@ -1,8 +1,8 @@
-"""For how long the first record that a group has not read has been there. Pure.
+"""How long the first unread record of a group has been waiting. Pure.
 
-Where this broker leads the partition, its batch has the time. Of partitions that others lead, the
-ends at former scrapes say when the record had come by: what was not there at one scrape, and was at
-the next, has come between them.
+If this broker leads the partition, the record's batch has the time. For partitions of other
+leaders, the end offsets at earlier scrapes bound the time: a record beyond the end at one scrape,
+and below it at the next, arrived between them.
 """
 
 from __future__ import annotations
@@ -14,37 +14,36 @@ from typing import Final, NamedTuple
 from raftka.model.ids import TopicPartition
 
 _SAMPLES: Final = 120
-"""At a scrape every 15 s, half an hour."""
+"""At a scrape interval of 15 s, half an hour."""
 
 FirstMs = Callable[[TopicPartition, int], int | None]
-"""When the record at an offset was written (ms since 1970); None when that is not known here."""
+"""When the record at an offset was written (ms since 1970); None if unknown here."""
 
 
 class Position(NamedTuple):
-    """How far a group has come in a partition."""
+    """The position of a group in a partition."""
 
     group_id: str
     at: TopicPartition
     offset: int
     done_beyond: int = 0
-    """How many of the records from the offset on are done: share groups finish them in any
-    order."""
+    """The number of completed records after the offset, for share groups."""
 
     def lag(self, end: int) -> int:
-        """Records that wait to be read, never negative: `end` may be older than the offset."""
+        """The number of unread records, never negative: `end` may be older than the offset."""
         return max(0, end - self.offset - self.done_beyond)
 
 
 class Arrivals:
-    """Remembers the ends that scrapes have seen."""
+    """The end offsets of earlier scrapes."""
 
     def __init__(self, first_ms: FirstMs) -> None:
         self._first_ms = first_ms
         self._ends: dict[TopicPartition, deque[tuple[int, int]]] = {}
-        """(when, end) for each partition, the oldest first."""
+        """(time, end offset) for each partition, oldest first."""
 
     def look(self, ends: Mapping[TopicPartition, int], now_ms: int) -> None:
-        """A scrape has seen these ends; partitions without one are forgotten."""
+        """Store the end offsets of a scrape, and drop partitions without one."""
         self._ends = {at: self._ends.get(at, deque(maxlen=_SAMPLES)) for at in ends}
         for at, end in ends.items():
             samples = self._ends[at]
@@ -54,10 +53,10 @@ class Arrivals:
     def seconds(
         self, positions: Iterable[Position], ends: Mapping[TopicPartition, int], now_ms: int
     ) -> dict[Position, float]:
-        """For how long each group's first unread record has waited, 0 without one; after `look`.
+        """How long each group's first unread record has waited, 0 without one; call `look` first.
 
-        Never negative. What is not known, because no scrape has seen it come, is as old as the
-        first scrape at least, and that is said.
+        Never negative. If no scrape has seen the record arrive, it is at least as old as the first
+        scrape, and that is returned.
         """
         found: dict[Position, float] = {}
         for each in positions:

@@ -17,7 +17,7 @@ _MANAGER = "kafka_log_logcleanermanager_"
 
 
 def cleaner(found: Cleaner, logs: LogManager, now_ms: int) -> Iterator[Family]:
-    """Of one broker's cleaner; nothing where log.cleaner.enable=false."""
+    """The metrics of one broker's cleaner; none if log.cleaner.enable=false."""
     if not found.workers:
         return
     last, states = found.last_run, found.states

@@ -1,4 +1,4 @@
-"""What clients have pushed (KIP-714), under the names of their metrics behind kafka_client_."""
+"""Metrics that clients have pushed (KIP-714), with the prefix kafka_client_."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _COMMON = "org.apache.kafka."
 
 
 def clients(metrics: ClientMetrics, now_ms: int) -> Iterator[Family]:
-    """A family for each metric, with the client and its labels."""
+    """One family for each metric, with the client and its labels."""
     found: dict[tuple[str, bool], list[Sample]] = {}
     for (client_id, instance_id), points in metrics.shown(now_ms).items():
         for point in points.values():

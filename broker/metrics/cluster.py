@@ -1,4 +1,4 @@
-"""Gauges of the cluster's metadata as this node has it: KafkaController, brokers, topics."""
+"""Gauges of this node's view of the cluster's metadata: KafkaController, brokers, topics."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def controller(node: Node) -> Iterator[Family]:
         "Last batch of metadata committed.",
         node.quorum.last_committed,
     )
-    # A node that cannot apply one ends: one that can be asked has applied all.
+    # A node stops if it cannot apply a record, so a node that answers has applied all.
     yield gauge((of + "metadataerrorcount",), "Batches of metadata that could not be applied.", 0)
     elections = node.controller.elections
     yield counter(
@@ -67,7 +67,7 @@ def controller(node: Node) -> Iterator[Family]:
 
 
 def brokers(image: MetadataImage) -> Iterator[Family]:
-    """What the common exporter reports of the cluster itself. From the active controller."""
+    """The cluster's metrics of the common exporter, reported by the active controller."""
     alive = image.alive_brokers()
     yield gauge(("kafka_brokers",), "Brokers that are not fenced.", len(alive))
     info: list[Sample] = []
@@ -85,7 +85,7 @@ def brokers(image: MetadataImage) -> Iterator[Family]:
 
 
 def disks(node: Node) -> Iterator[Family]:
-    """The volumes of the log directories, and which of these have failed."""
+    """The volumes of the log directories, and the failed directories."""
     online = [(labels(directory=path), node.disk.free_bytes(path)) for path in node.logs.online]
     yield Family(
         ("raftka_log_directory_total_bytes",),
@@ -108,7 +108,7 @@ def disks(node: Node) -> Iterator[Family]:
 
 
 def node_state(node: Node) -> Iterator[Family]:
-    """Which node this is, and whether it serves."""
+    """The identity and state of this node."""
     yield Family(
         ("kafka_server_app_info",),
         "gauge",

@@ -1,4 +1,4 @@
-"""Gauges of the connections that clients and other nodes have to this one."""
+"""Gauges of the connections from clients and other nodes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SOFTWARE_MAX: Final = 50
 
 
 def software(servers: Iterable[Server]) -> dict[Software, int]:
-    """How many connections are open to each software of clients; the rarest together."""
+    """The number of open connections by client software; the rarest ones are summed up."""
     found = Counter(software_of(session) for each in servers for session in each.sessions())
     shown = dict(found.most_common(_SOFTWARE_MAX))
     if rest := found.total() - sum(shown.values()):
@@ -26,7 +26,7 @@ def software(servers: Iterable[Server]) -> dict[Software, int]:
 
 
 def connections(servers: Sequence[Server]) -> Iterator[Family]:
-    """Of each listener. One network processor serves all of them here: the event loop."""
+    """The connections of each listener. One network processor, the event loop, serves all."""
     where = [(labels(listener=each.name, networkProcessor=0), each) for each in servers]
     yield Family(
         (_METRICS + "connection_count", "kafka_server_socketservermetrics_connection_count"),

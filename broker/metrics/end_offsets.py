@@ -1,7 +1,7 @@
-"""The ends of partitions that other brokers lead, for the lag of groups.
+"""The end offsets of partitions that other brokers lead, for the lag of groups.
 
-Every leader is asked once a scrape, all at the same time; one that does not answer within a second
-leaves its last answer.
+Each scrape asks every leader concurrently; a leader that does not answer within a second keeps its
+last answer.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ _LANE: Final = "metrics"
 
 
 class EndOffsets:
-    """The high watermarks of partitions, wherever they are led."""
+    """The high watermarks of partitions, whichever broker leads them."""
 
     def __init__(self, node: Node) -> None:
         self._node = node
         self._known: dict[TopicPartition, int] = {}
 
     async def of(self, wanted: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
-        """What is known of each; partitions without a leader, or unknown ones, are left out."""
+        """The known high watermarks; unknown and leaderless partitions are left out."""
         node = self._node
         found: dict[TopicPartition, int] = {}
         elsewhere: dict[int, list[TopicPartition]] = {}

@@ -1,7 +1,7 @@
 """A metric family as a value, and Prometheus' text format 0.0.4.
 
-The text is written here and not by prometheus-client, which is the judge of the tests: its samples
-are objects, and ten thousand partitions have some hundred thousand samples.
+This module writes the text itself; tests compare it with prometheus-client, whose samples are
+objects: too slow for the hundred thousand samples of ten thousand partitions.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 
 _SLICE: Final = 500
-"""Samples in one piece of text: how long a scrape keeps the event loop at most."""
+"""Samples in one piece of text, which bounds how long a scrape blocks the event loop."""
 
 Kept = dict[tuple[str, int], tuple[Sequence[float], bytes]]
-"""By a metric's name and the first sample of a piece: its values, and its text."""
+"""By a metric's name and a piece's first sample: the piece's values, and its text."""
 
 
 class Column(NamedTuple):
-    """The samples of a family that has one for each partition, always under the same labels.
+    """The samples of a family with one per partition, always under the same labels.
 
-    Most values are what they were at the scrape before, and with them the text: writing ten
-    thousand lines takes fifty times as long as a look at whether their values have changed.
+    Most values are the same as in the previous scrape, so their text is reused: formatting ten
+    thousand lines takes fifty times as long as checking whether their values have changed.
     """
 
     where: Sequence[str]
-    """Labels as `labels` writes them."""
+    """Labels in the format of `labels`."""
     values: Sequence[float]
     kept: Kept
-    """The text of the scrape before, under the same `where`."""
+    """The text of the previous scrape, for the same `where`."""
 
     def lines(self, name: str) -> Iterator[bytes]:
         """The text of the samples, in pieces."""
@@ -49,13 +49,13 @@ class Column(NamedTuple):
 
 
 class Family(NamedTuple):
-    """One metric under each of its names, with a sample for each set of labels."""
+    """One metric under each of its names, with a sample for each label set."""
 
     names: tuple[str, ...]
     kind: Kind
     help: str
     samples: Sequence[Sample] | Column
-    """Of a histogram, the labels of the samples carry their suffixes: see `Histogram`."""
+    """For a histogram, the labels of samples carry their suffixes: see `Histogram`."""
 
 
 def labels(**pairs: object) -> str:
@@ -66,7 +66,7 @@ def labels(**pairs: object) -> str:
 
 
 def escape(value: str) -> str:
-    """A label's value as the text format wants it."""
+    """Escape a label's value for the text format."""
     return value.replace("\\", "\\\\").replace("\n", "\\n").replace('"', '\\"')
 
 

@@ -1,9 +1,9 @@
 """Gauges of the groups that this broker coordinates, with the lag of each.
 
-A group's lag is what lies between its committed offset and the end that a consumer may read, which
-the partition's leader knows: this broker where it leads, otherwise it is asked (end_offsets.py).
-The ends are asked for after the offsets were read, so that no lag is negative. Share groups have
-theirs from the state that their share coordinator keeps, on the broker that keeps it.
+A group's lag is the distance from its committed offset to the end offset for consumers, which only
+the partition's leader knows: other leaders are asked (end_offsets.py). The end offsets are
+requested after the offsets were read, so that no lag is negative. The broker that holds the state
+of a share group reports its lag.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from raftka.broker.coordinators.group.shard import GroupFigures
 
 _STATES = ("PreparingRebalance", "CompletingRebalance", "Stable", "Empty", "Dead")
-"""Of classic groups; the newer kinds have others."""
+"""Of classic groups; the newer types have others."""
 
 
 def group_positions(found: list[GroupFigures]) -> Iterator[Position]:
-    """How far the groups have come that commit offsets."""
+    """The positions of the groups that commit offsets."""
     for group in found:
         for at, offset in group.offsets.items():
             yield Position(group.group_id, at, offset)
@@ -36,7 +36,7 @@ def groups(
     ends: Mapping[TopicPartition, int],
     seconds: Mapping[Position, float],
 ) -> Iterator[Family]:
-    """`ends` has the high watermarks that are known; a partition without one has no lag."""
+    """`ends` has the known high watermarks; partitions without one have no lag."""
     manager = "kafka_coordinator_group_groupmetadatamanager_"
     yield gauge((manager + "numgroups",), "Groups that this broker coordinates.", len(found))
     by_state = Counter(each.state for each in found)

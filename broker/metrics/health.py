@@ -1,4 +1,4 @@
-"""Whether a node lives, and whether it is ready: what a supervisor or a load balancer asks."""
+"""Liveness and readiness of a node, for supervisors and load balancers."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ if TYPE_CHECKING:
     from raftka.broker.node import Node
 
 _BEHIND_MAX: Final = 100
-"""Batches of metadata that a broker may be behind what it knows to be committed."""
+"""Batches of metadata that a broker may be behind the known committed offset."""
 
 
 def not_ready(node: Node) -> list[str]:
-    """Why the node is not ready, in words; empty when it is.
+    """Why the node is not ready, in words; empty if it is.
 
     A broker is ready while it is unfenced and has caught up with the metadata; a controller while
     it knows the quorum's leader, which may be itself.

@@ -1,7 +1,7 @@
 """The listener for Prometheus: GET /metrics, /clients, /health/live, /health/ready over HTTP/1.1.
 
-Framing and limits are h11's. A request has no body of interest, its head is bounded, a connection
-that says nothing is closed after a minute, and only so many are open at once.
+h11 does framing and limits. Request bodies are ignored, headers are bounded, an idle connection is
+closed after a minute, and the number of connections is limited.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ _REASONS: Final = {
 
 
 class Page(NamedTuple):
-    """An answer."""
+    """An HTTP answer."""
 
     status: int
     content_type: str
     body: Sequence[bytes]
-    """In pieces, which go to the socket as they are."""
+    """In pieces, which are sent one by one."""
 
 
 class HttpServer:
@@ -101,7 +101,7 @@ class HttpServer:
 
 
 async def _next_request(protocol: h11.Connection, connection: Connection) -> h11.Request | None:
-    """The next request, read to its end; None when the client is done."""
+    """Read the next request to its end; None if the client has finished."""
     request: h11.Request | None = None
     buffer = bytearray(_READ_BYTES)
     while True:
@@ -140,7 +140,7 @@ async def _refuse(
         try:
             await _send(protocol, connection, _text(error.error_status_hint, f"{error}\n"))
         except (BrokenConnection, trio.ClosedResourceError):
-            return  # It is gone already.
+            return  # It is closed already.
 
 
 def _text(status: int, words: str) -> Page:
@@ -168,7 +168,7 @@ def health_page(problems: Callable[[], list[str]]) -> Callable[[], Awaitable[Pag
 
 
 def json_page(values: Callable[[], object]) -> Callable[[], Awaitable[Page]]:
-    """Values of JSON, as they are now."""
+    """Current values as JSON."""
 
     async def page() -> Page:
         return Page(200, "application/json", [json.dumps(values()).encode(), b"\n"])
@@ -181,7 +181,7 @@ def pages(
     problems: Callable[[], list[str]],
     clients: Callable[[], object] = list,
 ) -> dict[str, Callable[[], Awaitable[Page]]]:
-    """What a node serves."""
+    """The pages of a node."""
     return {
         "/metrics": metrics_page(text),
         "/clients": json_page(clients),

@@ -1,8 +1,7 @@
 """Gauges of the partitions that this broker hosts, and the traffic of their topics.
 
-What Kafka reports of each replica comes from each broker; what the common exporter asks a cluster
-(kafka_topic_partition_*) comes from the partition's leader alone, so that a sum over all nodes
-counts a partition once.
+Every broker reports Kafka's own metrics for its replicas; only the partition's leader reports the
+common exporter's (kafka_topic_partition_*), so that a sum over all nodes counts a partition once.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ _WITHOUT_TOPIC = (
 
 
 def traffic(counts: Traffic) -> Iterator[Family]:
-    """BrokerTopicMetrics: of each topic, and without a topic label of all."""
+    """BrokerTopicMetrics: of each topic, and of all topics without a topic label."""
     total = counts.total()
     topics = [(labels(topic=name), each) for name, each in counts]
     for field, name, words in _TRAFFIC:
@@ -52,7 +51,7 @@ def traffic(counts: Traffic) -> Iterator[Family]:
 
 
 def isr_changes(sender: AlterPartitionSender) -> Iterator[Family]:
-    """How often ISRs of partitions that this broker led became smaller, and larger."""
+    """How often ISRs of partitions that this broker led shrank, and expanded."""
     yield Family(
         meter("kafka_server_replicamanager_isrshrinks"),
         "counter",
@@ -68,11 +67,11 @@ def isr_changes(sender: AlterPartitionSender) -> Iterator[Family]:
 
 
 _LOOK: Final = 200
-"""Replicas in one look, between which requests are served."""
+"""Replicas per step, between which requests are served."""
 
 
 class _Rows:
-    """Replicas with the text of their labels, in order, and what was written of them before."""
+    """The replicas in order, with their labels and the values written before."""
 
     def __init__(self) -> None:
         self.replicas: list[Replica] = []
@@ -80,7 +79,7 @@ class _Rows:
         self.kept: Kept = {}
 
     def follow(self, replicas: list[Replica]) -> None:
-        """Take the replicas of this moment."""
+        """Adopt the current replicas."""
         if replicas != self.replicas:
             self.replicas = replicas
             self.where = [labels(topic=each.topic, partition=each.index) for each in replicas]
@@ -96,17 +95,18 @@ _VALUES: Final = (
     *("under_replicated", "under_min_isr", "at_min_isr", "stable_lag", "high_watermark"),
     *("leader", "is_preferred", "is_reassigning"),
 )
-"""What a look takes of each replica, in this order."""
+"""The values that a step reads of each replica, in this order."""
 Row = tuple[int, ...]
 Columns = Mapping[str, Sequence[int]]
-"""The values of all replicas, by their name."""
+"""The values of all replicas, by name."""
 
 
 def _row(replica: Replica) -> Row:
-    """Where this broker does not lead, what only a leader knows is 0, as in Kafka.
+    """The values of one replica; if this broker does not lead, a leader's values are 0, as in
+    Kafka.
 
-    All in one look: the replica's objects are then near the processor once. A plain tuple, for one
-    with names takes as long to make as all that it holds.
+    All in one pass, while the replica's objects are in the processor's cache. A plain tuple:
+    creating a named one takes as long as reading all its values.
     """
     log, state = replica.log, replica.state
     bounds = log.bounds
@@ -140,7 +140,7 @@ def _row(replica: Replica) -> Row:
 
 
 def _columns(rows: list[Row]) -> Columns:
-    """The same by value."""
+    """Transpose rows to columns."""
     return (
         dict(zip(_VALUES, zip(*rows, strict=True), strict=True))
         if rows
@@ -149,7 +149,7 @@ def _columns(rows: list[Row]) -> Columns:
 
 
 class PartitionFamilies:
-    """Of each replica, and of all together, from one scrape to the next."""
+    """Metrics of each replica, and of all together, across scrapes."""
 
     def __init__(self) -> None:
         self._found: list[Replica] = []
@@ -160,7 +160,7 @@ class PartitionFamilies:
         self._led = _Rows()
 
     def look(self, replicas: ReplicaManager) -> Iterator[None]:
-        """Take the values of this moment, some replicas at a time."""
+        """Read the current values, some replicas at a time."""
         found = list(replicas)
         if found != self._found:
             self._found = found
@@ -173,7 +173,7 @@ class PartitionFamilies:
         self._rows = rows
 
     def gather(self, most: int) -> Iterator[Family]:
-        """Of what was looked at: of each replica, for the first `most` by name."""
+        """The families of the values read: for each replica, of the first `most` by name."""
         hosted, columns = self._hosted, _columns(self._rows)
         yield from _of_all(columns, self._offline, most)
         if len(hosted) > most:

@@ -1,6 +1,6 @@
 """Gauges of the process, under the names that Prometheus' client libraries use.
 
-They come from outside (model/ports.py): a simulated node has no process of its own.
+They are injected (model/ports.py): a simulated node has no process of its own.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Final, Literal
 from raftka.broker.metrics.families import Family
 
 ProcessFigures = Callable[[], Mapping[str, float]]
-"""Names of `KNOWN` and their values now; those that a system does not know are left out."""
+"""Current values of the names in `KNOWN`; those that a system does not provide are left out."""
 
 KNOWN: Final[Mapping[str, tuple[Literal["counter", "gauge"], str]]] = {
     "process_cpu_seconds_total": ("counter", "CPU time that the process took."),
@@ -26,7 +26,7 @@ KNOWN: Final[Mapping[str, tuple[Literal["counter", "gauge"], str]]] = {
 
 
 def process(figures: ProcessFigures) -> Iterator[Family]:
-    """What is known of the process."""
+    """The known values of the process."""
     found = figures()
     for name, (kind, words) in KNOWN.items():
         if name in found:

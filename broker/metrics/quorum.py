@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from raftka.broker.node import Node
 
 _WINDOW_S: Final = 30.0
-"""As long as Kafka's own rates look back (metrics.sample.window.ms)."""
+"""The window of Kafka's own rates (metrics.sample.window.ms)."""
 
 
 class QuorumMetrics:
-    """Remembers from one scrape to the next, for rates."""
+    """Keeps values between scrapes, for rates."""
 
     def __init__(self) -> None:
         self._ends: deque[tuple[float, int]] = deque()
@@ -73,7 +73,7 @@ class QuorumMetrics:
         )
 
     def _rate(self, end: int, now_s: float) -> float:
-        """Batches a second since the oldest scrape of the last half minute."""
+        """Batches per second since the oldest scrape of the last half minute."""
         ends = self._ends
         while len(ends) > 1 and ends[1][0] <= now_s - _WINDOW_S:
             ends.popleft()

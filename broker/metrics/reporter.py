@@ -1,4 +1,4 @@
-"""The metrics of one node, from its state to the listener."""
+"""The metrics of one node, from its state to the HTTP listener."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Reporter:
     def __init__(
         self, node: Node, listener: Listener, figures: ProcessFigures | None = None
     ) -> None:
-        """Requests are counted from now on: before the node's own listeners open."""
+        """Start to count requests, before the node's own listeners open."""
         self._node = node
         self._listener = listener
         node.request_stats = stats = RequestStats(node.clock.monotonic, node.turn)
@@ -44,7 +44,7 @@ class Reporter:
 
 
 def _clients(node: Node, stats: RequestStats) -> dict[str, object]:
-    """What clients speak, for `raftka doctor` before an upgrade."""
+    """The versions that clients use, for `raftka doctor` before an upgrade."""
     return {
         "node": node.node_id,
         "clients": list(stats.software.report(software(node.servers))),

@@ -1,8 +1,8 @@
 """Requests by API: Kafka's RequestMetrics, and a histogram for other quantiles.
 
 Kafka's stages: `local` is the handler's own time, `remote` the wait for other nodes or for records,
-`total` all from the arrival to the answer. Requests that arrive together are handled in one turn
-and answered together: each waits for the others within `total`, and in no queue, so those stages
+`total` the time from arrival to answer. Requests that arrive together are handled in one turn and
+answered together: they wait for one another within `total`, but in no queue, so the queue stages
 are 0.
 """
 
@@ -17,13 +17,13 @@ from raftka.model.errors import ErrorCode
 from raftka.net.request_stats import BOUNDS_S, ApiStats, Histogram, RequestStats
 
 _QUANTILES: Final = (0.5, 0.75, 0.95, 0.98, 0.99, 0.999)
-"""Those that Kafka's own histograms report."""
+"""The quantiles of Kafka's own histograms."""
 _NOTHING: Final = Histogram()
 _METRICS: Final = "kafka_network_requestmetrics_"
 
 
 def requests(stats: RequestStats) -> Iterator[Family]:
-    """Of each API that was asked for."""
+    """For each API that was requested."""
     apis = sorted(stats.apis.items())
     yield Family(
         meter(_METRICS + "requests"),
@@ -95,7 +95,7 @@ def _error(code: int) -> str:
 
 
 def _buckets(durations: Histogram, **where: object) -> Iterator[Sample]:
-    """As Prometheus has a histogram: each bucket counts those below it, too."""
+    """Prometheus buckets are cumulative: each counts the lower ones, too."""
     below = 0
     for bound, count in zip((*BOUNDS_S, None), durations.counts, strict=True):
         below += count

@@ -1,6 +1,7 @@
 """All metrics of a node in one answer.
 
-The text is written in slices with a checkpoint after each, so that no request waits for a scrape.
+The text is written in slices with a checkpoint after each, so that no request waits for a whole
+scrape.
 """
 
 from __future__ import annotations
@@ -39,13 +40,13 @@ if TYPE_CHECKING:
     from raftka.net.server import Server
 
 _SLICE: Final = 128 * 1024
-"""Bytes of text between two checkpoints: less than a millisecond, even if none was kept."""
+"""Bytes of text between two checkpoints: less than a millisecond, even without reused text."""
 _POSITIONS: Final = 200
-"""Positions of groups, each of which may read a batch's header, between two checkpoints."""
+"""Positions of groups between two checkpoints; each may read a batch's header."""
 
 
 class Scrape:
-    """Writes the metrics of one node whenever it is asked to."""
+    """Writes the metrics of one node for each scrape."""
 
     def __init__(
         self,
@@ -67,8 +68,8 @@ class Scrape:
         self._allowed = [re.compile(pattern) for pattern in allowed if pattern != ".*"]
 
     async def text(self) -> list[bytes]:
-        """The exposition of this moment, in pieces; most are those of the scrape before, and
-        joining them would take longer than all else."""
+        """The current exposition, in pieces; most are reused from the previous scrape, and joining
+        them would take longer than everything else."""
         node = self._node
         found = node.coordinators.group_figures() if node.is_broker else []
         shares = self._shares()
@@ -98,7 +99,7 @@ class Scrape:
         return pieces
 
     def _shares(self) -> list[Position]:
-        """How far the share groups have come whose state this broker keeps."""
+        """The positions of share groups whose state this broker holds."""
         node = self._node
         if not node.is_broker:
             return []
@@ -110,7 +111,7 @@ class Scrape:
         ]
 
     def _first_ms(self, at: TopicPartition, offset: int) -> int | None:
-        """When the record at an offset was written, where this broker leads the partition."""
+        """When the record at an offset was written, if this broker leads the partition."""
         replica = self._node.replicas.get(*at)
         if replica is None or not replica.state.is_leader:
             return None
@@ -120,10 +121,11 @@ class Scrape:
                 return None
             piece = found.pieces[0]
             if isinstance(piece, FileRegion):
-                piece = piece._replace(size=HEADER_BYTES)  # A log gives out whole batches.
+                piece = piece._replace(size=HEADER_BYTES)  # A log returns whole batches.
             return parse_header(bytes_of(piece)[:HEADER_BYTES]).base_timestamp
         except (KafkaError, OSError):
-            # The log begins later, or its files have gone: how long its loss has waited is unknown.
+            # The log starts later, or its files are gone: how long that record had waited is
+            # unknown.
             return None
 
     def _families(
@@ -159,7 +161,7 @@ class Scrape:
             yield from process(self._figures)
 
     def _transactions(self) -> Iterator[Family]:
-        """Of the coordinators that are loaded, and of what their producers have open here."""
+        """Metrics of the loaded coordinators, and of open transactions in partitions here."""
         node = self._node
         figures = node.coordinators.transaction_figures()
         yield from markers(figures)
@@ -170,7 +172,7 @@ class Scrape:
         yield from producers(node.replicas, node.clock.wall_ms() - late_ms)
 
     def _allow(self, family: Family) -> Family | None:
-        """The family under the names that prometheus.metrics.reporter.allowlist matches."""
+        """The family with the names that prometheus.metrics.reporter.allowlist matches."""
         names = tuple(
             name
             for name in family.names

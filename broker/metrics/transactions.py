@@ -1,4 +1,4 @@
-"""Transactions: what their coordinator here has still to write, and what is open in partitions.
+"""Metrics of transactions: the coordinator's pending writes, and open transactions in partitions.
 
 Kafka's names: kafka.coordinator.transaction:type=TransactionMarkerChannelManager,
 kafka.server:type=transaction-coordinator-metrics and type=group-coordinator-metrics,
@@ -17,32 +17,32 @@ if TYPE_CHECKING:
     from raftka.broker.replication.replica_manager import ReplicaManager
 
 LATE_MS: Final = 300_000
-"""A transaction is late so long after transaction.max.timeout.ms: by then its coordinator should
-have aborted it."""
+"""How long after transaction.max.timeout.ms a transaction counts as late: its coordinator should
+have aborted it by then."""
 _LOADS_S: Final = 30.0
-"""For how long a load counts in the figures of loads, as in Kafka."""
+"""How long a load is included in load metrics, as in Kafka."""
 _MARKERS: Final = "kafka_coordinator_transaction_transactionmarkerchannelmanager_"
 _VERIFIER: Final = "kafka_server_addpartitionstotxnmanager_"
 _MANAGER: Final = "kafka_server_replicamanager_"
 
 
 class TransactionFigures(NamedTuple):
-    """What a broker's coordinator of transactions, and its partitions that ask one, have to say."""
+    """Figures of a broker's transaction coordinator, and of its requests to others."""
 
     without_leader: int = 0
-    """Markers whose partition has no leader."""
+    """The number of markers whose partition has no leader."""
     without_record: int = 0
-    """Transactions that have all their markers, whose end is not in the coordinator's log."""
+    """The number of transactions with all markers, but no Complete record in the log yet."""
     refused: int = 0
-    """Partitions that were not let into a transaction, or not found in it, since the start."""
+    """The number of partitions that were refused or not found in a transaction, since the start."""
     asked: int = 0
-    """Questions to coordinators that were answered, since the start."""
+    """The number of answered requests to coordinators, since the start."""
     asked_s: float = 0.0
-    """For how long those waited, in all."""
+    """The total seconds that those took."""
 
 
 def markers(figures: TransactionFigures) -> Iterator[Family]:
-    """What keeps transactions from ending."""
+    """Pending end markers."""
     yield gauge(
         (_MARKERS + "unknowndestinationqueuesize",),
         "Markers of transactions that wait for a partition's leader.",
@@ -58,7 +58,7 @@ def markers(figures: TransactionFigures) -> Iterator[Family]:
 def coordinator_loads(
     kind: str, loads: Sequence[tuple[float, float]], now_s: float
 ) -> Iterator[Family]:
-    """`loads` are (when, seconds) of partitions that a coordinator of this kind has read."""
+    """`loads` are (time, duration in seconds) of the loads of a type of coordinator."""
     found = [seconds for at_s, seconds in loads if now_s - at_s <= _LOADS_S]
     of = f"kafka_server_{kind}_coordinator_metrics_partition_load_time_"
     words = "In ms, to read a partition of the coordinator's topic, in the last 30 s"
@@ -67,7 +67,7 @@ def coordinator_loads(
 
 
 def verification(figures: TransactionFigures) -> Iterator[Family]:
-    """What partitions hear from coordinators before a transaction begins in them."""
+    """The partitions' verification requests to coordinators."""
     name = _VERIFIER + "verificationfailurerate"
     yield counter(
         (name + "_count", name + "_total"),
@@ -80,7 +80,7 @@ def verification(figures: TransactionFigures) -> Iterator[Family]:
 
 
 def producers(replicas: ReplicaManager, late_before_ms: int) -> Iterator[Family]:
-    """`late_before_ms`: a transaction that was last written to before is late."""
+    """`late_before_ms`: an open transaction whose last write is older is late."""
     count = late = 0
     for replica in replicas:
         log = replica.log

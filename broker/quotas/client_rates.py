@@ -1,6 +1,6 @@
 """One kind of quota on a rate: bytes produced, bytes fetched, time of requests (KIP-13, KIP-124).
 
-Pure: the caller says what time it is.
+Pure: the caller passes the time.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from raftka.broker.quotas.remembered import Remembered
 from raftka.kraft.sections.client_quotas import QuotaEntity
 
 _MOST_FOUND: Final = 10_000
-"""Clients whose limits are kept at hand."""
+"""The number of clients whose limits are cached."""
 
 
 class ClientRates:
-    """What each share of the quotas of kind `key` has used lately, and how long it must wait."""
+    """The usage of each share under quotas of kind `key`, and its throttle time."""
 
     def __init__(self, key: str, windows: Windows, longest_ms: int = MOST_THROTTLE_MS) -> None:
-        """No throttle time is above `longest_ms`."""
+        """No throttle time exceeds `longest_ms`."""
         self._key = key
         self._windows = windows
         self._longest_ms = longest_ms
@@ -29,10 +29,10 @@ class ClientRates:
         self._found: dict[tuple[str, str], Limit | None] = {}
         self._rates: Remembered[Share, Rate] = Remembered()
         self.is_active = False
-        """Whether anybody has such a quota."""
+        """Whether any client has such a quota."""
 
     def follow(self, quotas: Mapping[QuotaEntity, Mapping[str, float]]) -> None:
-        """Take the quotas as they are now; what was used stays counted."""
+        """Apply new quotas; the measured usage is kept."""
         self._limits = Limits(quotas, self._key)
         self._found.clear()
         self.is_active = bool(self._limits)
@@ -40,7 +40,7 @@ class ClientRates:
             self._rates.clear()
 
     def record(self, user: str, client_id: str, value: float, now_ms: int) -> int:
-        """Count what a client uses; for how many milliseconds it must be throttled."""
+        """Record a client's usage; return its throttle time in milliseconds."""
         limit = self._limit(user, client_id)
         if limit is None:
             return 0
@@ -49,13 +49,13 @@ class ClientRates:
         return min(rate.throttle_ms(limit.value, now_ms), self._longest_ms)
 
     def take_back(self, user: str, client_id: str, value: float, now_ms: int) -> None:
-        """What was counted was not used after all: the answer went out without it."""
+        """Undo recorded usage: the answer was sent without it."""
         limit = self._limit(user, client_id)
         if limit is not None:
             self._rate(limit.share, now_ms).record(-value, now_ms)
 
     def most_at_once(self, user: str, client_id: str) -> float | None:
-        """More than this is throttled even after silence; None when nothing is."""
+        """The usage that is throttled even after a long silence; None if there is no limit."""
         limit = self._limit(user, client_id)
         if limit is None:
             return None

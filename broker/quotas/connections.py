@@ -1,4 +1,4 @@
-"""How many connections a second each address may open (connection_creation_rate, KIP-612). Pure."""
+"""Limits the rate of new connections per address (connection_creation_rate, KIP-612). Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _EVERYBODY: Final[QuotaEntity] = ((IP, None),)
 
 
 class ConnectionRates:
-    """What each address has opened lately."""
+    """The rates of new connections, by address."""
 
     def __init__(self, windows: Windows) -> None:
         self._windows = windows
@@ -24,7 +24,7 @@ class ConnectionRates:
         """Whether any address has such a quota."""
 
     def follow(self, quotas: Mapping[QuotaEntity, Mapping[str, float]]) -> None:
-        """Take the quotas as they are now."""
+        """Apply new quotas."""
         self._limits = {
             entity: values[CONNECTION_CREATION_RATE]
             for entity, values in quotas.items()
@@ -35,8 +35,8 @@ class ConnectionRates:
             self._rates.clear()
 
     def open(self, address: str, now_ms: int) -> int:
-        """Count a new connection; 0, or how long it has to be held, uncounted, before it is
-        closed. That is one window at most."""
+        """Count a new connection; return 0, or how long to hold it, uncounted, before closing it.
+        That is one window at most."""
         limit = self._limits.get(((IP, address),), self._limits.get(_EVERYBODY))
         if limit is None:
             return 0

@@ -1,9 +1,9 @@
-"""Which quota holds for a client: the most specific one that its user and client id have. Pure.
+"""Finds the quota of a client: the most specific one for its user and client id. Pure.
 
-The order is Kafka's (documentation, "Quotas"): (user, client-id), (user, any client-id), user,
-(any user, client-id), (any user, any client-id), any user, client-id, any client-id. Clients for
-which the same quota of a user holds share it, whatever their ids; so do clients with the same id
-under a quota of that id.
+The order is Kafka's (documentation, "Quotas"): (user, client-id), (user, any client-id), user, (any
+user, client-id), (any user, any client-id), any user, client-id, any client-id. Clients with the
+same user-level quota share it, whatever their ids; so do clients with the same id under a quota for
+that id.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _ANY: Final = None
 
 
 class Share(NamedTuple):
-    """Which connections share a quota: a user's clients, a client id's users, or one such pair."""
+    """The clients that share a quota: those of a user, of a client id, or of a pair of both."""
 
     user: str
     client_id: str
@@ -41,8 +41,7 @@ class Limits:
         return bool(self._values)
 
     def find(self, user: str, client_id: str) -> Limit | None:
-        """The quota that holds for a client of that user, or None. An empty client id has no
-        quotas of client ids."""
+        """The quota of a client of that user, if any. An empty client id has no client-id quota."""
         values = self._values
         both, of_user, of_client = Share(user, client_id), Share(user, ""), Share("", client_id)
         for entity, share in (

@@ -1,8 +1,8 @@
-"""Measures requests for the dispatcher, and delays clients above their quota.
+"""Measures requests for the dispatcher, and throttles clients above their quota.
 
-Apache Kafka answers at once and says in the answer how long it will not read from the connection
-(KIP-219); so do we. Times are those of the node's clock, on which the simulator's do not pass while
-a handler runs.
+As in Apache Kafka, the answer is sent at once and contains how long the broker will not read from
+the connection (KIP-219). Times are those of the node's clock; in the simulator it does not advance
+while a handler runs.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _PERCENT: Final = 100
 
 
 class Rates(Protocol):
-    """What a node measures of its clients (broker/quotas/service.py)."""
+    """The rates that a node measures (broker/quotas/service.py)."""
 
     produce: ClientRates
     fetch: ClientRates
@@ -32,7 +32,7 @@ class Rates(Protocol):
 
 
 class Metering:
-    """One request that is measured. Implements net.router.Metering."""
+    """Measures one request. Implements net.router.Metering."""
 
     __slots__ = (
         "_client_id",
@@ -57,20 +57,20 @@ class Metering:
         self._spent_s = 0.0
         self._since_s = clock.monotonic()
 
-    # What handlers say.
+    # Called by handlers.
 
     def exempt(self) -> None:
         """A request of the cluster itself: its time is not counted."""
         self._times = False
 
     def produced(self, size: int) -> None:
-        """A client brings so many bytes."""
+        """A client produces that many bytes."""
         wait_ms = self._rates.produce.record(self._user, self._client_id, size, self._now_ms())
         self._throttle_ms = max(self._throttle_ms, wait_ms)
 
     def fetched(self, size: int) -> bool:
-        """Whether an answer of so many bytes may go out; if not, the client gets an empty one, and
-        has used nothing."""
+        """Whether an answer of that many bytes may be sent; if not, the client gets an empty one,
+        and nothing is counted."""
         fetch, now_ms = self._rates.fetch, self._now_ms()
         wait_ms = fetch.record(self._user, self._client_id, size, now_ms)
         self._throttle_ms = max(self._throttle_ms, wait_ms)
@@ -79,25 +79,25 @@ class Metering:
         return not wait_ms
 
     def most_to_fetch(self) -> float | None:
-        """An answer with more bytes would be throttled even after silence."""
+        """An answer with more bytes would be throttled even after a long silence."""
         return self._rates.fetch.most_at_once(self._user, self._client_id)
 
-    # What the dispatcher says.
+    # Called by the dispatcher.
 
     def pause(self) -> None:
-        """The node does other things meanwhile."""
+        """The node works on something else meanwhile."""
         self._spent_s += self._clock.monotonic() - self._since_s
 
     def resume(self) -> None:
-        """The node works for this request again."""
+        """The node works on this request again."""
         self._since_s = self._clock.monotonic()
 
     def timed(self, waiting: Awaitable[T]) -> Awaitable[T]:
-        """The same, measured while it runs and not while it waits."""
+        """The same awaitable, measured only while it runs."""
         return _Timed(waiting, self) if self._times else waiting
 
     def finish(self, answer: object, response: type[Response], outlet: Muted) -> None:
-        """Put the throttle time into an answer, and mute its connection. Call it once, paused."""
+        """Set an answer's throttle time, and mute its connection. Call it once, while paused."""
         said_ms = self._throttle_in(answer, response)
         wait_ms = max(self._throttle_ms, said_ms)
         if self._times:
@@ -127,7 +127,7 @@ class Metering:
 
 
 class _Timed(Awaitable[T]):
-    """Runs the watch of a request while one of its steps runs."""
+    """Resumes the measurement of a request while one of its steps runs."""
 
     def __init__(self, waiting: Awaitable[T], metering: Metering) -> None:
         self._waiting = waiting

@@ -1,7 +1,7 @@
-"""The quota on changes of the metadata: partitions created and deleted a second (KIP-599). Pure.
+"""The quota on metadata changes: partitions created and deleted per second (KIP-599). Pure.
 
 Requests in versions that know THROTTLING_QUOTA_EXCEEDED are refused, topic by topic, once the
-bucket is below zero; older ones are let through with a throttle time.
+bucket is below zero; older ones succeed with a throttle time.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ class MutationRates:
         self._limits = Limits({}, CONTROLLER_MUTATION_RATE)
         self._buckets: Remembered[Share, TokenBucket] = Remembered()
         self.is_active = False
-        """Whether anybody has such a quota."""
+        """Whether any client has such a quota."""
 
     def follow(self, quotas: Mapping[QuotaEntity, Mapping[str, float]]) -> None:
-        """Take the quotas as they are now; what was taken out of the buckets stays missing."""
+        """Apply new quotas; the buckets keep their levels."""
         self._limits = Limits(quotas, CONTROLLER_MUTATION_RATE)
         self.is_active = bool(self._limits)
         if not self.is_active:
             self._buckets.clear()
 
     def bucket(self, user: str, client_id: str, now_ms: int) -> TokenBucket | None:
-        """The one that a client takes from; None when nothing limits it."""
+        """The bucket of a client; None without a limit."""
         limit = self._limits.find(user, client_id)
         if limit is None:
             return None
@@ -46,7 +46,7 @@ class MutationRates:
 
 
 class MutationCharge:
-    """Takes what one request changes out of a bucket; of nothing, when there is none."""
+    """Takes a request's changes out of a bucket, if there is one."""
 
     def __init__(
         self, bucket: TokenBucket | None, now_ms: Callable[[], int], *, strict: bool
@@ -58,9 +58,9 @@ class MutationCharge:
         self._until_ms = 0
 
     def __call__(self, what: object, partitions: int) -> None:
-        """Take so many for `what`, once, however often the change is decided.
+        """Take tokens for `what` once, however often the change is decided.
 
-        Raises KafkaError THROTTLING_QUOTA_EXCEEDED when the request is strict and has to wait.
+        Raises KafkaError THROTTLING_QUOTA_EXCEEDED if the request is strict and would have to wait.
         """
         if self._bucket is None or what in self._charged:
             return
@@ -81,5 +81,5 @@ class MutationCharge:
 
     @property
     def throttle_ms(self) -> int:
-        """How long the client has to wait before it changes something again."""
+        """How long the client must wait before its next change."""
         return max(0, self._until_ms - self._now_ms()) if self._until_ms else 0

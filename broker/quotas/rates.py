@@ -1,9 +1,9 @@
 """Rates over sampled windows, and token buckets, as Apache Kafka's metrics compute them. Pure.
 
-A rate is what was counted in the last `samples` windows of `window_ms` each. Kafka divides it by
-`samples` - 1 whole windows and the time since the present one began, so that a burst after silence
-is not taken for a high rate (KIP-13; org.apache.kafka.common.metrics.stats.Rate). Throttle times
-follow from these numbers, so clients see Kafka's only if every step is Kafka's.
+A rate is the sum over the last `samples` windows of `window_ms` each, divided by `samples` - 1 full
+windows plus the time since the current one began, so that a burst after silence is not mistaken for
+a high rate (KIP-13; org.apache.kafka.common.metrics.stats.Rate). Throttle times follow from these
+numbers, so they equal Kafka's only if every step does.
 """
 
 from __future__ import annotations
@@ -14,23 +14,23 @@ from typing import Final
 from raftka.model.named_tuple import NamedTuple
 
 MOST_THROTTLE_MS: Final = 2**31 - 1
-"""What the protocol's field can hold."""
+"""The maximum that the protocol's field can hold."""
 
 
 class Windows(NamedTuple):
-    """Over which time something is measured (*quota.window.num, *quota.window.size.seconds)."""
+    """The windows of a measurement (*quota.window.num, *quota.window.size.seconds)."""
 
     samples: int
     window_ms: int
 
     @property
     def length_ms(self) -> int:
-        """After this long nothing that was counted is remembered."""
+        """After this time a recorded value no longer counts."""
         return self.samples * self.window_ms
 
 
 class _Sample:
-    """One window: when it began, when it was last counted in, and what."""
+    """One window: its start, its last update, and its sum."""
 
     __slots__ = ("last_ms", "start_ms", "value")
 
@@ -43,8 +43,8 @@ class _Sample:
 
 
 class SampledSum:
-    """A sum over the last windows. One sample more is kept than there are windows, since the
-    oldest overlaps with their beginning."""
+    """A sum over the last windows. It keeps one sample more than there are windows, since the
+    oldest one overlaps with the first window."""
 
     __slots__ = ("_current", "_samples", "windows")
 
@@ -54,7 +54,7 @@ class SampledSum:
         self._current = 0
 
     def record(self, value: float, now_ms: int) -> None:
-        """Count `value`; a negative one takes back what was counted."""
+        """Record `value`; a negative one undoes a recorded one."""
         samples = self._samples
         if not samples:
             samples.append(_Sample(now_ms))
@@ -73,17 +73,17 @@ class SampledSum:
         return self._samples[self._current]
 
     def total(self, now_ms: int) -> float:
-        """What the windows hold now; samples that are too old are forgotten."""
+        """The sum over the windows; drops samples that are too old."""
         self._forget(now_ms)
         return sum(sample.value for sample in self._samples)
 
     def elapsed_ms(self, now_ms: int) -> int:
-        """Since the oldest sample that is remembered began."""
+        """The time since the oldest remaining sample began."""
         self._forget(now_ms)
         return now_ms - min((sample.start_ms for sample in self._samples), default=now_ms)
 
     def is_idle(self, now_ms: int) -> bool:
-        """Whether nothing is left of it: a new one would measure the same from here on."""
+        """Whether it is empty, so that a new one would measure the same from now on."""
         length_ms = self.windows.length_ms
         return all(now_ms - sample.last_ms >= length_ms for sample in self._samples)
 
@@ -95,22 +95,22 @@ class SampledSum:
 
 
 class Rate(SampledSum):
-    """Per second, over the last windows; those before the first one counted as empty."""
+    """The rate per second over the last windows; missing windows count as empty."""
 
     __slots__ = ()
 
     def window_ms(self, now_ms: int) -> int:
-        """The time that the rate is taken over."""
+        """The time over which the rate is taken."""
         elapsed_ms = self.elapsed_ms(now_ms)
         missing = self.windows.samples - 1 - elapsed_ms // self.windows.window_ms
         return max(elapsed_ms + max(missing, 0) * self.windows.window_ms, 1)
 
     def measure(self, now_ms: int) -> float:
-        """What was counted, per second."""
+        """The current rate per second."""
         return self.total(now_ms) * 1000 / self.window_ms(now_ms)
 
     def throttle_ms(self, limit: float, now_ms: int) -> int:
-        """How long nothing may be counted until the rate is at `limit` again; 0 when it is now."""
+        """How long until the rate is down to `limit` again; 0 if it is now."""
         rate = self.measure(now_ms)
         if rate <= limit:
             return 0
@@ -119,9 +119,9 @@ class Rate(SampledSum):
 
 
 class TokenBucket:
-    """Tokens that come at a rate and are kept for as long as all windows last (KIP-599).
+    """Tokens that arrive at a rate and accumulate over the length of all windows (KIP-599).
 
-    A burst may take more than there are; then the bucket is below zero, and has to be waited for.
+    A burst may take more than there are; then the level is negative, and clients must wait.
     """
 
     __slots__ = ("_refilled_ms", "_windows", "rate", "tokens")
@@ -130,38 +130,38 @@ class TokenBucket:
         self._windows = windows
         self._refilled_ms = now_ms
         self.rate = rate
-        """Tokens a second."""
+        """Tokens per second."""
         self.tokens = self.burst
 
     @property
     def burst(self) -> float:
-        """The most tokens that are kept."""
+        """The capacity of the bucket."""
         return self._windows.length_ms / 1000 * self.rate
 
     def take(self, tokens: float, now_ms: int) -> None:
-        """Take them, whether they are there or not."""
+        """Take tokens, even if there are not enough."""
         self.refill(now_ms)
         self.tokens = min(self.burst, self.tokens - tokens)
 
     def refill(self, now_ms: int) -> None:
-        """Add what came in since the last look."""
+        """Add the tokens since the last refill."""
         passed_s = (now_ms - self._refilled_ms) / 1000
         self.tokens = min(self.burst, self.tokens + self.rate * passed_s)
         self._refilled_ms = now_ms
 
     def throttle_ms(self, now_ms: int) -> int:
-        """How long until the bucket is not below zero."""
+        """How long until the level is no longer negative."""
         self.refill(now_ms)
         if self.tokens >= 0:
             return 0
         return min(rounded(-self.tokens / self.rate * 1000), MOST_THROTTLE_MS)
 
     def is_idle(self, now_ms: int) -> bool:
-        """Whether it is full: a new one would give the same from here on."""
+        """Whether it is full, so that a new one would behave the same from now on."""
         self.refill(now_ms)
         return self.tokens >= self.burst
 
 
 def rounded(value: float) -> int:
-    """The nearest whole number; halves go up, as in Java."""
+    """The nearest integer; halves are rounded up, as in Java."""
     return floor(value + 0.5)

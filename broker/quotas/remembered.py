@@ -1,7 +1,7 @@
-"""What is measured of each of many clients, forgotten again once nothing is left of it. Pure.
+"""Measurements of many clients, dropped when they are idle. Pure.
 
-Clients choose their ids, so there may be any number: whenever there are twice as many as were in
-use at the last time, those that are idle are swept out.
+Clients choose their ids, so there may be any number: whenever the number has doubled since the last
+sweep, idle ones are removed.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ class Measure(Protocol):
     """A rate or a bucket."""
 
     def is_idle(self, now_ms: int) -> bool:
-        """Whether a new one would be the same from here on."""
+        """Whether a new one would behave the same from now on."""
         ...
 
 
@@ -25,14 +25,14 @@ M = TypeVar("M", bound=Measure)
 
 
 class Remembered(Generic[K, M]):
-    """One measure for each key."""
+    """One measurement for each key."""
 
     def __init__(self) -> None:
         self._measures: dict[K, M] = {}
         self._sweep_at = _FIRST_SWEEP
 
     def get(self, key: K, now_ms: int, make: Callable[[], M]) -> M:
-        """The measure of that key, made when there is none."""
+        """The measurement of that key, created if there is none."""
         measure = self._measures.get(key)
         if measure is None:
             if len(self._measures) >= self._sweep_at:
@@ -41,7 +41,7 @@ class Remembered(Generic[K, M]):
         return measure
 
     def clear(self) -> None:
-        """Forget all."""
+        """Remove all."""
         self._measures.clear()
 
     def __len__(self) -> int:

@@ -1,4 +1,4 @@
-"""A node's quotas: the limits as the metadata has them, and what clients have used."""
+"""A node's quotas: the limits in the metadata, and the clients' usage."""
 
 from __future__ import annotations
 
@@ -23,8 +23,7 @@ log = get_logger(__name__)
 
 
 class Quotas:
-    """One per broker; implements net.dispatch.Meter. Rates begin empty with each process, as
-    Kafka's do."""
+    """One per broker; implements net.dispatch.Meter. Rates start empty, as in Kafka."""
 
     def __init__(self, config: Config, clock: Clock) -> None:
         self._clock = clock
@@ -39,11 +38,11 @@ class Quotas:
         self.connections = ConnectionRates(windows)
 
     def begin(self, context: Context[NodeT], *, is_exempt: bool) -> Metering:
-        """Measure a request from now on; of an exempt one its time is not counted."""
+        """Start to measure a request; the time of an exempt one is not counted."""
         return Metering(self, self._clock, context, times=not is_exempt)
 
     def published(self, image: MetadataImage, delta: MetadataDelta) -> None:
-        """Publisher: take altered quotas."""
+        """Metadata publisher: apply altered quotas."""
         if not delta.client_quotas.changed:
             return
         quotas = image.client_quotas
