@@ -56,8 +56,9 @@ def batch(size: int) -> bytes:
     """One record batch of about `size` bytes with 1 KB records (or one small record)."""
     count, value = (1, 100) if size < 1024 else (size // 1024, 1024 - 12)
     body = os.urandom(value)
+    now_ms = time.time_ns() // 1_000_000  # Retention deletes what is older than a week.
     return encode_batch(
-        [Record(offset=i, timestamp=0, key=None, value=body, headers=()) for i in range(count)]
+        [Record(offset=i, timestamp=now_ms, key=None, value=body, headers=()) for i in range(count)]
     )
 
 

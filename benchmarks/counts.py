@@ -25,12 +25,21 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Any, BinaryIO
 
-from benchmarks.broker import Target, batch, create_topic, load, produce_frame
+from benchmarks.broker import (
+    Target,
+    batch,
+    check_fetch,
+    create_topic,
+    fetch_frame,
+    load,
+    produce_frame,
+)
+from benchmarks.load import Result, run
 from raftka.local_cluster import LocalCluster
 from raftka.local_ports import free_ports
 
@@ -45,9 +54,31 @@ _CASES = {
     "rf3-tiny-4x32": (3, 100, 4, 32),
     "rf3-16k": (3, 16 << 10, 4, 4),
     "rf3-128k": (3, 128 << 10, 4, 2),
+    "fetch-128k": (1, 128 << 10, 2, 1),
 }
-"""Nodes (acks=1 on one, acks=all on three), bytes of a batch, connections, requests in flight on
-each."""
+"""Nodes (acks=1 on one, acks=all on three), bytes of a batch or of the answer to a fetch,
+connections, requests in flight on each."""
+
+Load = Callable[[float], Result]
+"""Loads the cluster for so many seconds."""
+
+
+def load_of(name: str, target: Target) -> Load:
+    """A case's load, on a cluster with what it reads."""
+    nodes, size, connections, in_flight = _CASES[name]
+    if name.startswith("fetch"):
+        load(target, produce_frame(batch(size), 1), 1.0, 1, 4)
+        return lambda seconds: run(
+            [target.endpoint()],
+            fetch_frame(size),
+            connections=connections,
+            in_flight=in_flight,
+            seconds=seconds,
+            pids=target.pids,
+            check=check_fetch,
+        )
+    frame = produce_frame(batch(size), -1 if nodes > 1 else 1)
+    return lambda seconds: load(target, frame, seconds, connections, in_flight)
 
 
 class Profile:
@@ -106,11 +137,11 @@ def serve(arguments: Sequence[str]) -> None:
     runpy.run_module("raftka", run_name="__main__")
 
 
-def calls(target: Target, frame: bytes, shape: tuple[int, int], seconds: float, top: int) -> None:
+def calls(target: Target, loaded: Load, seconds: float, top: int) -> None:
     """Print the calls of each node for each request."""
     for pid in target.pids:
         os.kill(pid, signal.SIGUSR2)
-    result = load(target, frame, seconds, *shape)
+    result = loaded(seconds)
     for pid in target.pids:
         os.kill(pid, signal.SIGUSR2)
     for number, pid in enumerate(target.pids):
@@ -131,7 +162,7 @@ def calls(target: Target, frame: bytes, shape: tuple[int, int], seconds: float, 
                 print(f"    {count / requests:7.2f} {kind}{name}")
 
 
-def system_calls(target: Target, frame: bytes, shape: tuple[int, int], seconds: float) -> None:
+def system_calls(target: Target, loaded: Load, seconds: float) -> None:
     """Print the system calls of each node for each request; one node is traced at a time."""
     for number, pid in enumerate(target.pids):
         with tempfile.NamedTemporaryFile("r") as out:
@@ -140,7 +171,7 @@ def system_calls(target: Target, frame: bytes, shape: tuple[int, int], seconds: 
                 stderr=subprocess.DEVNULL,
             )
             time.sleep(0.3)
-            result = load(target, frame, seconds, *shape)
+            result = loaded(seconds)
             tracer.send_signal(signal.SIGINT)
             tracer.wait()
             counts: dict[str, float] = {}
@@ -167,8 +198,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     with tempfile.TemporaryDirectory() as folder:
         os.environ[_FOLDER] = folder
         for name in options.case:
-            nodes, size, *shape = _CASES[name]
-            frame = produce_frame(batch(size), -1 if nodes > 1 else 1)
+            nodes = _CASES[name][0]
             with (
                 tempfile.TemporaryDirectory() as directory,
                 CountedCluster(directory, nodes=nodes) as cluster,
@@ -181,11 +211,12 @@ def main(argv: Sequence[str] | None = None) -> None:
                 pids = [process.pid for process in cluster.processes.values()]
                 target = Target("raftka", f"127.0.0.1:{cluster.ports[1]}", pids)
                 create_topic(target, nodes)
-                load(target, frame, 1.0, *shape)
+                loaded = load_of(name, target)
+                loaded(1.0)
                 print(name, flush=True)
-                calls(target, frame, (shape[0], shape[1]), options.seconds, options.functions)
+                calls(target, loaded, options.seconds, options.functions)
                 if shutil.which("strace"):
-                    system_calls(target, frame, (shape[0], shape[1]), options.seconds)
+                    system_calls(target, loaded, options.seconds)
 
 
 if __name__ == "__main__":

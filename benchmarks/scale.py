@@ -15,6 +15,7 @@ partition takes a record). `--groups`: as many connections, each with a group th
 from __future__ import annotations
 
 import argparse
+import functools
 import os
 import resource
 import sys
@@ -62,11 +63,16 @@ def report(what: str, figure: str) -> None:
     print(f"{what:<62}{figure:>18}", flush=True)
 
 
+async def _hang_up(stream: trio.SocketStream) -> None:
+    """Serve nobody: the connection is closed on return."""
+
+
 class StandIn:
     """A broker that exists in the metadata: it registers, and goes on being alive."""
 
     def __init__(self, cluster: LocalCluster, node_id: int) -> None:
         self._node_id = node_id
+        self._port = 0
         self._cluster_id = cluster.cluster_id
         self._controllers = [("127.0.0.1", port) for port in cluster.controller_ports.values()]
         self.serves = trio.Event()
@@ -74,6 +80,14 @@ class StandIn:
 
     async def run(self) -> None:
         """Live until cancelled, at whichever controller is active."""
+        async with trio.open_nursery() as nursery:
+            # A controller that begins asks whether anything listens there, and fences it if not.
+            listen = functools.partial(trio.serve_tcp, host="127.0.0.1")
+            [listener] = await nursery.start(listen, _hang_up, 0)
+            self._port = listener.socket.getsockname()[1]
+            await self._follow_controllers()
+
+    async def _follow_controllers(self) -> None:
         incarnation, directory = os.urandom(16), os.urandom(16)
         epoch = -1
         while True:
@@ -118,7 +132,7 @@ class StandIn:
             broker_id=self._node_id,
             cluster_id=self._cluster_id,
             incarnation_id=incarnation,
-            listeners=[Listener(name="PLAINTEXT", host="127.0.0.1", port=1)],
+            listeners=[Listener(name="PLAINTEXT", host="127.0.0.1", port=self._port)],
             features=[
                 Feature(name=name, min_supported_version=0, max_supported_version=32767)
                 for name in channel.features.levels

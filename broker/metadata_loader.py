@@ -60,10 +60,12 @@ class MetadataLoader:
         self._on_leader = on_leader
         self._changed = trio.Event()
 
-    def add(self, publisher: Publisher) -> None:
-        """Notify it from now on; its first delta holds everything that is there already."""
-        publisher(self.image, everything(self.image))
-        self._publishers.append(publisher)
+    def add(self, *publishers: Publisher) -> None:
+        """Notify these from now on; their first delta holds everything that is there already."""
+        delta = everything(self.image)
+        for publisher in publishers:
+            publisher(self.image, delta)
+        self._publishers += publishers
 
     async def wait_until(self, condition: Callable[[MetadataImage], bool]) -> MetadataImage:
         """Wait until an image fulfils `condition`; return that image."""

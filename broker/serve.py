@@ -302,11 +302,9 @@ async def _start_broker(node: Node, tasks: trio.Nursery) -> PacedPublisher:
     )
     if node.authorizer is not None:
         node.authorizer.knows_acls = True
-    node.loader.add(node.suspects.published)
-    node.loader.add(node.follow_configs)
     followers = [node.replicas.publish, node.coordinators.publish]
     roles = PacedPublisher(followers, node.clock, node.replicas.prepare)
-    node.loader.add(roles)
+    node.loader.add(node.suspects.published, node.follow_configs, roles)
     tasks.start_soon(node.peers.run)
     tasks.start_soon(roles.run)
     tasks.start_soon(node.data_plane.run)

@@ -1,9 +1,9 @@
 """What producers, consumers and admin clients share: connections to brokers, and the layout.
 
-One task keeps the layout fresh. It asks again when a caller reports a change (an error, a
-broken connection, a broker that says nothing), and at the latest after metadata.max.age.ms. When
-no known broker can be reached it starts over from bootstrap.servers (KIP-899). What follows from a
-broker's silence is in client/silence.py.
+One task keeps the layout fresh. It asks again when a caller reports a change (an error, a broken
+connection, a silent broker), and at the latest after metadata.max.age.ms. When no known broker can
+be reached it starts over from bootstrap.servers (KIP-899). client/silence.py has the rules for
+silent brokers.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ doubles would make up most of the outage."""
 
 
 class ClusterUnreachable(KafkaError):
-    """No broker answered. The message lists which were tried and why they failed."""
+    """No broker answered. The message lists the attempts and their errors."""
 
     def __init__(self, endpoints: Iterable[Endpoint], last: BaseException | None) -> None:
         places = ", ".join(sorted({str(endpoint) for endpoint in endpoints}))
@@ -98,7 +98,7 @@ class Cluster:
         self._patience_s = config.seconds("raftka.broker.silence.max.ms") or inf
         self._losses = Losses()
         self._coordinated: dict[Endpoint, tuple[str, int]] = {}
-        """One of the keys that each broker was named as the coordinator of, and its type."""
+        """For each broker that is a coordinator: one of its keys, and the key's type."""
         self._looking = False
 
     @property
@@ -108,7 +108,7 @@ class Cluster:
         return self._connections
 
     def start(self, nursery: trio.Nursery) -> None:
-        """Begin to work; the tasks end with the nursery."""
+        """Start the tasks, which end with the nursery."""
         self._connections = Connections(
             nursery, self.config, self._network, self.clock, self.dice, self.refresh_soon
         )
@@ -192,9 +192,8 @@ class Cluster:
         raise failure
 
     async def ask_any(self, attempt: Callable[[Channel], Awaitable[A]]) -> A:
-        """What the first broker answers: another one is asked while one says nothing.
-
-        Raises BrokenConnection, KafkaError of the last one asked when all of them fail.
+        """The first answer of any broker: while one is silent, another is asked. Raises
+        BrokenConnection, or KafkaError of the last one when all fail.
         """
 
         async def ask_at(endpoint: Endpoint) -> A:
@@ -241,7 +240,7 @@ class Cluster:
             answer = await channel.request(request, version, self.request_timeout_s)
             return answer.coordinators[0] if version >= 4 else answer
 
-        # An error is an answer too: no other broker is asked because of one.
+        # An error is an answer, too, after which no other broker is asked.
         found = await self.ask_any(ask)
         if found.error_code != ErrorCode.NONE:
             raise KafkaError(ErrorCode(found.error_code), found.error_message)
@@ -250,7 +249,7 @@ class Cluster:
         return broker
 
     def _coordinates(self, endpoint: Endpoint, key: str, key_type: int) -> None:
-        """A broker coordinates this key now; another one that did so before has lost it."""
+        """A broker coordinates this key now; the one before it no longer does."""
         for other, known in list(self._coordinated.items()):
             if known == (key, key_type) and other != endpoint:
                 del self._coordinated[other]
@@ -293,17 +292,17 @@ class Cluster:
                 await self.clock.sleep(pause - waited)
 
     def _warn(self, failures: int) -> None:
-        """Warn at once, then ever more rarely: the user should know why nothing happens."""
+        """Warn at once, then less and less often: the user should know why nothing happens."""
         if failures & (failures - 1) == 0:
             log.warning("%s (attempt %d)", self.unreachable(), failures)
 
     async def _ask_layout(self) -> ClusterView:
-        # Merged into the view of this moment: what came while brokers were asked is kept.
+        # Merge into the current view, to keep changes that came during the request.
         answer, complete = await self.ask_any(self._layout_by)
         return self.view.merged(answer, complete=complete)
 
     async def _layout_by(self, channel: Channel) -> tuple[MetadataResponse, bool]:
-        """What one broker says, and whether that is every topic."""
+        """One broker's answer, and whether it covers every topic."""
         if self.config.controllers:
             return await self._ask_controllers(channel), False
         everything = self._all_topics
@@ -331,10 +330,7 @@ class Cluster:
         )
 
     def _leave_silent(self) -> set[Endpoint]:
-        """Leave brokers that say nothing where the cluster goes on without them.
-
-        The brokers that say nothing and keep their connections.
-        """
+        """Disconnect silent brokers that the cluster has replaced; returns the others."""
         kept: set[Endpoint] = set()
         for endpoint, channel, since in list(self.connections.silent()):
             if not self._losses.has_lost(endpoint, since):
@@ -351,14 +347,14 @@ class Cluster:
         return kept
 
     def _look_beyond(self, silent: set[Endpoint]) -> None:
-        """No layout says who coordinates in place of brokers that are silent."""
+        """The layout names no coordinators: look up those that silent brokers were."""
         coordinators = sorted(silent & self._coordinated.keys())
         if coordinators and not self._looking:
             self._looking = True
             self._tasks.start_soon(self._look_for_coordinators, coordinators)
 
     async def _look_for_coordinators(self, silent: list[Endpoint]) -> None:
-        """Find out whether others have become coordinators in place of brokers that are silent."""
+        """Look up whether other brokers have replaced silent ones as coordinators."""
         try:
             for endpoint in silent:
                 try:
@@ -382,8 +378,9 @@ class Cluster:
         self._news = trio.Event()
 
     def _by_preference(self) -> list[Endpoint]:
-        """Open connections first, then brokers that do not back off, then the bootstrap list;
-        brokers that say nothing come last."""
+        """Open connections first, then brokers that are not backing off, then the bootstrap list;
+        silent brokers come last.
+        """
         known = [broker.endpoint for broker in self.view.brokers.values()]
         self._shuffle(known)
         open_now = [e for e in known if self.connections.ready(e) is not None]

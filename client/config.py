@@ -189,7 +189,7 @@ def producer_config(given: Mapping[str, object]) -> ClientConfig:
         _check_transactional(config)
     obstacle = _not_idempotent_because(config)
     if config.flag("enable.idempotence") and obstacle:
-        # KIP-679: a default steps aside for what was asked for, two wishes cannot both hold.
+        # KIP-679: a default yields to an explicit setting; two explicit ones may conflict.
         if config.optional_text("transactional.id") is not None:
             raise ConfigError(f"a transactional.id does not go with {obstacle}")
         if config.given("enable.idempotence"):
@@ -212,7 +212,7 @@ def producer_config(given: Mapping[str, object]) -> ClientConfig:
 
 
 _CLASSIC_ONLY = ("session.timeout.ms", "heartbeat.interval.ms", "partition.assignment.strategy")
-"""What members of the consumer protocol do not decide themselves."""
+"""Settings that the coordinator decides for members of the consumer protocol."""
 
 
 def consumer_config(given: Mapping[str, object]) -> ClientConfig:

@@ -60,7 +60,7 @@ class Connections:
         )
         self._places: dict[tuple[Endpoint, str], _Place] = {}
         self.features = FinalizedFeatures()
-        """The newest that any broker has named; brokers say it as a connection begins."""
+        """The newest finalized features; brokers send them when a connection begins."""
 
     def ready(self, endpoint: Endpoint, lane: str = "") -> Channel | None:
         """The channel if it is open now."""
@@ -70,14 +70,13 @@ class Connections:
         return place.channel
 
     def resting_s(self, endpoint: Endpoint, lane: str = "") -> float:
-        """Seconds until a broker that could not be reached is tried again; 0 when at once."""
+        """Seconds until an unreachable broker is tried again; 0 when at once."""
         place = self._places.get((endpoint, lane))
         return 0.0 if place is None else max(0.0, place.not_before - self._clock.monotonic())
 
     def silent(self) -> Iterator[tuple[Endpoint, Channel, float]]:
-        """Open channels to brokers that owe an answer and are silent, with when they were asked.
-
-        Seconds of the monotonic clock.
+        """Open channels to brokers that owe an answer and are silent, with the time of their oldest
+        request, in seconds of the monotonic clock.
         """
         for (endpoint, _), place in self._places.items():
             channel = place.channel

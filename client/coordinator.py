@@ -26,7 +26,7 @@ COORDINATOR_MOVED: Final = frozenset(
         ErrorCode.REQUEST_TIMED_OUT,
     }
 )
-"""After these the coordinator may be another broker: look for it again."""
+"""After these errors the coordinator may be another broker: look it up again."""
 
 
 class Coordinator:
@@ -42,14 +42,12 @@ class Coordinator:
 
     @property
     def name(self) -> str:
-        """What it coordinates, for people."""
+        """The name of its key in messages."""
         return f"{_KINDS[self._kind]} {self._key}"
 
     async def channel(self) -> Channel:
-        """Look for the broker unless it is known, and connect.
-
-        Raises KafkaError, retriable while there may be a coordinator later, and BrokenConnection
-        when no broker can be asked.
+        """Look up the broker unless it is known, and connect. Raises KafkaError, retriable if there
+        may be a coordinator later, and BrokenConnection when no broker is reachable.
         """
         found = self.broker
         if found is None:
@@ -71,7 +69,7 @@ class Coordinator:
         return self._cluster.connections.ready(self.broker.endpoint, self.lane)
 
     def lost(self, why: str) -> None:
-        """The broker cannot be reached, or coordinates the key no longer: look for it again."""
+        """The broker is unreachable, or no longer coordinates the key: look it up again."""
         if self.broker is not None:
             log.info("%s: coordinator %s lost: %s", self.name, self.broker, why)
         self.broker = None

@@ -1,8 +1,7 @@
-"""What callers hand to the clients, looked at before any of it is kept.
-
-A wrong type that goes unnoticed here would surface later, in a background task, as an error about
-bytes that ends the client. So each is refused at once, in the caller's own words: TypeError for a
-wrong type, ValueError for a value that cannot be.
+"""Checks callers' arguments before a client stores them. A wrong type that goes unnoticed would
+surface later, in a background task, as an error about bytes that ends the client. So each is
+refused at once, in the caller's terms: TypeError for a wrong type, ValueError for an impossible
+value.
 """
 
 from __future__ import annotations
@@ -43,14 +42,15 @@ def check_record(
 
 
 def check_topic(topic: object) -> None:
-    """Raise TypeError unless this may be the name of a topic."""
+    """Raises TypeError unless this may be the name of a topic."""
     if not isinstance(topic, str):
         raise TypeError(f"a topic is named by a str, not by {_kind(topic)}")
 
 
 def names_in(given: Iterable[str], what: str) -> list[str]:
-    """The names of topics, groups and the like. Raises TypeError, also for a single str: its
-    letters are names too, and nobody means them."""
+    """The names of topics, groups and the like. Raises TypeError, also for a single str, whose
+    characters would each be a name.
+    """
     if isinstance(given, str | bytes) or not isinstance(given, Iterable):
         raise TypeError(f"{what} are a list of str, as in ['a', 'b'], not {given!r}")
     found = list(given)
@@ -89,7 +89,7 @@ def _number(what: str, given: object, most: int) -> int:
 
 def _is_bytes(given: object) -> bool:
     if isinstance(given, memoryview):
-        return given.nbytes == len(given)  # Else what it counts are not bytes.
+        return given.nbytes == len(given)  # Otherwise its items are not bytes.
     return given is None or isinstance(given, _BUFFERS)
 
 

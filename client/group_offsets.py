@@ -1,4 +1,4 @@
-"""What a producer and a consumer say to each other about a group: its positions and its member."""
+"""A group's positions and membership, as a consumer passes them to a producer."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ class TopicView:
 
 @dataclass(frozen=True, slots=True)
 class ClusterView:
-    """What is known of a cluster. `version` counts the answers that made it."""
+    """A view of a cluster. `version` counts the answers that led to it."""
 
     version: int = 0
     cluster_id: str | None = None
@@ -67,11 +67,11 @@ class ClusterView:
     brokers: Mapping[int, Broker] = field(default_factory=dict)
     topics: Mapping[str, TopicView] = field(default_factory=dict)
     errors: Mapping[str, int] = field(default_factory=dict)
-    """Topics that were asked for and are not there, with the error code of the answer."""
+    """Requested topics that are not there, with the error code of the answer."""
 
     @property
     def refused_topics(self) -> dict[ErrorCode, list[str]]:
-        """Topics that no waiting cures, by their error code."""
+        """Topics with an error that is not retriable, and its code."""
         found: dict[ErrorCode, list[str]] = {}
         for name, code in self.errors.items():
             if code in _REFUSALS:

@@ -1,4 +1,4 @@
-"""When to warn about topics that a client waits for, and that the cluster does not have. Pure."""
+"""When to warn about topics that a client waits for and the cluster does not have. Pure."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class MissingTopics:
     def noticed(self, errors: Mapping[str, int]) -> str | None:
         """The warning after a Metadata response, by the error codes of topics without a layout.
 
-        For each topic at its first error, and then ever more rarely. A topic that was just created
-        has no leader yet: that is logged only when it lasts.
+        It warns at a topic's first error, and then less and less often. A topic that was just
+        created has no leader yet: that is logged only if it lasts.
         """
         self._seen = {name: self._seen.get(name, 0) + 1 for name in errors}
         due = [name for name in sorted(errors) if _is_due(errors[name], self._seen[name])]

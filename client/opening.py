@@ -23,7 +23,7 @@ from raftka.net.transport import TcpNetwork
 C = TypeVar("C", bound="Client")
 
 LAST_WORDS_S: Final = 5.0
-"""How long a client that was cancelled, or left by an error, may take to end in good order."""
+"""How long a client that was cancelled or failed may take to close properly."""
 
 
 class Client:
@@ -110,7 +110,7 @@ class Client:
         await trio.lowlevel.checkpoint()
 
     def abandon(self) -> None:
-        """End as a killed process does: the connections just break.
+        """End like a killed process: the connections just break.
 
         For tests and simulations; the `async with` must be left afterwards.
         """

@@ -1,4 +1,4 @@
-"""How a client's connections are secured: its settings made into a network (KIP-12, KIP-86)."""
+"""Secures a client's connections: builds a network from its settings (KIP-12, KIP-86)."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ SECURITY = (
 
 
 def secured(config: ClientConfig, network: Network, clock: Clock, dice: Dice) -> Network:
-    """A network whose connections are what `config` asks for. Raises ConfigError."""
+    """A network whose connections are secured as `config` requires. Raises ConfigError."""
     protocol = config.text("security.protocol")
     if protocol == "PLAINTEXT":
         return network
@@ -157,7 +157,7 @@ def _login(config: ClientConfig, network: Network, clock: Clock, dice: Dice) -> 
 
 
 def _jaas_options(config: ClientConfig, mechanism: str) -> Mapping[str, str]:
-    """The options of sasl.jaas.config; none when it is not given. Raises ConfigError."""
+    """The options of sasl.jaas.config; empty when it is not set. Raises ConfigError."""
     jaas = config.optional_text("sasl.jaas.config")
     if jaas is None:
         return {}

@@ -40,7 +40,7 @@ class Setting:
     choices: tuple[str, ...] = ()
 
     def parse(self, raw: object) -> Value:
-        """The value that `raw` (text, or already of the right type) stands for."""
+        """The value of `raw`, which is text or already of the right type."""
         value = self.read(self.name, raw)
         if self.choices and isinstance(value, str) and value not in self.choices:
             raise ConfigError(
@@ -75,7 +75,7 @@ def integer(name: str, raw: object) -> int:
 
 
 def flag(name: str, raw: object) -> bool:
-    """True or false, or their words. Raises ConfigError."""
+    """A bool, or the text "true" or "false". Raises ConfigError."""
     if isinstance(raw, bool):
         return raw
     word = str(raw).strip().lower()
@@ -126,7 +126,7 @@ class ClientConfig:
         return name in self._given
 
     def override(self, name: str, value: Value) -> None:
-        """Replace a default that another setting makes impossible."""
+        """Replace a default that conflicts with another setting."""
         self._values[name] = value
 
     def number(self, name: str) -> int:
@@ -176,8 +176,9 @@ class ClientConfig:
 
 
 def parse_endpoints(name: str, addresses: Iterable[str]) -> list[Endpoint]:
-    """host:port pairs, IPv6 hosts in brackets; a protocol in front, as PLAINTEXT://, is ignored
-    as Kafka's own clients do."""
+    """host:port pairs, IPv6 hosts in brackets; a leading protocol, as in PLAINTEXT://, is ignored
+    as by Kafka's own clients.
+    """
     found: list[Endpoint] = []
     for address in addresses:
         host, _, port = address.rpartition("://")[2].rpartition(":")

@@ -1,4 +1,4 @@
-"""Work that a cancellation may delay, but not stop halfway."""
+"""Work that a cancellation must not stop halfway."""
 
 from __future__ import annotations
 
@@ -12,10 +12,9 @@ from raftka.model.ports import Clock
 
 @asynccontextmanager
 async def delayed_cancellation(clock: Clock, seconds: float) -> AsyncIterator[None]:
-    """Cancel the body only so many seconds after its caller is cancelled.
-
-    For work that leaves things in disorder when it stops halfway, but that waits for others (a
-    broker, a user's callback), so that a plain shield could block the caller for ever.
+    """Cancel the body only that many seconds after its caller is cancelled. This is for work that
+    must not stop halfway but waits for others (a broker, a user's callback), so that a plain shield
+    could block the caller for ever.
     """
     failure: BaseException | None = None
     scope, waiting = trio.CancelScope(shield=True), trio.CancelScope(shield=True)

@@ -1,19 +1,17 @@
-"""What a client does about a broker that does not answer.
-
-A process that does not run and a host without power leave their connections open, and a request
-would wait for request.timeout.ms. The rules here end that wait as soon as the rest of the cluster
-knows better, and not before:
+"""The rules for a broker that does not answer. A stopped process and a host without power leave
+their connections open, and a request would wait for request.timeout.ms. The rules here end that
+wait as soon as the rest of the cluster knows better, and not before:
 
 - A connection is silent when no byte came for raftka.broker.silence.max.ms although the answer to
   its oldest request is due (net/channel.py watches each one).
-- While one is silent, other brokers are asked for the layout, and for the coordinators that the
-  silent broker was.
+- While a connection is silent, the client asks other brokers for the layout, and for successors of
+the silent broker as coordinator.
 - The connection is closed once they name another leader or coordinator in place of the silent
   broker, report it as offline, or list it no longer. Its requests fail then as those of any broken
   connection, and are sent again to the new leader: an idempotent producer's batches under their id,
   epoch and sequence (KIP-98), in order. An answer that comes later is dropped.
 
-A broker that is only slow keeps its connections: no other has taken anything from it.
+A broker that is only slow keeps its connections: no other broker has replaced it.
 """
 
 from __future__ import annotations
@@ -32,9 +30,8 @@ R = TypeVar("R")
 
 
 class Losses:
-    """When the cluster last took something from each broker, by what layouts said. Pure.
-
-    Moments are seconds of the monotonic clock.
+    """When the cluster last replaced each broker as a leader or coordinator, or took it offline, by
+    successive layouts. Pure. Times are seconds of the monotonic clock.
     """
 
     def __init__(self) -> None:
@@ -46,11 +43,11 @@ class Losses:
             self._at[broker.endpoint] = now
 
     def lost(self, endpoint: Endpoint, now: float) -> None:
-        """A broker coordinates something no longer."""
+        """A broker no longer coordinates a key."""
         self._at[endpoint] = now
 
     def has_lost(self, endpoint: Endpoint, since: float) -> bool:
-        """Whether anything was taken from a broker since that moment."""
+        """Whether a broker was replaced since that time."""
         return self._at.get(endpoint, -1.0) >= since
 
 
@@ -77,9 +74,9 @@ async def first_answer(
 ) -> R:
     """The first answer that any of these attempts gives.
 
-    The next one begins when one fails, and when none has answered for `patience_s`; those that
-    come too late are cancelled. When all fail, raises the first KafkaError
-    or AuthenticationFailed, which a broker gave for a reason, or else the last BrokenConnection.
+    The next one begins when one fails, and when none has answered for `patience_s`; slower ones are
+    cancelled. When all fail, raises the first KafkaError or AuthenticationFailed, since a broker
+    had a reason for it, or else the last BrokenConnection.
     """
     answers: list[R] = []
     failures: list[BrokenConnection | KafkaError] = []

@@ -95,9 +95,13 @@ def encode_records(
     Raises ValueError for a record that such a cluster does not have.
     """
     rows = []
+    versions: dict[int, int] = {}
     for record in records:
         layout = LAYOUTS[record.ID]
-        rows.append(layout.row(record, layout.writable_version(metadata_version, own)))
+        version = versions.get(record.ID)
+        if version is None:
+            version = versions[record.ID] = layout.writable_version(metadata_version, own)
+        rows.append(layout.row(record, version))
     packed: bytes = msgpack.packb(rows)
     return packed
 

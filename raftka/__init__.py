@@ -2,8 +2,8 @@
 
     from raftka import Admin, Consumer, NewTopic, Producer
 
-The clients are native to trio. Nothing is imported before it is asked for, so that a server does
-not pay for the clients, nor a tool for the server.
+The clients are native to trio. Each name is imported on first use, so that a server does not load
+the clients, nor a tool the server.
 
 Public is what this package, `raftka.testing` (real nodes in your tests) and `raftka.simulation`
 (the cluster under one seed) export. All other modules of raftka are private: they may change with

@@ -11,12 +11,11 @@
     asyncio.run(main())
 
 There is one implementation, native to trio. It runs as a guest of asyncio's loop, in the same
-thread (`trio.lowlevel.start_guest_run`): a call here is a trio task there, whose result an asyncio
-future brings back; cancelling the one cancels the other. The guest begins with a loop's first open
-client and ends with its last. A call costs two changes of loop; sending and iterating cost one for
-many records.
-
-Listeners and the bodies of transactions are the caller's, and run under asyncio.
+thread (`trio.lowlevel.start_guest_run`): a call under asyncio runs as a trio task, whose result
+comes back in an asyncio future; cancelling the one cancels the other. The guest begins with a
+loop's first open client and ends with its last. A call costs two switches between the loops;
+sending and iterating share one among many records. Listeners and the bodies of transactions are the
+caller's, and run under asyncio.
 """
 
 from __future__ import annotations
@@ -54,9 +53,9 @@ class _Guest:
         self._tasks: trio.Nursery | None = None
 
     async def enter(self) -> None:
-        """One user more: begin the run for the first."""
+        """Add a user; the first one starts the run."""
         while self._over is not None and self._users == 0:
-            await asyncio.shield(self._over)  # The run before is about to end.
+            await asyncio.shield(self._over)  # The previous run is about to end.
         self._users += 1
         if self._ready is None:
             self._ready = self.loop.create_future()
@@ -72,7 +71,7 @@ class _Guest:
         await asyncio.shield(self._ready)
 
     async def leave(self) -> None:
-        """One user less: end the run with the last."""
+        """Remove a user; the last one ends the run."""
         self._users -= 1
         if self._users == 0 and self._over is not None:
             self._stop.set()
@@ -92,7 +91,9 @@ class _Guest:
         outcome.unwrap()
 
     async def call(self, function: Callable[..., Awaitable[Any]], *args: Any) -> Any:
-        """Await a trio function, from asyncio. A cancellation here cancels it there, and waits."""
+        """Await a trio function from asyncio. A cancellation cancels it there, and waits for its
+        end.
+        """
         if self._tasks is None:
             raise RuntimeError("this client is not open: use it within `async with`")
         answer: asyncio.Future[Any] = self.loop.create_future()
@@ -120,12 +121,12 @@ class _Guest:
             scope.cancel()
             await asyncio.wait([answer])
             if not answer.cancelled():
-                answer.exception()  # Seen: the caller hears of its cancellation.
+                answer.exception()  # Retrieved, so that asyncio does not warn about it.
             raise
 
 
 def _portable(error: BaseException) -> BaseException:
-    """An error that an asyncio future can hold: StopIteration and its like cannot be."""
+    """An error that an asyncio future can hold: StopIteration is wrapped."""
     ends = (StopIteration, StopAsyncIteration)
     return RuntimeError(repr(error)) if isinstance(error, ends) else error
 
@@ -143,13 +144,13 @@ def _guest() -> _Guest:
 
 
 class _BodyFailed(Exception):
-    """Stands for an error of the body of `async with`, where the trio side must see one."""
+    """Stands for an error in the body of `async with`, for the trio side."""
 
 
 class _Held:
     """An async context manager of trio's, entered and left from asyncio.
 
-    It is entered and left in one trio task of its own, as trio demands.
+    One trio task of its own enters and leaves it, as trio requires.
     """
 
     def __init__(self, guest: _Guest, manager: Any) -> None:
@@ -176,7 +177,7 @@ class _Held:
         self._task = self._guest.loop.create_task(self._guest.call(hold))
         await asyncio.wait([entered, self._task], return_when=asyncio.FIRST_COMPLETED)
         if not entered.done():
-            await self._task  # It has failed, or it would have entered.
+            await self._task  # It ended without entering, so it has failed.
         return entered.result()
 
     async def leave(self, *, failed: bool) -> None:
@@ -187,7 +188,7 @@ class _Held:
 
 
 class _Delivery:
-    """What `send` gives: await it to know where the record was stored."""
+    """The result of `send`: await it to know where the record was stored."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, future: Future[Any]) -> None:
         self._result: asyncio.Future[Any] = loop.create_future()
@@ -213,7 +214,7 @@ def _look_at(result: asyncio.Future[Any]) -> None:
 
 
 class _Manager:
-    """An async context manager that a method gives, such as `Producer.transaction`."""
+    """An async context manager that a method returns, such as `Producer.transaction`."""
 
     def __init__(self, guest: _Guest, manager: Any) -> None:
         self._held = _Held(guest, manager)
@@ -226,7 +227,7 @@ class _Manager:
 
 
 class _Client:
-    """One of raftka's clients, as asyncio sees it."""
+    """The interface of one of raftka's clients under asyncio."""
 
     _KIND: Callable[..., Any]
 
@@ -286,7 +287,7 @@ class _Client:
         return self._guest
 
     def _outward(self, value: Any) -> Any:
-        """A result as asyncio can use it."""
+        """A result in a form for asyncio."""
         if isinstance(value, Future):
             return _Delivery(self._open().loop, value)
         if hasattr(value, "__aenter__"):
@@ -325,7 +326,7 @@ class _Producer(_Client):
     _KIND = _TrioProducer
 
     async def send(self, topic: str, *args: Any, **options: Any) -> Any:
-        """See Producer.send of raftka; changes loops for a batch rather than for a record."""
+        """See Producer.send of raftka; it switches loops once for a batch, not for a record."""
         guest = self._open()
         if self._client.since_checkpoint >= _RECORDS_PER_YIELD - 1:
             self._client.since_checkpoint = 0
@@ -336,13 +337,13 @@ class _Producer(_Client):
                 waits_for = sending.send(None)
             except StopIteration as sent:
                 return _Delivery(guest.loop, sent.value)
-            # The record has its place; the rest, which lets others run, is trio's.
+            # The record is in its batch; trio completes the rest, which lets other tasks run.
             return self._outward(await guest.call(_resumed, sending, waits_for))
         return self._outward(await guest.call(lambda: sending))
 
 
 async def _resumed(begun: Any, waits_for: Any) -> Any:
-    """Go on, as a trio task, with a coroutine that has begun to wait outside of one."""
+    """Continue a coroutine as a trio task, after it began to wait outside one."""
     return await _Begun(begun, waits_for)
 
 

@@ -33,7 +33,7 @@ SINGLE_NODE: Final = {
     "share.coordinator.state.topic.min.isr": "1",
     "group.initial.rebalance.delay.ms": "0",
 }
-"""What `raftka server` alone runs."""
+"""The settings of `raftka server` without a file."""
 
 
 class Unreadable(ValueError):
@@ -41,7 +41,7 @@ class Unreadable(ValueError):
 
 
 def read_file(path: str, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """The settings of a properties file, with its config.providers resolved. Raises Unreadable."""
+    """The settings in a properties file, with its config.providers resolved. Raises Unreadable."""
     found = _read_file(path)
     try:
         refuse_zookeeper_era(found, ())
@@ -51,7 +51,7 @@ def read_file(path: str, environ: Mapping[str, str] = os.environ) -> dict[str, s
 
 
 def _resolved(settings: Mapping[str, str], environ: Mapping[str, str]) -> dict[str, str]:
-    """With variables replaced; without config.providers there are none."""
+    """Settings with their variables replaced; without config.providers there are none."""
     if not any(name.startswith("config.providers") for name in settings):
         return dict(settings)
     from raftka.client.tools.config_providers import resolve
@@ -119,7 +119,7 @@ def is_single(config: Config) -> bool:
 
 @cache
 def _hostname() -> str:
-    """This host's name, or localhost when the name does not resolve: clients could not use it."""
+    """This host's name, or localhost if clients could not use it because it does not resolve."""
     name = socket.gethostname()
     try:
         socket.getaddrinfo(name, None)

@@ -1,8 +1,8 @@
 """Settings from the environment, as Apache Kafka's container image takes them.
 
 Source: the image's documentation. KAFKA_LOG_DIRS stands for log.dirs; two underscores for one,
-three for a dash. KAFKA_CFG_LOG_DIRS, as Bitnami's images take it, stands for the same. Where a
-listener is advertised but none is given, the node listens at that port on all interfaces.
+three for a dash. KAFKA_CFG_LOG_DIRS, as Bitnami's images take it, stands for the same. If only
+advertised listeners are given, the node listens at their ports on all interfaces.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _NOT_SETTINGS: Final = frozenset(
 def settings_from(environ: Mapping[str, str]) -> dict[str, str]:
     """The settings that KAFKA_* variables give, by Kafka's names, sorted.
 
-    KAFKA_LOG_DIRS is stronger than KAFKA_CFG_LOG_DIRS.
+    KAFKA_LOG_DIRS wins over KAFKA_CFG_LOG_DIRS.
     """
     found: dict[str, str] = {}
     for name, value in sorted(environ.items()):
@@ -54,7 +54,7 @@ def settings_from(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def cluster_id_from(environ: Mapping[str, str]) -> str | None:
-    """The cluster's id, by the variable of Kafka's image or of Bitnami's."""
+    """The cluster's id, from the variable of Kafka's image or of Bitnami's."""
     return environ.get("CLUSTER_ID") or environ.get("KAFKA_KRAFT_CLUSTER_ID")
 
 

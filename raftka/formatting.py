@@ -1,7 +1,7 @@
 """Formats log directories: gives them a cluster, a node and a directory id of their own.
 
-It refuses what Apache Kafka refuses, for the same reason: a directory of another cluster
-or node must not be made to look like ours.
+It refuses what Apache Kafka refuses, for the same reason: a directory of another cluster or node
+must not become one of this node's.
 """
 
 from __future__ import annotations
@@ -28,23 +28,23 @@ _RESERVED_IDS: Final = frozenset({bytes(16), METADATA_TOPIC_UUID})
 
 
 class FormatRefused(ValueError):
-    """Directories cannot be formatted as asked; the message says why and what to do."""
+    """The directories cannot be formatted as requested; the message says why, and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class LogDirectories:
-    """The log directories of a configuration, and what is in them."""
+    """The log directories of a configuration, and their contents."""
 
     formatted: dict[str, MetaProperties] = field(default_factory=dict)
     empty: list[str] = field(default_factory=list)
-    """Not formatted, but there."""
+    """Directories that exist and are not formatted."""
     missing: list[str] = field(default_factory=list)
     unreadable: dict[str, OSError] = field(default_factory=dict)
-    """Log directories that a node goes on without, and what their disks said."""
+    """Log directories that the node runs without, and the errors of their disks."""
 
     @property
     def unformatted(self) -> list[str]:
-        """Empty and missing ones."""
+        """Empty and missing directories."""
         return self.empty + self.missing
 
 
@@ -54,9 +54,8 @@ def paths(config: Config) -> list[str]:
 
 
 def inspect(config: Config, disk: Disk) -> LogDirectories:
-    """Look at the directories of a node.
-
-    Raises BadDirectory, and OSError when that of the metadata log, or none at all, can be read.
+    """Inspect the directories of a node. Raises BadDirectory, and OSError when the one with the
+    metadata log, or every one, is unreadable.
     """
     found = LogDirectories()
     every = paths(config)
@@ -79,7 +78,7 @@ def inspect(config: Config, disk: Disk) -> LogDirectories:
 
 
 def new_uuid(randbytes: Callable[[int], bytes] = os.urandom) -> Uuid:
-    """A uuid that is not reserved and begins with no dash, which tools take for an option."""
+    """A uuid that is not reserved, and does not begin with a dash like an option."""
     while True:
         made = bytearray(randbytes(16))
         made[6] = made[6] & 0x0F | 0x40
@@ -101,10 +100,9 @@ def format_directories(
 ) -> list[str]:
     """Format the directories that are not formatted yet; returns them, the metadata's last.
 
-    The metadata directory comes last because it decides: the next run sees an interrupted format
-    as not done. `voters` found a new quorum whose members may change; a new cluster
-    begins with the feature `levels` and the passwords in `scram`. Raises FormatRefused,
-    BadDirectory, OSError.
+    The metadata directory comes last because it decides: the next run sees an interrupted format as
+    not done. With `voters` it founds a new dynamic quorum; a new cluster begins with the feature
+    `levels` and the passwords in `scram`. Raises FormatRefused, BadDirectory, OSError.
     """
     found = inspect(config, disk)
     node_id = config.int("node.id")
@@ -136,7 +134,7 @@ def format_directories(
 def format_if_new(
     config: Config, disk: Disk, cluster_id: str | None, *, may_invent_id: bool
 ) -> list[str]:
-    """What `raftka server --dev` does before it starts; it leaves directories in use alone.
+    """Prepare `raftka server --dev`; directories in use are left alone.
 
     A new disk of a node that was formatted joins the cluster of its other disks. Raises
     FormatRefused when no cluster id is given and this node must not invent one.

@@ -1,6 +1,5 @@
-"""`raftka health`: whether the node with these settings answers on all its listeners.
-
-What a container's HEALTHCHECK runs: it asks each listener for ApiVersions and reads the answer.
+"""`raftka health`: checks that the node with these settings answers on all its listeners. A
+container's HEALTHCHECK runs it: it sends ApiVersions to each listener and reads the answer.
 """
 
 from __future__ import annotations

@@ -6,8 +6,8 @@
         cluster.kill(2)
         cluster.start_node(2)
 
-Every node is `raftka server` with a server.properties of its own, as an operator would run it. When
-this process ends without stopping them, killed with SIGKILL for instance, its reaper does.
+Every node is `raftka server` with a server.properties of its own, as an operator would run it. If
+this process ends without stopping them, for example by SIGKILL, its reaper does.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from raftka.model.ids import uuid_text
 from raftka.reaper import Reaper
 
 READY_LINE = "is unfenced and serves"
-"""What a broker logs when it answers clients."""
+"""The line that a broker logs when it begins to serve clients."""
 
 
 class NodeFailed(RuntimeError):
@@ -47,7 +47,7 @@ class LocalCluster:
         settings: Mapping[str, str] | None = None,
         outlives: bool = False,
     ) -> None:
-        """`outlives`: nodes that still run go on when this process ends."""
+        """`outlives`: nodes keep running when this process ends."""
         self.directory = Path(directory)
         self.node_ids = tuple(range(1, nodes + 1))
         free = free_ports(2 * nodes)
@@ -74,10 +74,9 @@ class LocalCluster:
         )
 
     def configure(self, node_id: int, settings: Mapping[str, str]) -> None:
-        """Set one node's own settings, which win over the cluster's. A new id adds a node.
-
-        A node that is added is not a voter by configuration, nor formatted or started yet. An empty
-        value removes a setting.
+        """Set one node's own settings, which win over the cluster's. A new id adds a node, which is
+        not among the configured voters, not formatted and not started. An empty value removes a
+        setting.
         """
         if node_id not in self.node_ids:
             self.node_ids += (node_id,)
@@ -117,11 +116,11 @@ class LocalCluster:
         return self.directory / f"node-{node_id}.properties"
 
     def log_path(self, node_id: int) -> Path:
-        """What the node has printed since it was first started."""
+        """The node's output since it was first started."""
         return self.directory / f"node-{node_id}.log"
 
     def log(self, node_id: int) -> str:
-        """Everything that a node logged so far, over its restarts."""
+        """The node's whole log so far, over its restarts."""
         path = self.log_path(node_id)
         return path.read_text(errors="replace") if path.exists() else ""
 
@@ -132,9 +131,8 @@ class LocalCluster:
         self.config_path(node_id).write_text("\n".join(lines) + "\n")
 
     def format(self, node_id: int, *options: str) -> None:
-        """Write the properties and format the directory; does nothing the second time.
-
-        `options` are further ones of `raftka storage format`.
+        """Write the properties and format the directory; does nothing the second time. `options`:
+        further options of `raftka storage format`.
         """
         self.write_properties(node_id)
         self._run(
@@ -162,7 +160,7 @@ class LocalCluster:
         self.await_ready(node_id, timeout_s)
 
     def launch(self, node_id: int, *, format_first: bool = False) -> None:
-        """Start one node and return at once; `format_first` formats a directory that is not yet."""
+        """Start one node and return at once; `format_first` formats its directory if necessary."""
         arguments = [str(self.config_path(node_id)), *(["--dev"] if format_first else [])]
         reaper = self._watched()
         with self.log_path(node_id).open("ab") as out:
@@ -201,7 +199,7 @@ class LocalCluster:
         return []
 
     def _ended(self, process: subprocess.Popen[bytes]) -> None:
-        """The process has ended and was waited for."""
+        """Note that the process has ended and was waited for."""
         if self._reaper is not None:
             self._reaper.forget(process.pid)
 

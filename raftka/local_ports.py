@@ -1,10 +1,8 @@
-"""Ports that no other test run on this machine takes, also not a moment later.
-
-Binding port 0, reading the number and closing it invites a clash: until the node binds it, the
-kernel may hand the number to any outgoing connection, and another test worker may be given it too.
-So numbers come from below the range that the kernel hands out by itself, and a lock file for each
-number, held until this process ends, keeps workers apart (pytest-xdist, several checkouts). The
-kernel drops a lock with its process, however that ends.
+"""Ports that no other test run on this machine takes, now or later. Binding port 0, reading the
+number and closing it invites a clash: until the node binds it, the kernel may assign the number to
+any outgoing connection, or to another test worker. So numbers come from below the kernel's
+ephemeral range, and a lock file for each number, held until this process ends, keeps workers apart
+(pytest-xdist, several checkouts). The kernel drops a lock with its process, however that ends.
 """
 
 from __future__ import annotations
@@ -19,7 +17,7 @@ from typing import Final
 
 _FIRST: Final = 15_000
 _LAST: Final = 32_000
-"""Linux hands out 32768 and up (ip_local_port_range), macOS and BSD 49152 and up."""
+"""The ephemeral range begins at 32768 on Linux (ip_local_port_range), at 49152 on macOS and BSD."""
 
 
 _DICE: Final = random.Random(os.urandom(16))
@@ -46,7 +44,7 @@ def _lock(path: Path, port: int) -> bool:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         with socket.socket() as probe:
-            # As servers bind it: a former connection in TIME_WAIT must not matter.
+            # As servers bind it: an old connection in TIME_WAIT must not matter.
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(("127.0.0.1", port))
     except OSError:

@@ -1,4 +1,4 @@
-"""Log lines on standard output: time, level, what happened in words, and its details.
+"""Log lines on standard output: time, level, message and details.
 
 2026-11-22 21:17:07.123+01:00 INFO    broker 1 is registered broker_epoch=3
 
@@ -11,7 +11,9 @@ With raftka.log.format=json each line is an object, for collectors such as Loki 
 from __future__ import annotations
 
 import json
+import re
 import sys
+import time
 from collections.abc import Callable
 from datetime import datetime
 from typing import Final
@@ -37,13 +39,13 @@ def configure(level: str = "info") -> None:
 
 
 def use_format(name: str) -> None:
-    """Write the lines from now on as raftka.log.format says: "text" or "json"."""
+    """Write later lines in the form of raftka.log.format: "text" or "json"."""
     global _render
     _render = FORMATS[name]
 
 
 def name_node(node_id: int) -> None:
-    """Have each line say which node writes it: several share one output."""
+    """Add the node's id to each line, since several nodes share one output."""
     global _node
     _node = node_id
 
@@ -54,9 +56,20 @@ def _print(line: Line) -> None:
     sys.stdout.flush()
 
 
+def _now(separator: str) -> str:
+    """The local time to the millisecond, with its distance from UTC."""
+    global _second, _date_and_time, _zone
+    second, rest = divmod(time.time(), 1)
+    if second != _second:  # Thousands of elections are logged in one.
+        text = datetime.fromtimestamp(second).astimezone().isoformat()
+        _second, _date_and_time, _zone = second, text[:19], text[19:]
+    separated = f"{_date_and_time[:10]}{separator}{_date_and_time[11:]}"
+    return f"{separated}.{int(rest * 1000):03}{_zone}"
+
+
 def render(line: Line) -> str:
     """The line as it is printed, without its end."""
-    now = datetime.now().astimezone().isoformat(" ", "milliseconds")
+    now = _now(" ")
     words = line.words.replace("\n", " | ")
     details = "".join(f" {name}={quoted(value)}" for name, value in line.details.items())
     who = "" if _node is None else f"[node {_node}] "
@@ -65,9 +78,9 @@ def render(line: Line) -> str:
 
 
 def render_json(line: Line) -> str:
-    """The line as one JSON object, without its end; a detail never hides one of the first keys."""
+    """The line as one JSON object, without its end; details never override the first keys."""
     found: dict[str, object] = {
-        "time": datetime.now().astimezone().isoformat("T", "milliseconds"),
+        "time": _now("T"),
         "level": line.level.upper(),
         "logger": line.logger,
         "message": line.words,
@@ -87,8 +100,12 @@ def _plain(value: object) -> object:
 
 
 FORMATS: Final[dict[str, Callable[[Line], str]]] = {"text": render, "json": render_json}
+_UNSAFE: Final = re.compile(r'[\s"=]')
 _render = render
 _node: int | None = None
+_second = -1.0
+_date_and_time = _zone = ""
+"""Of that second, as they are written."""
 
 
 def unquoted(text: str) -> str:
@@ -99,12 +116,11 @@ def unquoted(text: str) -> str:
 
 
 def quoted(value: object) -> str:
-    """A detail's value as one word: a list without spaces; in quotes when it still has some, or
-    quotes, or is empty."""
+    """A detail's value: a list without spaces; in quotes if empty, or with spaces or quotes."""
     if isinstance(value, list | tuple | set | frozenset):
         value = f"[{','.join(map(str, value))}]"
     text = str(value).replace("\n", " | ")
-    if text and not any(letter.isspace() or letter in '"=' for letter in text):
+    if text and _UNSAFE.search(text) is None:
         return text
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'

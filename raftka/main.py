@@ -34,12 +34,12 @@ def run() -> None:
         end_silently()
         sys.stdout.flush()
     except BrokenPipeError:
-        # The reader of our output has gone, as `| head` does. Python would complain at exit.
+        # The reader of the output has gone, as `| head` does. Python would report it at exit.
         sys.stdout = None
         print("Unable to write to standard out, closing.", file=sys.stderr)
         code = 1
     except OSError as error:
-        # A file that a person named, or the output that they chose; anything else is a defect.
+        # A file or an output that the user named; any other error is a defect.
         if error.filename is None and error.errno != errno.ENOSPC:
             raise
         if error.filename is None:

@@ -1,7 +1,6 @@
-"""`raftka metadata`: shows a node's metadata log and image, while it runs or not.
-
-It reads the node's files and changes none. Of a running node it sees what is on the disk so far;
-entries behind the committed offset may still be replaced, and are marked.
+"""`raftka metadata`: shows the metadata log and image of a running or stopped node. It reads the
+node's files and changes none. Of a running node it sees what is on the disk so far; it marks
+entries after the committed offset, which may still be replaced.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ METADATA_LOG: Final = "__cluster_metadata-0"
 
 
 class NotFound(ValueError):
-    """There is no metadata log, or nothing at a path; the message says where it looked."""
+    """There is no metadata log, or nothing at a path; the message names the places."""
 
 
 def main(argv: list[str]) -> int:
@@ -87,7 +86,7 @@ def replayed(found: Inspection, up_to: int | None = None) -> MetadataImage:
     return image
 
 
-# ---- output
+# Output.
 
 
 def _summary(found: Inspection, options: argparse.Namespace, directory: str) -> None:

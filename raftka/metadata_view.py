@@ -25,7 +25,7 @@ def record_fields(record: MetadataRecord) -> Tree:
 
 
 def plain(value: object) -> Any:
-    """Something that JSON can hold; 16 bytes are a uuid, others are shown in hexadecimal."""
+    """A value for JSON; 16 bytes become a uuid, others hexadecimal digits."""
     if isinstance(value, bytes | bytearray | memoryview):
         data = bytes(value)
         return uuid_text(data) if len(data) == 16 else data.hex()
@@ -37,14 +37,14 @@ def plain(value: object) -> Any:
 
 
 def image_tree(image: MetadataImage) -> Tree:
-    """The whole image, in directories as Kafka's metadata shell has them."""
+    """The whole image, in the directories of Kafka's metadata shell."""
     sections = MetadataDelta(image)
     shown = {name: plain(getattr(sections, name).view()) for name in SECTIONS}
     return {"offset": image.offset, "epoch": image.epoch, **shown}
 
 
 def at_path(tree: Tree, path: str) -> Any:
-    """The value at /topics/songs/partitions/0. Raises KeyError with as much of it as exists."""
+    """The value at /topics/songs/partitions/0. Raises KeyError with the path's existing prefix."""
     found: Any = tree
     walked = ""
     for name in filter(None, path.split("/")):

@@ -18,11 +18,11 @@ _EMBEDDED: Final[dict[str, type[Message]]] = {
     "subscription": ConsumerProtocolSubscription,
     "assignment": ConsumerProtocolAssignment,
 }
-"""Fields of a group's members that are messages of their own, for consumers."""
+"""Fields of a group's members that hold encoded messages of consumers."""
 
 
 def decode_offsets(record: Record) -> tuple[str | None, str | None]:
-    """(key, payload) as JSON. Records of an unknown kind or layout are marked so."""
+    """(key, payload) as JSON. Records of an unknown kind or version are marked as such."""
     if record.key is None:
         return "<UNKNOWN>", "<UNKNOWN>"
     kind = leading_int16(record.key)

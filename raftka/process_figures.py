@@ -1,4 +1,4 @@
-"""What this process uses of its machine, for metrics; on Linux, from /proc (proc(5))."""
+"""This process's use of resources, for metrics; on Linux, from /proc (proc(5))."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _IN_IO = {
 
 
 def process_figures() -> Mapping[str, float]:
-    """By the names of broker/metrics/process.py; what the system does not say is left out."""
+    """Figures by the names of broker/metrics/process.py, as far as the system reports them."""
     usage = resource.getrusage(resource.RUSAGE_SELF)
     found = {
         "process_cpu_seconds_total": usage.ru_utime + usage.ru_stime,
@@ -40,4 +40,4 @@ def _lines_of_io() -> list[str]:
     try:
         return Path("/proc/self/io").read_text().splitlines()
     except PermissionError:
-        return []  # Containers with a hardened /proc keep it from their own processes.
+        return []  # A hardened /proc is unreadable even for a container's own processes.

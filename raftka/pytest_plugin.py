@@ -4,7 +4,7 @@
         producer = KafkaProducer(bootstrap_servers=raftka_broker.bootstrap_servers)
 
 A node is a process of its own on a port of its own. It ends with the fixture's scope, and also when
-pytest is killed. Nothing of raftka is imported before a test asks for a fixture.
+pytest is killed. No module of raftka is imported before a test requests a fixture.
 
     [tool.pytest.ini_options]
     raftka_scope = "module"                         # session is the default
@@ -86,9 +86,8 @@ def raftka_cluster(pytestconfig: pytest.Config) -> Iterator[Cluster]:
 
 @pytest.fixture(scope="session")
 def raftka_factory(pytestconfig: pytest.Config) -> Iterator[Callable[..., Cluster]]:
-    """`raftka_factory(nodes=3, settings={...})` starts a cluster, which ends with the session.
-
-    For an earlier end, call its `stop()`, or use `raftka.testing.Cluster` in a `with`.
+    """`raftka_factory(nodes=3, settings={...})` starts a cluster, which ends with the session. To
+    end it earlier, call its `stop()`, or use `raftka.testing.Cluster` in a `with`.
     """
     with contextlib.ExitStack() as clusters:
 

@@ -1,12 +1,11 @@
-"""Imports trio without what a server does not need at its start: a fifth of trio's own time.
-
-trio asks `ctypes.util.find_library` where pthread_setname_np is, which on Linux forks, runs
-`ldconfig -p` and reads what it prints. With glibc the answer is always the same. Where it is not
-(musl), trio goes without names for its threads, as it does whenever it finds nothing.
+"""Imports trio without parts that a server does not need at its start, which saves a fifth of the
+time. trio calls `ctypes.util.find_library` to find pthread_setname_np, which on Linux forks, runs
+`ldconfig -p` and parses its output. With glibc the answer is always the same. Elsewhere (musl),
+trio leaves its threads without names, as it does whenever it finds nothing.
 
 trio's own TLS and DTLS bring in ssl, whose constants become 300 members of enumerations, and
 OpenSSL with its 4 MB. They are imported when their names are first used. raftka uses none of them:
-its TLS is `net/security/tls.py`, which is loaded with the first listener that has it.
+its TLS is `net/security/tls.py`, loaded for the first listener with TLS.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ _LATER: Final = ("trio._dtls", "trio._ssl", "trio._highlevel_ssl_helpers")
 
 
 def import_trio() -> None:
-    """Call it before anything else imports trio; later it does nothing."""
+    """Call it before any other import of trio; later it does nothing."""
     if "trio" in sys.modules or sys.platform != "linux":
         return
     left_out: dict[str, str] = {}
@@ -35,7 +34,7 @@ def import_trio() -> None:
     try:
         import trio
     finally:
-        # Whatever imports them later gets the real ones.
+        # Later imports get the real modules.
         del vars(ctypes)["util"]
         for name, module in real.items():
             del sys.modules[name]
@@ -55,7 +54,7 @@ def import_trio() -> None:
 
 
 def _stand_in(module: str, left_out: dict[str, str]) -> ModuleType:
-    """Has every name that is asked of it, and notes whose it is."""
+    """A stand-in for a module: it has every name, and loads the real one on use."""
     made = ModuleType(module)
 
     def note(name: str) -> None:

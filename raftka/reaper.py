@@ -1,12 +1,12 @@
-"""Cleans up behind a test run that was killed: its processes and folders.
+"""Cleans up after a killed test run: its processes and folders.
 
 A test process that is killed with SIGKILL cannot stop its nodes. So each cluster has a reaper: a
 small process in a session of its own, which no signal to the test run's process group reaches. The
 test process writes to the reaper's stdin what to clean up; when the pipe ends, for whatever reason,
-the reaper kills the processes, paused ones too, and removes the folders.
+the reaper kills the processes, even paused ones, and removes the folders.
 
 The protocol is one line per message: `+PID`, `-PID` (it was waited for), `folder PATH`.
-The reaper imports next to nothing: it is started with -I -S and is ready in some milliseconds.
+The reaper imports almost nothing: it starts with -I -S and is ready in a few milliseconds.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ class Reaper:
         )
 
     def watch(self, pid: int) -> None:
-        """Kill this child process when this process is gone."""
+        """Ask the reaper to kill this child process when this process is gone."""
         self._say(f"+{pid}")
 
     def forget(self, pid: int) -> None:
-        """The child has ended and was waited for: the system may reuse its id."""
+        """Release a child that has ended and was waited for: the system may reuse its id."""
         self._say(f"-{pid}")
 
     def own_folder(self, path: os.PathLike[str]) -> None:
-        """Remove this folder when this process is gone."""
+        """Ask the reaper to remove this folder when this process is gone."""
         self._say(f"folder {os.fspath(path)}")
 
     def close(self) -> None:
@@ -63,7 +63,7 @@ class Reaper:
 
 
 def reap(lines: Iterable[str]) -> None:
-    """The side of the reaper: follow the lines, and clean up after the last one."""
+    """The reaper's side: follow the lines, and clean up after the last one."""
     processes: dict[int, int | None] = {}
     folders: dict[str, None] = {}
     for line in lines:
@@ -87,7 +87,7 @@ def reap(lines: Iterable[str]) -> None:
 
 
 def _handle(pid: int) -> int | None:
-    """A handle that keeps meaning this process, where the system has one (Linux)."""
+    """A handle that refers to this process only, where the system has such handles (Linux)."""
     if sys.platform != "linux":
         return None
     try:

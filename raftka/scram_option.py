@@ -26,7 +26,7 @@ class BadScramOption(ValueError):
 
 
 def parse_scram(options: Iterable[str]) -> dict[ScramKey, ScramCredential]:
-    """By user and mechanism, what the metadata keeps. Raises BadScramOption."""
+    """The credentials for the metadata, by user and mechanism. Raises BadScramOption."""
     found: dict[ScramKey, ScramCredential] = {}
     numbers = {name: number for number, name in NUMBERS.items()}
     for option in options:
@@ -44,7 +44,7 @@ def parse_scram(options: Iterable[str]) -> dict[ScramKey, ScramCredential]:
 
 
 def parse_credential(mechanism: str, text: str) -> tuple[str, ScramCredential]:
-    """(user, what is kept) of [name=...,password=...]. Raises BadScramOption."""
+    """(user, credential) of [name=...,password=...]. Raises BadScramOption."""
     fields = _fields(text)
     user = fields.get("name")
     if not user:

@@ -1,8 +1,8 @@
 """`raftka server`: runs a node until a signal stops it.
 
-The first SIGTERM or SIGINT is a controlled shutdown, the second ends the process at once.
-Everything heavy is imported after the arguments were checked; the garbage collector is off
-meanwhile, because a start allocates much and frees little.
+The first SIGTERM or SIGINT is a controlled shutdown, the second ends the process at once. Heavy
+modules are imported after the arguments were checked; the garbage collector is off meanwhile,
+because a start allocates much and frees little.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _GC_THRESHOLDS: Final = (20_000, 20, 50)
 
 
 class Around(Protocol):
-    """Stands between a node and its machine, as the faults of a test do."""
+    """A layer between a node and its machine, such as the faults of a test."""
 
     def disk(self, disk: Disk) -> Disk:
         """The disk as the node will see it."""
@@ -60,7 +60,7 @@ class Around(Protocol):
 
 
 def main(argv: list[str], around: Around | None = None) -> int:
-    """Run a node; the exit code: 0 after a controlled shutdown, 1 when it could not start."""
+    """Run a node; returns 0 after a controlled shutdown, 1 when it could not start."""
     gc.disable()
     options = _plain(argv) or Options(**vars(_parser().parse_args(argv)))
     format_first = options.dev or options.file is None
@@ -80,7 +80,7 @@ def main(argv: list[str], around: Around | None = None) -> int:
 
 
 def _supervise(settings: Mapping[str, str], options: Options, *, format_first: bool) -> int:
-    """Run several nodes from one configuration; the exit code. Raises ValueError."""
+    """Run several nodes from one configuration; returns the exit code. Raises ValueError."""
     from raftka.processes.plan import plan
 
     plans = plan(settings, options.processes)
@@ -92,7 +92,7 @@ def _supervise(settings: Mapping[str, str], options: Options, *, format_first: b
 
 
 def run(config: Config, *, format_first: bool, around: Around | None = None) -> int:
-    """Format the directories if asked to, then serve; the exit code."""
+    """Format the directories if requested, then serve; returns the exit code."""
     from raftka.quick_trio import import_trio
 
     import_trio()
@@ -124,7 +124,9 @@ def run(config: Config, *, format_first: bool, around: Around | None = None) -> 
 def _take_descriptors() -> None:
     """Raise the limit on open files: each connection and each segment takes a descriptor."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with contextlib.suppress(OSError, ValueError):  # Some systems refuse what they announce.
+    with contextlib.suppress(
+        OSError, ValueError
+    ):  # Some systems refuse the limit that they announce.
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
@@ -216,10 +218,9 @@ def _introduction(config: Config) -> str:
 
 
 def _settle() -> None:
-    """Once the node serves: what exists now lives long, so the collector need not look at it.
-
-    What of it is garbage stays too, some 300 KB: to look for it would take longer than forming a
-    quorum, while the first client waits.
+    """Once the node serves: existing objects live long, so exempt them from the collector. Garbage
+    among them stays, too, some 300 KB: finding it would take longer than forming a quorum, while
+    the first client waits.
     """
     gc.freeze()
     gc.set_threshold(*_GC_THRESHOLDS)
@@ -236,7 +237,7 @@ def _format_if_new(config: Config, disk: Disk) -> None:
 
 
 def tell_notices(config: Config) -> None:
-    """Log what is noteworthy about the settings."""
+    """Log warnings about the settings."""
     for notice in config.notices:
         log.warning(notice)
 
@@ -256,7 +257,7 @@ def _words(error: BaseException) -> str:
 
 
 def failed(words: str) -> int:
-    """Say why there is no node; the exit code."""
+    """Report why the node did not start; returns the exit code."""
     print(f"raftka server: {words}", file=sys.stderr)
     return 1
 
@@ -276,7 +277,7 @@ class Options(NamedTuple):
 
 
 def _plain(argv: list[str]) -> Options | None:
-    """What says nothing but FILE and --dev, read without argparse, which takes 14 ms to load."""
+    """Parse a command line of FILE and --dev only without argparse, which takes 14 ms to load."""
     files = [word for word in argv if word != "--dev"]
     if len(files) > 1 or any(word.startswith("-") for word in files):
         return None

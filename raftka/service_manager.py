@@ -1,6 +1,5 @@
-"""What a node reports to the service manager that started it: systemd's sd_notify(3).
-
-A datagram to the socket that NOTIFY_SOCKET names; without it, nothing is reported.
+"""Reports a node's state to its service manager: systemd's sd_notify(3). It sends a datagram to the
+socket that NOTIFY_SOCKET names, if it is set.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ def notify(*lines: str) -> None:
     where = os.environ.get("NOTIFY_SOCKET")
     if not where:
         return
-    # A name that begins with @ is in Linux' abstract namespace: there it begins with a zero.
+    # A leading @ stands for the zero byte of a name in Linux' abstract namespace.
     address = "\0" + where[1:] if where.startswith("@") else where
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as speaker:

@@ -34,7 +34,7 @@ class RunningNode(NamedTuple):
 
 
 def main(argv: list[str]) -> int:
-    """Send SIGTERM to the chosen nodes; exit code 1 when there is none."""
+    """Send SIGTERM to the chosen nodes; returns exit code 1 when there is none."""
     options = _parser().parse_args(argv)
     listing = subprocess.run(
         ["ps", "-ww", "-axo", "pid=,command="], capture_output=True, text=True, check=True
@@ -80,7 +80,7 @@ def _settings(pid: int, arguments: list[str]) -> dict[str, str]:
 
 
 def _directory(pid: int) -> Path:
-    """A process's working directory; our own on systems that do not show it."""
+    """A process's working directory; this one's own on systems that do not show it."""
     try:
         return Path(f"/proc/{pid}/cwd").readlink()
     except OSError:

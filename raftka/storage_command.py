@@ -29,7 +29,7 @@ from raftka.storage.posix import PosixDisk
 
 
 def main(argv: list[str]) -> int:
-    """Run one sub-command; the exit code."""
+    """Run one sub-command; returns the exit code."""
     parser = _parser()
     options = parser.parse_args(argv)
     if options.command is None:
@@ -109,7 +109,7 @@ def _must_say_how(config: Config, *, no_initial: bool) -> bool:
 
 
 def _check_cluster_id(text: str) -> None:
-    """Kafka takes any name; this refuses those that meta.properties cannot hold."""
+    """Kafka accepts any name; this refuses those that meta.properties cannot hold."""
     if not text.strip() or not text.isprintable():
         raise FormatRefused(f"{text!r} is no cluster id; make one with random-uuid")
 
@@ -162,7 +162,7 @@ def _check_kraft_version(level: int | None, *, dynamic: bool) -> None:
 
 
 def _served(levels: dict[str, int]) -> tuple[dict[str, int], list[str]]:
-    """The levels with which this release can begin, and a notice for each that it cannot serve."""
+    """The levels that this release supports, and a notice for each of the others."""
     begin, words = {}, []
     for name, level in levels.items():
         low, high = features.SUPPORTED.get(name, (0, 0))

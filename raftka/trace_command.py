@@ -1,7 +1,6 @@
-"""`raftka trace NODE ...`: what the flight recorders of nodes hold, as a trace on standard output.
-
-A node is named by its address, when it runs, or by its log directory (or its server.properties, or
-a copy of the recorder's file), running or not. Those of several nodes are merged into one trace.
+"""`raftka trace NODE ...`: prints the flight recorders of nodes as a trace. NODE is the address of
+a running node, or the log directory, server.properties or a copy of the recorder's file of any
+node. The recorders of several nodes are merged into one trace.
 """
 
 from __future__ import annotations
@@ -30,11 +29,11 @@ _ADDRESS: Final = re.compile(r"(\[[0-9a-fA-F:.%]+\]|[^/:]+):[0-9]{1,5}")
 
 
 class NoRecording(ValueError):
-    """There is none where one was named; the message says what to name instead."""
+    """There is no recorder at the given place; the message says what to name instead."""
 
 
 def main(argv: list[str]) -> int:
-    """The exit code."""
+    """Run the command; returns the exit code."""
     options = _parser().parse_args(argv)
     try:
         merged = merge(recordings(options.node, admin_settings(options)))
@@ -47,7 +46,7 @@ def main(argv: list[str]) -> int:
 
 
 def recordings(names: Sequence[str], settings: Mapping[str, object]) -> list[Recording]:
-    """Those of the nodes, in their order; `settings` are the client's for those by address.
+    """The recordings of the nodes, in their order; `settings`: a client's, for nodes by address.
 
     Raises NoRecording, ConfigError, Unreadable, WrongSettings, OSError.
     """
@@ -74,12 +73,12 @@ def recordings(names: Sequence[str], settings: Mapping[str, object]) -> list[Rec
 
 
 def is_address(name: str) -> bool:
-    """Whether a node is named by host and port; a file of that name comes first."""
+    """Whether a node is given by host and port; a file of that name wins."""
     return _ADDRESS.fullmatch(name) is not None and not Path(name).exists()
 
 
 def recording_of(content: RecorderContent) -> Recording:
-    """The same as of a file; what is no JSON is left out."""
+    """The recording in a node's answer; slots that are not JSON are left out."""
     events, samples = (
         [each for slot in slots if (each := entry_of(*slot)) is not None]
         for slots in (content.events, content.samples)

@@ -22,7 +22,7 @@ _IN_MS: Final = (
 
 
 def decode_transactions(record: Record) -> tuple[str | None, str | None]:
-    """(key, payload) as JSON. Records of a kind or layout that is not known are named so."""
+    """(key, payload) as JSON. Records of an unknown kind or version are marked as such."""
     if record.key is None:
         return "<UNKNOWN>", "<UNKNOWN>"
     kind = leading_int16(record.key)
@@ -43,7 +43,7 @@ def decode_transactions(record: Record) -> tuple[str | None, str | None]:
 
 
 def _fields(kind: type[Message], data: Buffer) -> dict[str, Any] | None:
-    """The message's fields; None for a version that is not known."""
+    """The message's fields; None for an unknown version."""
     version = leading_int16(data)
     low, high = kind.VALID_VERSIONS
     if not low <= version <= high:
@@ -52,7 +52,7 @@ def _fields(kind: type[Message], data: Buffer) -> dict[str, Any] | None:
 
 
 def _named(fields: dict[str, Any]) -> dict[str, Any]:
-    """Kafka's names of the fields, and the state's name rather than its number."""
+    """The fields by Kafka's names, with the state's name instead of its number."""
     named = {f"{name}Ms" if name in _IN_MS else name: value for name, value in fields.items()}
     status = named["transactionStatus"]
     if status in {state.value for state in State}:

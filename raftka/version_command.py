@@ -24,7 +24,7 @@ def main(argv: list[str]) -> int:
 def commit() -> str:
     """The commit of this installation, or of the checkout that it runs from; "" when unknown."""
     try:
-        # Only what was built has it (build_hook.py).
+        # Only a built distribution has it (build_hook.py).
         return str(importlib.import_module("raftka._commit").COMMIT)
     except ImportError:
         pass

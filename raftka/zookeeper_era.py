@@ -1,4 +1,4 @@
-"""Refuses settings written for ZooKeeper, and says in their own terms what to change."""
+"""Refuses settings for ZooKeeper, with a message in their own terms about what to change."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ _MARKS: Final = frozenset(
         *("advertised.host.name", "advertised.port"),
     }
 )
-"""Each of them, without process.roles, was written for a node with a ZooKeeper."""
+"""Settings that, without process.roles, belong to a node with ZooKeeper."""
 
 
 class ZooKeeperEra(ValueError):
-    """These settings are of a node with ZooKeeper; the message says what to change."""
+    """The settings are for a node with ZooKeeper; the message says what to change."""
 
 
 def refuse_zookeeper_era(settings: Mapping[str, str], from_environment: Collection[str]) -> None:
-    """Raise ZooKeeperEra for settings of a node with ZooKeeper, which name no roles."""
+    """Raises ZooKeeperEra for settings of a node with ZooKeeper, which name no roles."""
     marks = _MARKS & settings.keys()
     if "process.roles" in settings or not marks:
         return
@@ -47,7 +47,7 @@ def refuse_zookeeper_era(settings: Mapping[str, str], from_environment: Collecti
         "controller.listener.names": "CONTROLLER",
         "controller.quorum.voters": f"{node_id}@localhost:{port}",
     }
-    if listeners or not advertised:  # Else they follow the advertised ones, on all interfaces.
+    if listeners or not advertised:  # Otherwise they follow the advertised ones, on all interfaces.
         wanted["listeners"] = f"{listeners or 'PLAINTEXT://:9092'},CONTROLLER://:{port}"
     if advertised and "advertised.listeners" not in settings:
         wanted["advertised.listeners"] = advertised

@@ -1,6 +1,6 @@
 """What `raftka simulate --mutation NAME` switches off, to show that the simulator notices.
 
-A mutation is one or more rules of model/rules.py that a run's nodes are composed without.
+A mutation names one or more rules of model/rules.py, without which a run's nodes are composed.
 """
 
 from __future__ import annotations
@@ -19,12 +19,13 @@ class Mutant:
     meaning: str
     rules_off: RulesOff
     is_of_liveness: bool = False
-    """What it breaks is that something happens at last: a run that does not recover shows it."""
+    """Whether it breaks liveness: a run that does not recover shows it."""
     asks_for_logins: str = ""
-    """Only a cluster whose brokers ask who one is can show it: every run has one, and this is what
-    its brokers' listener speaks."""
+    """The protocol of the brokers' listener, if only a cluster that requires a login can show the
+    defect: every run then has such a cluster.
+    """
     needs: str | None = None
-    """Only a group of this kind (plan.GROUP_KINDS) can show it: every run has one."""
+    """The kind of group (plan.GROUP_KINDS) that shows the defect, which every run then has."""
 
 
 _ALL: Final = (

@@ -1,7 +1,7 @@
 """Every observer and every checker of one run, and how they are wired.
 
-Observers see what nodes write to their disks and send; checkers compare. The machines and the
-network under them are given; nothing here does anything to a node.
+Observers see what nodes write to their disks and send; checkers compare. Machines and network are
+passed in; nothing here acts on a node.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from raftka.simulations.violation import Report
 
 
 class Oversight:
-    """What is known about a cluster from outside, compared with what it owes."""
+    """A cluster as seen from outside, compared with its guarantees."""
 
     def __init__(
         self,
@@ -150,7 +150,7 @@ class Oversight:
         return sum(looks.checks for looks in self._looks().values())
 
     def looks(self) -> dict[str, int]:
-        """The same by what was looked at; docs/simulation.md has the rules of each."""
+        """The number of comparisons by checker; docs/simulation.md has the rules of each."""
         return {name: looks.checks for name, looks in self._looks().items()}
 
     def rules(self) -> dict[str, int]:
@@ -229,7 +229,7 @@ class Oversight:
 
     def ended_clean(self, machine: Machine) -> None:
         """A process has shut down."""
-        # One that ends before it was registered may not have read its logs.
+        # A process that ends before it was registered may not have read its logs.
         if self.registrations.was_registered(machine.node_id):
             self.witnesses.stopped(machine)
 
@@ -268,8 +268,9 @@ class Oversight:
             self._note("leader removed itself")
 
     def _lost_unseen(self, image: MetadataImage, broker_id: int) -> None:
-        """Partitions that were assigned to a broker after its disk was replaced, and before it
-        could report that, are on a disk that is gone."""
+        """Partitions that were assigned to a broker between the replacement of its disk and its
+        next registration are on a disk that is gone.
+        """
         for topic, index, partition in image.partitions():
             if broker_id in partition.replicas:
                 self.replicas.lost_disk(f"n{broker_id}", (topic.name, index), 0)

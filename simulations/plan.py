@@ -12,10 +12,11 @@ from typing import Any
 
 DEFAULT_DURATION_S = 60.0
 QUORUMS = ("static", "standalone", "initial-controllers")
-"""Voters of the settings; or voters that may change, which begin as one or as all controllers."""
+"""Static voters; or dynamic voters, at first one or all of the controllers."""
 GROUP_KINDS = ("share", "streams", "reluctant")
-"""Share groups, streams groups, and consumer groups of members that keep what they must give back
-(load/reluctant.py)."""
+"""Share groups, streams groups, and consumer groups whose members keep revoked partitions
+(load/reluctant.py).
+"""
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class TransactorPlan:
     group: str = ""
     """The consumer group of a transformer; by default one of its own."""
     exchanges: bool = False
-    """Whether it reads its own topic within its transactions, too, with others that do so."""
+    """Whether it also reads its own topic within its transactions, together with others."""
     settings: dict[str, int | str] = field(default_factory=dict)
 
     @property
@@ -79,7 +80,7 @@ class ConsumerPlan:
 
 @dataclass(frozen=True)
 class GroupPlan:
-    """A share group or a streams group, whose members come, work and die."""
+    """A share, streams or reluctant group, whose members come, work and die."""
 
     name: str
     kind: str
@@ -87,12 +88,12 @@ class GroupPlan:
     topics: tuple[str, ...]
     members: int
     configs: dict[str, str] = field(default_factory=dict)
-    """The group's own settings, as kafka-configs makes them."""
+    """The group's own settings, as kafka-configs sets them."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """Something done at a moment: an operation of an administrator, or a fault."""
+    """A timed action: an operation of an administrator, or a fault."""
 
     at_s: float
     kind: str
@@ -118,20 +119,21 @@ class Plan:
     """How the quorum is formatted: one of QUORUMS."""
     mutation: str | None = None
     rules_off: tuple[str, ...] = ()
-    """Rules of model/rules.py that nodes are composed without, beside those of the mutation; by
-    name, as "vote-is-persisted"."""
+    """Rules of model/rules.py, besides the mutation's, that are switched off; by name, such as
+    "vote-is-persisted".
+    """
     strict_acks_1: bool = False
-    """Hold acks=1 to what acks=all promises: a control that must fail."""
+    """Hold acks=1 to the guarantees of acks=all: a control that must fail."""
     no_excuses: bool = False
-    """Hold unclean elections to what clean ones promise: a control that must fail."""
+    """Hold unclean elections to the guarantees of clean ones: a control that must fail."""
     drift: dict[str, float] = field(default_factory=dict)
     """How fast each host's clock runs."""
     quorum_batch_entries: int = 4096
-    """How many entries of the metadata log travel in one message."""
+    """The most entries of the metadata log in one message."""
     network_delay_s: float = 0.0003
     split_rate: float = 0.02
     bridge_port: int = 0
-    """Where clients from outside find node 1, and node n n - 1 ports later; 0: nowhere."""
+    """The port at which clients from outside reach node 1; node n is n - 1 ports later. 0: none."""
 
     def dumps(self) -> str:
         """Readable JSON: one line for each step."""
@@ -147,7 +149,7 @@ class Plan:
 
     @classmethod
     def loads(cls, text: str) -> Plan:
-        """Raises ValueError, TypeError for what `dumps` has not written."""
+        """A plan from the text of `dumps`. Raises ValueError or TypeError for any other text."""
         data = json.loads(text)
         kinds: dict[str, type] = {
             "nodes": NodePlan,
@@ -169,7 +171,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Options:
-    """What a user chose; the rest is drawn."""
+    """The user's choices; the rest is drawn."""
 
     seed: int
     nodes: int | None = None
@@ -180,7 +182,7 @@ class Options:
     faults: tuple[str, ...] | None = None
     """Only these kinds; None for all, each drawn."""
     rates: Mapping[str, float] = field(default_factory=dict)
-    """Faults a minute by kind, instead of a drawn rate; 0 switches a kind off."""
+    """Faults per minute by kind, instead of a drawn rate; 0 switches a kind off."""
     load: float = 1.0
     quorum: str | None = None
     """One of QUORUMS, instead of a drawn one."""

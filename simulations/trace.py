@@ -1,9 +1,7 @@
-"""The events of a run, the same whenever the seed is.
-
-Every event goes into a rolling hash; two runs are the same exactly when their hashes are. The last
-events are kept for the story of a violation. When there is a file, `detail` writes all of
-them to it, and much more from wires and disks, in the format that docs/trace.md
-describes; what it adds is in no hash and nothing depends on it.
+"""The events of a run; the same seed gives the same events. Every event goes into a rolling hash;
+two runs are equal exactly when their hashes are. The last events are kept for the story of a
+violation. If there is a file, `detail` writes all events to it, and many more from wires and disks,
+in the format of docs/trace.md; these are in no hash, and nothing depends on them.
 """
 
 from __future__ import annotations
@@ -20,9 +18,9 @@ from raftka.tracing.lines import event_of, line_of
 TAIL = 4000
 """Events that are kept for the story."""
 LAST_EVENTS = 25
-"""Those that are shown where a run cannot be run again."""
+"""Events that are shown where a run cannot be repeated."""
 _UNHASHED_MAX = 1000
-"""Lines that wait for the hash, which takes many at once for the price of one."""
+"""Lines that are collected for the hash, for which many at once cost as much as one."""
 
 Event = dict[str, Any]
 
@@ -41,7 +39,7 @@ class Trace:
 
     @property
     def last_s(self) -> float:
-        """When the last event was."""
+        """The time of the last event."""
         return float(self.tail[-1]["t"]) if self.tail else 0.0
 
     @property
@@ -55,18 +53,18 @@ class Trace:
 
     @property
     def events(self) -> int:
-        """How many there were, messages included."""
+        """The number of events, messages included."""
         return self._last_id
 
     def last_events(self) -> list[Event]:
-        """The events that matter to a reader who has only the end."""
+        """The important events, for a reader who has only the end."""
         found = [event for event in self.tail if event["kind"] not in ("log", "send-failed")]
         return found[-LAST_EVENTS:]
 
     def event(
         self, kind: str, *, node: str | None = None, cause: int | None = None, **fields: Any
     ) -> int:
-        """Something happened on `node`, because of the event `cause`; the event's id."""
+        """Record an event on `node`, caused by the event `cause`; returns its id."""
         self._last_id += 1
         event = event_of(self._last_id, trio.current_time(), kind, node, cause, fields)
         self._unhashed.append(line_of(event))
@@ -79,7 +77,7 @@ class Trace:
         return self._last_id
 
     def message(self, source: str, target: str, size: int) -> None:
-        """Bytes arrived."""
+        """Record the arrival of bytes."""
         self._last_id += 1
         self.messages += 1
         # To the microsecond: the last bit of a logarithm may differ from machine to machine.

@@ -1,7 +1,7 @@
-"""The file that a run is written to: the events of the trace, and all that the ports show.
+"""The file of a run: the events of the trace, and everything that passes through the ports.
 
-Ids in the file are the file's own. Those of the trace are the same with and without a file,
-since a run may name things after them; here they are translated.
+Ids in the file are the file's own. Those of the trace are the same with and without a file, since a
+run may derive names from them; here they are translated.
 """
 
 from __future__ import annotations
@@ -30,20 +30,20 @@ class Sink(Protocol):
 
 
 class Detail:
-    """Everything that is written about one run."""
+    """The events of one run for the file."""
 
     def __init__(self, file: Sink) -> None:
         self._file = file
         self._last_id = 0
         self._numbers: dict[int, int] = {}
-        """Ids in the file, by those of the trace."""
+        """Ids in the file, by ids in the trace."""
         self._newest: dict[str, int] = {}
-        """The newest event of a host: what a line of its log follows."""
+        """The newest event of each host, which its next log line follows."""
         self._connections = 0
         self.topic_name: Callable[[bytes], str | None] = lambda topic_id: None
         """The name of a topic by its id, from the metadata that is committed."""
         self.high_watermark: Callable[[str, str], int | None] = lambda node, partition: None
-        """The one thing that a trace asks a node for; no checker knows of it."""
+        """The only fact that a trace reads from a node itself; no checker sees it."""
         self.looks: Callable[[], dict[str, int]] = dict
         """How often each checker has compared something so far."""
         self.rules: Callable[[], dict[str, int]] = dict
@@ -77,11 +77,11 @@ class Detail:
         elections.told(kind, node, fields, number, now)
 
     def timer_fired(self, timer: str, about: str) -> None:
-        """A timer has run out, on the node or client that runs now."""
+        """A timer has expired, on the node or client that runs now."""
         self.observer.timer_fired(current_node.get(), timer, about)
 
     def ordered(self, client: str, cause: int) -> None:
-        """A client is made for an operation or a fault: what it asks for follows from that."""
+        """A client is created for an operation or a fault, the cause of its requests."""
         self.observer.ordered(client, self._numbers[cause])
 
     def asked(self, client: str, name: str) -> None:
@@ -110,7 +110,7 @@ class Detail:
         return self._last_id
 
     def _tell_looks(self) -> None:
-        """What checkers have looked at since the last time, once a virtual second at most."""
+        """The checkers' comparisons since the last time, at most once per virtual second."""
         counts = _more(self._looked, looked := self.looks())
         rules = _more(self._rules_looked_at, rules_looked_at := self.rules())
         self._looked, self._rules_looked_at = looked, rules_looked_at
@@ -127,6 +127,6 @@ class Detail:
 
 
 def _more(before: Mapping[str, int], now: Mapping[str, int]) -> dict[str, int]:
-    """By how much each has grown, of those that have."""
+    """The increases of those counters that have grown."""
     new = {name: count - before.get(name, 0) for name, count in now.items()}
     return {name: count for name, count in new.items() if count}

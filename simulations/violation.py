@@ -1,4 +1,4 @@
-"""What a run can end with, besides success."""
+"""The endings of a run besides success."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ class About:
     offset: int | None = None
     """The record's offset in `partition`."""
     elsewhere: int | None = None
-    """Where the same record, or its neighbour, is too."""
+    """Another offset of the same record, or of its neighbour."""
     node: str | None = None
-    """The host that did it, or is stuck."""
+    """The host that violated the rule, or is stuck."""
     other: str | None = None
-    """With whom."""
+    """The other host involved."""
     term: int | None = None
     """A term of the quorum."""
     index: int | None = None
@@ -49,7 +49,7 @@ class Report(Protocol):
 
 @dataclass
 class Violation:
-    """An invariant that did not hold: which, why in plain words, and the moment."""
+    """An invariant that did not hold: its name, the reason in plain words, and the time."""
 
     name: str
     story: str
@@ -59,10 +59,10 @@ class Violation:
     """The last events before it."""
     about: About = NOTHING
     told: Story | None = None
-    """Everything else, once the run was run again (simulations/story/)."""
+    """The story, once the run was repeated (simulations/story/)."""
 
     def as_dict(self) -> dict[str, Any]:
-        """What scripts get."""
+        """The violation for scripts."""
         found = {"name": self.name, "at_s": round(self.at_s, 6), "story": self.story}
         return found | (self.told.as_dict() if self.told is not None else {})
 

@@ -1,7 +1,7 @@
 """Everything in one run: machines, network, observers, checkers, and how they are wired.
 
-Load, faults, scenarios and the checks after the faults reach what they need through a `World`; it
-knows none of them.
+Load, faults, scenarios and the checks after the faults use a run through its `World`, which knows
+none of them.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Producing(Protocol):
 
     plan: ProducerPlan
     open: int
-    """Records that wait for an answer."""
+    """The number of records that wait for an answer."""
     done: trio.Event
     """Set when it has ended, every answer received."""
 
@@ -42,7 +42,7 @@ class Producing(Protocol):
         ...
 
     def abandon(self) -> None:
-        """Vanish, as its process would when it is killed."""
+        """Vanish, as if its process were killed."""
         ...
 
 
@@ -51,14 +51,14 @@ class Consuming(Protocol):
 
     plan: ConsumerPlan
     last: dict[TopicPartition, int]
-    """The newest offset that it was given of each partition."""
+    """The newest offset that it received from each partition."""
 
     def end(self) -> None:
         """Stop it, so that it leaves its group, and start it as another member."""
         ...
 
     def abandon(self) -> None:
-        """Vanish, as its process would when it is killed."""
+        """Vanish, as if its process were killed."""
         ...
 
 
@@ -68,15 +68,15 @@ class Working(Protocol):
     plan: GroupPlan
 
     def start(self) -> None:
-        """Let its members begin."""
+        """Start its members."""
         ...
 
     def abandon(self) -> None:
-        """Let every member vanish, as its process would when it is killed."""
+        """Make every member vanish, as if its process were killed."""
         ...
 
     def waits_for(self) -> str | None:
-        """After all has healed: what the group is still owed, in words."""
+        """After all has healed: the records or tasks that the group still lacks; None for none."""
         ...
 
 
@@ -88,9 +88,9 @@ class World:
         self.trace = trace
         self.violation: Violation | None = None
         self.on_violation: list[Callable[[], None]] = []
-        """Called when there is one, before anything ends."""
+        """Called when there is a violation, before anything ends."""
         self.voters_settled_at = 0.0
-        """When the last change of voters ended; infinity while one is under way."""
+        """When the last change of voters ended; infinity while one is in progress."""
         self.faults_fired: dict[str, int] = {}
         self.last_id = max((node.node_id for node in plan.nodes), default=0)
         """Machines that join later get the ids after this one."""
@@ -102,12 +102,12 @@ class World:
         self.quiet = trio.Event()
         """Set when producers must stop sending."""
         self.unregistering: set[int] = set()
-        """Brokers whose unregistration was asked for; the request may arrive late."""
+        """Brokers that were asked to unregister; the request may arrive late."""
         self.ended = trio.Event()
         self.scope = trio.CancelScope()
         self.nursery: trio.Nursery | None = None
         self.invariants: dict[str, Callable[[], str | None]] = {}
-        """A user's own, by name: called now and then and at the end, a string is a violation."""
+        """A user's invariants by name: called regularly and at the end; a string is a violation."""
         self.fabric = Fabric(
             Random(f"{plan.seed} network"),
             at=current_clock().at,
@@ -138,7 +138,7 @@ class World:
             trace.detail.rules = self.oversight.rules
 
     def _watch(self, oversight: Oversight) -> None:
-        """Let observers see what machines and network do."""
+        """Connect the observers to machines and network."""
         self.fabric.observe, self.fabric.watch = oversight.delivered, oversight.watch_link
         self.cluster.watch = oversight.watch_file
         self.cluster.on_formatted = oversight.formatted
@@ -156,13 +156,13 @@ class World:
         self.witnesses = oversight.witnesses
 
     def be_quiet(self) -> None:
-        """Producers send nothing more."""
+        """Stop the producers."""
         self.quiet.set()
         for producer in self.producers:
             producer.stir()
 
     def stir(self, topic: str) -> None:
-        """Every producer of a topic sends now."""
+        """Make every producer of a topic send now."""
         for producer in self.producers:
             if producer.plan.topic == topic:
                 producer.stir()
@@ -175,7 +175,7 @@ class World:
     def report(
         self, name: str, story: str, exit: Exit = Exit.SAFETY, *, about: About = NOTHING
     ) -> None:
-        """An invariant does not hold: the run ends."""
+        """End the run, since an invariant does not hold."""
         if self.violation is not None:
             return
         now = trio.current_time()
@@ -190,7 +190,7 @@ class World:
         raise Stopped(name)
 
     def _crashed(self, machine: Machine, error: BaseException) -> None:
-        """A process ended by itself. After a fault around it, that is no defect."""
+        """A process ended by itself, which is no defect after a fault around it."""
         if is_refusal(error):
             self.note("node gave up")
             return
@@ -213,7 +213,7 @@ class World:
         return self.metadata.image
 
     def is_current(self, broker_id: int) -> bool:
-        """Whether a broker runs and is registered with its present life."""
+        """Whether a broker runs and its current process is registered."""
         return self.registrations.is_current(broker_id)
 
     def min_isr(self, topic: str) -> int:
@@ -241,7 +241,7 @@ class World:
         ]
 
     def client_names(self) -> list[str]:
-        """The hosts that the workload's clients are on."""
+        """The hosts of the workload's clients."""
         names = [producer.name for producer in self.plan.producers]
         names += [consumer.name for consumer in self.plan.consumers]
         return names + [
@@ -279,7 +279,7 @@ class World:
         machine.medium.wipe(DATA)
 
     async def until(self, condition: Callable[[], bool], within_s: float) -> bool:
-        """Wait until observers see that a condition holds; whether it came in time."""
+        """Wait until observers see that a condition holds; returns whether it did in time."""
         with trio.move_on_after(within_s):
             while not condition():
                 await sleep(0.02)
@@ -287,7 +287,7 @@ class World:
         return False
 
     def cut(self, ways: Iterable[tuple[str, str]], cause: int | None = None) -> None:
-        """Let nothing pass on these ways, each (source, target)."""
+        """Cut these directions, each (source, target)."""
         for source, target in ways:
             self.trace.event("cut", cause=cause, source=source, target=target)
             self.fabric.cut(source, target)
@@ -300,7 +300,7 @@ class World:
             self.fabric.heal(source, target)
 
     def ways_of(self, host: str) -> list[tuple[str, str]]:
-        """Both directions between a node and each of the others."""
+        """The directions between a node and each of the others, both ways."""
         others = [other for other in self.hosts() if other != host]
         return [way for other in others for way in ((host, other), (other, host))]
 

@@ -181,12 +181,15 @@ class _Opening:
         if not self.disk.exists(self.directory):
             self.disk.make_dirs(self.directory)
             return [], [], set()
-        for words in swap.recover(self.disk, self.directory, finishes=finishes_swaps):
-            self.report.say(words)
+        names = self.disk.list_dir(self.directory)
+        if any(name.endswith((swap.CLEANED, swap.SWAP)) for name in names):
+            for words in swap.recover(self.disk, self.directory, finishes=finishes_swaps):
+                self.report.say(words)
+            names = self.disk.list_dir(self.directory)
         bases: list[int] = []
         snapshots: list[int] = []
         indexes: list[tuple[int, str]] = []
-        for name in self.disk.list_dir(self.directory):
+        for name in names:
             if name.endswith(_LEFTOVERS):
                 self.disk.remove(f"{self.directory}/{name}")
                 continue

@@ -220,9 +220,11 @@ class Recorder:
         count = 0
         for kind, fields in changes(before, image, delta):
             count += "partition" in fields
-            if count <= _PARTITIONS_A_BATCH:
-                self._changed(kind, None, image, delta, **fields)
+            if count > _PARTITIONS_A_BATCH:
+                break
+            self._changed(kind, None, image, delta, **fields)
         if count > _PARTITIONS_A_BATCH:
+            count = sum(map(len, delta.topics.changed.values()))
             words = f"{count - _PARTITIONS_A_BATCH} more partitions changed in one batch"
             self.event("log", node=self._host, level="info", words=words, offset=image.offset)
 

@@ -1,8 +1,8 @@
 """What the active controller logs about brokers and elections.
 
 One line for each election: the partition, its old and its new leader, since when, and why. A
-failover can elect thousands of leaders in one batch; their lines are written behind it, a few at a
-time, so that they delay no request.
+failover can elect thousands of leaders in one batch: beyond the first hundred of a batch, which
+are written after it, a few at a time, only their number is logged.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ from raftka.model.ports import Clock
 log = get_logger(__name__)
 
 _LINES_A_TURN: Final = 50
+_LINES_A_BATCH: Final = 100
+"""`raftka elections` lists all of them, from the metadata log."""
 
 
 class ElectionLog:
@@ -30,7 +32,8 @@ class ElectionLog:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._waiting: deque[ElectionOutcome] = deque()
+        self._waiting: deque[ElectionOutcome | int] = deque()
+        """A number stands for so many of the same batch."""
         self._more = trio.Event()
         self.count = 0
         """The number of partitions that got another leader."""
@@ -39,11 +42,16 @@ class ElectionLog:
 
     def note(self, elections: Iterable[ElectionOutcome]) -> None:
         """Have these written soon."""
+        lines = 0
         for outcome in elections:
             if outcome.new_leader not in (NO_LEADER, outcome.old_leader):
                 self.count += 1
                 self.unclean_count += outcome.is_unclean
-            self._waiting.append(outcome)
+            lines += 1
+            if lines <= _LINES_A_BATCH:
+                self._waiting.append(outcome)
+        if lines > _LINES_A_BATCH:
+            self._waiting.append(lines - _LINES_A_BATCH)
         if self._waiting:
             self._more.set()
 
@@ -58,7 +66,13 @@ class ElectionLog:
                 await self._clock.sleep(0)
 
 
-def _write(outcome: ElectionOutcome) -> None:
+def _write(outcome: ElectionOutcome | int) -> None:
+    if isinstance(outcome, int):
+        log.info(
+            f"{outcome} more partitions of the same batch changed their leader, too;"
+            " raftka elections lists them"
+        )
+        return
     name = f"{outcome.topic}-{outcome.partition}"
     if outcome.new_leader == NO_LEADER:
         write, what = log.warning, f"{name} has no leader"

@@ -1,9 +1,8 @@
 """A coordinator on a broker: the shards of all partitions of its topic that this broker leads.
 
-A partition that this broker begins to lead is read from its log first; requests for it are answered
-COORDINATOR_LOAD_IN_PROGRESS meanwhile, and all that is in the log must be committed before anything
-of it is answered. One that it ceases to lead is dropped, and callers that wait are answered
-NOT_COORDINATOR.
+When this broker becomes the leader of a partition, it first replays the log; requests are answered
+COORDINATOR_LOAD_IN_PROGRESS until the whole log is committed. When it resigns, it drops the shard,
+and waiting callers are answered NOT_COORDINATOR.
 """
 
 from __future__ import annotations
@@ -40,16 +39,16 @@ _AS_COORDINATOR_ERROR = {
     ErrorCode.MESSAGE_TOO_LARGE: ErrorCode.UNKNOWN_SERVER_ERROR,
     ErrorCode.RECORD_LIST_TOO_LARGE: ErrorCode.UNKNOWN_SERVER_ERROR,
 }
-"""What the log's errors mean to a coordinator's client: look for the coordinator, or try again."""
+"""The log's errors, mapped for a coordinator's client: find the coordinator again, or retry."""
 
 
 def coordinator_error(error: KafkaError) -> KafkaError:
-    """The log's error as a coordinator's client is answered it."""
+    """The log's error, mapped for a coordinator's client."""
     return KafkaError(_AS_COORDINATOR_ERROR.get(error.code, error.code), error.message)
 
 
 class PendingAnswer(Pending):
-    """A request that waits for its shard or for the log, and how its API spells an error."""
+    """A request that waits for its shard or for the log, and its API's way to answer an error."""
 
     __slots__ = ("_refusal",)
 
@@ -62,10 +61,10 @@ class PendingAnswer(Pending):
 
 
 class CoordinatorHost(Generic[S]):
-    """Elects, loads, runs and drops shards, and finds the one that a key lives in.
+    """Elects, loads, runs and drops shards, and finds the shard of a key.
 
-    `make_shard` makes the empty shard of a partition in a leader epoch. `perform` takes what shards
-    want to happen once their records are committed.
+    `make_shard` makes the empty shard of a partition in a leader epoch. `perform` executes the
+    effects of shards once their records are committed.
     """
 
     def __init__(
@@ -81,19 +80,19 @@ class CoordinatorHost(Generic[S]):
         may_be_empty: bool = True,
     ) -> None:
         self.image: MetadataImage = EMPTY_IMAGE
-        """The newest metadata; a shard is given it when it is loaded."""
+        """The newest metadata; a shard gets it when it is loaded."""
         self.loads: deque[tuple[float, float]] = deque(maxlen=_LOADS_KEPT)
-        """(monotonic time, seconds that it took) of the last loads of shards."""
+        """(monotonic time, duration in seconds) of the latest loads of shards."""
         self._topic = topic
         self._log = coordinator_log
         self._clock = clock
         self._make_shard = make_shard
         self._perform = perform
         self._key = key
-        """What a key names, for messages: "group"."""
+        """The name of a key in messages: "group"."""
         self._invalid_key = invalid_key
         self._may_be_empty = may_be_empty
-        """Whether the empty key is one like others, as it is among groups."""
+        """Whether the empty key is valid, as it is for groups."""
         self._hosted: dict[int, HostedPartition[S]] = {}
         self._nursery: trio.Nursery | None = None
 
@@ -107,7 +106,7 @@ class CoordinatorHost(Generic[S]):
     # ---- elections and metadata
 
     def publish(self, image: MetadataImage, delta: MetadataDelta) -> None:
-        """Follow the metadata; every shard that is loaded is notified."""
+        """Apply new metadata, and notify every loaded shard."""
         self.image = image
         for hosted in self._hosted.values():
             runtime = hosted.runtime
@@ -116,12 +115,12 @@ class CoordinatorHost(Generic[S]):
                 runtime.settle()
 
     def became_leader(self, replica: Replica) -> None:
-        """ReplicaManager's role listener: this broker leads the partition, in a new epoch."""
+        """ReplicaManager's role listener: this broker leads the partition in a new epoch."""
         if replica.topic == self._topic.name:
             self.on_partition_elected(replica.index, replica.state.view.leader_epoch)
 
     def resigned(self, topic_partition: TopicPartition, leader_epoch: int) -> None:
-        """ReplicaManager's role listener: another broker leads it now, or none."""
+        """ReplicaManager's role listener: another broker leads the partition now, or none does."""
         if topic_partition.topic == self._topic.name:
             self.on_partition_resigned(topic_partition.partition)
 
@@ -155,14 +154,14 @@ class CoordinatorHost(Generic[S]):
     # ---- for the coordinator's API
 
     def partition_of(self, key: str) -> int | None:
-        """The partition that a key lives in; None while the topic does not exist."""
+        """The partition of a key; None while the topic does not exist."""
         topic = self.image.topics.get(self._topic.name)
         return None if topic is None else partition_of_key(key, len(topic.partitions))
 
     def runtime_of(self, key: str, *, writing: bool = True) -> ShardRuntime[S]:
-        """The shard that a key lives in.
+        """The shard of a key.
 
-        Raises KafkaError as `runtime_at`, and for a key that cannot be one.
+        Raises KafkaError as `runtime_at` does, and for an invalid key.
         """
         if not key and not self._may_be_empty:
             raise KafkaError(self._invalid_key, f"the {self._key} id is empty")
@@ -176,7 +175,7 @@ class CoordinatorHost(Generic[S]):
         """The shard of a partition, on behalf of `who`.
 
         Raises KafkaError: NOT_COORDINATOR, COORDINATOR_LOAD_IN_PROGRESS, and
-        COORDINATOR_NOT_AVAILABLE when an append would not be taken.
+        COORDINATOR_NOT_AVAILABLE if the log would refuse an append.
         """
         hosted = None if partition is None else self._hosted.get(partition)
         if partition is None or hosted is None:
@@ -203,7 +202,7 @@ class CoordinatorHost(Generic[S]):
             yield hosted.runtime
 
     def loaded(self) -> Iterator[ShardRuntime[S]]:
-        """The shards that have been read, by partition."""
+        """The loaded shards, by partition."""
         for _, hosted in sorted(self._hosted.items()):
             if hosted.runtime is not None:
                 yield hosted.runtime
@@ -216,7 +215,8 @@ class CoordinatorHost(Generic[S]):
         *,
         writing: bool = True,
     ) -> None:
-        """Run an operation that answers by itself; what it raises is its answer."""
+        """Run an operation that answers by itself; answer with the KafkaError that it raises, if
+        any."""
         try:
             runtime = self.runtime_of(key, writing=writing)
         except KafkaError as error:
@@ -230,7 +230,7 @@ class CoordinatorHost(Generic[S]):
 
 
 async def when_committed(runtime: ShardRuntime[S], answer: T) -> T:
-    """Give `answer` once everything that it may rest on is committed. Raises KafkaError."""
+    """Return `answer` once everything that it may depend on is committed. Raises KafkaError."""
     runtime.settle()
     try:
         await runtime.committed()

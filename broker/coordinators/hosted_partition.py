@@ -24,7 +24,7 @@ _RELOAD_AFTER_S = 0.2
 
 
 class HostedPartition(Generic[S]):
-    """Loads a shard, runs it, and loads it again should it and its log have diverged."""
+    """Loads a shard, runs it, and reloads it if it and its log have diverged."""
 
     def __init__(
         self,
@@ -39,9 +39,9 @@ class HostedPartition(Generic[S]):
         clock: Clock,
         was_loaded: Callable[[float], None],
     ) -> None:
-        """`was_loaded` hears how many seconds a load took."""
+        """`was_loaded` is called with the duration of each load, in seconds."""
         self.runtime: ShardRuntime[S] | None = None
-        """None while it is being loaded."""
+        """None while the shard is loading."""
         self._partition = partition
         self._name = f"{topic.name}-{partition}"
         self._leader_epoch = leader_epoch
@@ -55,7 +55,7 @@ class HostedPartition(Generic[S]):
         self._scope = trio.CancelScope()
 
     async def run(self) -> None:
-        """Until `stop`."""
+        """Run until `stop`."""
         with self._scope:
             while True:
                 try:
@@ -71,7 +71,7 @@ class HostedPartition(Generic[S]):
                 await self._clock.sleep(_RELOAD_AFTER_S)
 
     def stop(self) -> None:
-        """This broker no longer leads the partition: callers look for the new coordinator."""
+        """This broker no longer leads the partition: clients must find the new coordinator."""
         self._scope.cancel()
         if self.runtime is not None and any(self.runtime.shard.sizes().values()):
             log.info(f"{self._name} is coordinated elsewhere after epoch {self._leader_epoch}")
@@ -103,7 +103,7 @@ class HostedPartition(Generic[S]):
         seconds = self._clock.monotonic() - began_s
         self._was_loaded(seconds)
         sizes = shard.sizes()
-        # Most partitions are empty in most clusters: fifty lines would say nothing.
+        # Most partitions are empty in most clusters: do not log fifty lines.
         write = log.info if any(sizes.values()) else log.debug
         write(
             f"{self._name} is loaded up to offset {end_offset}",
@@ -114,7 +114,7 @@ class HostedPartition(Generic[S]):
         return runtime
 
     async def _all_committed(self, end_offset: int) -> None:
-        """Wait until what was read cannot be taken back by another leader."""
+        """Wait until no other leader can truncate the records that were read."""
         event = trio.Event()
         outcome: list[KafkaError] = []
 

@@ -1,7 +1,7 @@
-"""What a shard hands out: records for its log, and what may leave once those are committed.
+"""The output of a shard: records for its log, and answers and effects for when those are committed.
 
-Records go out as entries: runs of records, and ends of transactions. Reading the log gives the
-same entries back, so that writing and loading speak of one thing.
+Records are grouped into entries: batches of records, and end-of-transaction markers. Reading the
+log gives the same entries, so that writing and loading share one format.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ Record = tuple[bytes, bytes | None]
 """(key, value) for the coordinator's topic; a value of None is a tombstone."""
 
 _RECORD_OVERHEAD_BYTES = 40
-"""At most, for the lengths and deltas around a key and a value."""
+"""An upper bound, for the lengths and deltas around a key and a value."""
 
 
 class Producer(NamedTuple):
-    """Whose transaction a record belongs to."""
+    """The producer whose transaction a record belongs to."""
 
     id: int
     epoch: int
@@ -32,61 +32,62 @@ class Producer(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Records that follow each other in the log."""
+    """Consecutive records of the log."""
 
     records: Sequence[Record]
     producer: Producer | None = None
-    """Set for records that count only when this producer's transaction commits."""
+    """Set for records that take effect only when this producer's transaction commits."""
     atomic: bool = False
-    """They land in one batch of the log, or none of them does."""
+    """The log appends all of them in one batch, or none."""
     guard: Guard | None = None
-    """What the partition gave out when it had the transaction verified (KIP-890)."""
+    """The guard that the partition issued when it verified the transaction (KIP-890)."""
 
 
 Entry = Batch | EndMarker
-"""What a coordinator's log consists of."""
+"""An element of a coordinator's log."""
 
 
 class Ticket(Protocol):
-    """Stands for a request that waits for its answer."""
+    """A request that waits for its answer."""
 
     def resolve(self, answer: object, /) -> None:
-        """Give it its response message."""
+        """Answer it with its response message."""
         ...
 
     def fail(self, error: KafkaError, /) -> None:
-        """Refuse it; the ticket knows what a refusal looks like in its API."""
+        """Refuse it; the ticket encodes the error for its API."""
         ...
 
 
 @dataclass(slots=True)
 class Outbox:
-    """Filled by the operations of a shard, emptied by the shard's runtime, each in order."""
+    """Filled by the operations of a shard, drained by the shard's runtime, each in order."""
 
     records: list[Record] = field(default_factory=list)
-    """Records that may land in different batches. The shard has applied them already."""
+    """Records that may be split over several batches. The shard has applied them already."""
     answers: list[tuple[Ticket, object]] = field(default_factory=list)
     """(ticket, response message or KafkaError)"""
     effects: list[object] = field(default_factory=list)
-    """What the runtime hands to its `perform` once all that the shard has decided is committed;
-    nothing of it is done when the shard is lost before that."""
+    """Passed to the runtime's `perform` once all that the shard has decided is committed; dropped
+    if the shard is lost before that."""
     supersedes: bool = False
-    """Whether what will be written says all that the log says before it: the log may begin there
-    once that is committed. Cleared when the records are taken."""
+    """Whether the pending records supersede the whole log before them: the log may start there once
+    they are committed. Cleared when the records are taken."""
     bytes_max: int = 2**31
-    """The largest batch that the log takes; set by the runtime."""
+    """The largest batch that the log accepts; set by the runtime."""
     _before: list[Batch] = field(default_factory=list)
-    """What was written before `records`."""
+    """Entries that precede `records`."""
 
     def answer(self, ticket: Ticket | None, response: object) -> None:
-        """Answer a request; None, when the caller has gone, is allowed."""
+        """Answer a request; the ticket may be None if the caller has gone."""
         if ticket is not None:
             self.answers.append((ticket, response))
 
     def write(self, records: Sequence[Record]) -> None:
-        """Add records that must land in one batch. Call it before they are applied.
+        """Add records that must be in one batch. Call it before they are applied.
 
-        Raises KafkaError RECORD_LIST_TOO_LARGE, with nothing added, for more than a batch holds.
+        Raises KafkaError RECORD_LIST_TOO_LARGE, with nothing added, if they do not fit into a
+        batch.
         """
         size = batch_bytes(records)
         if size > self.bytes_max:
@@ -99,16 +100,16 @@ class Outbox:
         self._before.append(Batch(tuple(records), atomic=True))
 
     def check_fits(self, record: Record, code: ErrorCode, what: str) -> None:
-        """Raises KafkaError `code` for a record of a request that no batch holds.
+        """Raises KafkaError `code` if a record of a request does not fit into a batch.
 
-        The log would refuse the batch, and with it all that the shard has decided.
+        The log would refuse the batch, and with it every decision of the shard.
         """
         words = self.excess(record, what)
         if words:
             raise KafkaError(code, words)
 
     def excess(self, record: Record, what: str, *, copies: int = 1) -> str:
-        """Why no batch holds a record of so many times this size, in words; empty if one does."""
+        """Why `copies` of a record do not fit into a batch, for people; empty if they do."""
         size = HEADER_BYTES + batch_bytes([record]) * copies
         if size <= self.bytes_max:
             return ""
@@ -119,7 +120,7 @@ class Outbox:
         return bool(self.records or self._before)
 
     def take(self) -> list[Batch]:
-        """All records, in the order in which the shard has decided them."""
+        """All records, in the order in which the shard decided them."""
         self._seal()
         taken, self._before = self._before, []
         return taken
@@ -139,7 +140,7 @@ class Outbox:
 
 
 def batch_bytes(records: Sequence[Record]) -> int:
-    """What the records take in a batch, at most."""
+    """An upper bound of the records' size in a batch."""
     size = 0
     for key, value in records:
         size += len(key) + len(value or b"") + _RECORD_OVERHEAD_BYTES
@@ -147,7 +148,7 @@ def batch_bytes(records: Sequence[Record]) -> int:
 
 
 def deliver(ticket: Ticket, answer: object) -> None:
-    """Hand an answer of an outbox to the ticket's owner."""
+    """Pass an outbox's answer to its ticket."""
     if isinstance(answer, KafkaError):
         ticket.fail(answer)
     else:

@@ -1,4 +1,4 @@
-"""A coordinator's topic on the replicas that this broker leads."""
+"""The log of a coordinator's topic, on the replicas that this broker leads."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 _ALL_IN_SYNC = -1
 _READ_BYTES = 256 * 1024
-"""At a time: some ten milliseconds of replay, for which everything else on this node waits."""
+"""Bytes per read: replaying them takes some ten milliseconds, which blocks everything else on this
+node."""
 
 _NO_PRODUCER = Producer(NO_PRODUCER_ID, NO_EPOCH)
 
@@ -104,7 +105,7 @@ class ReplicatedLog:
 
     def when_committed(self, partition: int, offset: int, done: Done) -> None:
         def reached(error: KafkaError | None) -> None:
-            # An ISR that has become too small says nothing against records that it has committed.
+            # An ISR that has shrunk does not affect records that it has committed.
             shrunk = error is not None and error.code is ErrorCode.NOT_ENOUGH_REPLICAS_AFTER_APPEND
             done(None if shrunk else error)
 
@@ -122,7 +123,7 @@ class ReplicatedLog:
 
 
 def _encoded(entry: Batch, now: Moment) -> bytes:
-    """The batch of records. Coordinators number no sequences."""
+    """Encode a batch of records. Coordinators use no sequence numbers."""
     producer = entry.producer or _NO_PRODUCER
     return model_records.encode_batch(
         (model_records.Record(0, now.wall_ms, key, value) for key, value in entry.records),
@@ -133,7 +134,7 @@ def _encoded(entry: Batch, now: Moment) -> bytes:
 
 
 def _decoded(header: BatchHeader, batch: Buffer, offset: int) -> Entry | None:
-    """What a batch says from `offset` on; None for control records that end no transaction."""
+    """Decode a batch from `offset` on; None for control records other than end markers."""
     if header.is_control:
         return read_end_marker(header, batch)
     return Batch(

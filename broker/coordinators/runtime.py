@@ -1,8 +1,7 @@
-"""Runs one shard: appends its records, lets its answers out, wakes it when time is due.
+"""Runs one shard: appends its records, releases its answers, and runs its timers.
 
-What the requests of one turn leave in the outbox is appended together, and appends follow each
-other without waiting: the log commits them in their order, and each lets out the answers and the
-effects that belong to it.
+The outbox of all requests of one scheduler turn is appended together, and appends are pipelined:
+the log commits them in order, and each commit releases the answers and effects that belong to it.
 """
 
 from __future__ import annotations
@@ -37,17 +36,17 @@ S = TypeVar("S", bound=Shard)
 _BATCH_BYTES_MAX = 512 * 1024
 
 Done = Callable[[KafkaError | None], None]
-"""Called once: with None when it is committed, or with why that is unknown."""
+"""Called once: with None once it is committed, or with the reason why the outcome is unknown."""
 
 
 class CoordinatorLog(Protocol):
     """The partitions of a coordinator's topic that this node leads.
 
-    All raise KafkaError; NOT_LEADER_OR_FOLLOWER when this node does not lead, or no longer may.
+    All raise KafkaError; NOT_LEADER_OR_FOLLOWER if this node is not, or may not be, the leader.
     """
 
     def check(self, partition: int, *, writing: bool) -> None:
-        """Whether this node may answer for the partition, and whether an append would be taken."""
+        """Check that this node may answer for the partition, and append to it if `writing`."""
         ...
 
     def append(
@@ -59,17 +58,18 @@ class CoordinatorLog(Protocol):
         *,
         transaction_version: int = 0,
     ) -> None:
-        """Append one batch as leader, for all in-sync replicas; all of it, or nothing and raise.
+        """Append one batch as leader, with acks from all in-sync replicas; raise if nothing was
+        appended.
 
         `transaction_version` is that of the transaction which an EndMarker ends (KIP-1228).
 
-        Raises KafkaError for a producer that is fenced or whose transaction is over as well:
+        Also raises KafkaError for a producer that is fenced or whose transaction is over:
         INVALID_PRODUCER_EPOCH, INVALID_TXN_STATE, TRANSACTION_COORDINATOR_FENCED.
         """
         ...
 
     def read(self, partition: int, offset: int) -> tuple[Sequence[Entry], int]:
-        """Some entries from `offset`, or from the log's start if that is later; the next offset."""
+        """Some entries from `offset`, or the log's start if that is higher, and the next offset."""
         ...
 
     def end_offset(self, partition: int) -> int:
@@ -77,29 +77,29 @@ class CoordinatorLog(Protocol):
         ...
 
     def when_committed(self, partition: int, offset: int, done: Done) -> None:
-        """Call `done` once all before `offset` is committed; maybe at once."""
+        """Call `done` once all before `offset` is committed, which may be at once."""
         ...
 
     def delete_before(self, partition: int, offset: int) -> None:
-        """Let the log begin at an offset below which everything is committed."""
+        """Advance the log's start to an offset below which everything is committed."""
         ...
 
 
 @dataclass(slots=True)
 class _Append:
-    """Entries on their way to being committed, and all that waits for that."""
+    """Appended entries that are not committed yet, and everything that waits for them."""
 
     deadline_s: float
     waiting: list[Done] = field(default_factory=list)
-    """Released at the deadline at the latest."""
+    """Called at the deadline at the latest."""
     effects: list[object] = field(default_factory=list)
-    """Performed when it is committed, however late, or never."""
+    """Performed once it is committed, even after the deadline, or never."""
     supersedes: int | None = None
-    """What the log has before this offset is not needed once it is committed."""
+    """The log before this offset is redundant once this append is committed."""
     batches: int = 0
-    """Batches of it that are not committed yet."""
+    """The number of its batches that are not committed yet."""
     is_late: bool = False
-    """Its deadline has passed; it may be committed yet."""
+    """Whether its deadline has passed; it may still be committed."""
 
 
 def perform_nothing(_runtime: object, effect: object) -> None:
@@ -110,8 +110,8 @@ def perform_nothing(_runtime: object, effect: object) -> None:
 class ShardRuntime(Generic[S]):
     """One shard that is loaded and served. Call `settle` after each operation on `shard`.
 
-    `perform` takes the effects of the shard, each when it may happen, together with this runtime;
-    what comes of an effect must be dropped when `is_live` is false by then.
+    `perform` is called with this runtime and each effect of the shard, once it may happen; the
+    result of an effect must be dropped if `is_live` is false by then.
     """
 
     def __init__(
@@ -126,19 +126,19 @@ class ShardRuntime(Generic[S]):
         self.shard = shard
         self.partition = partition
         self.is_live = True
-        """False once the shard is void: another may be built in its place, here or elsewhere."""
+        """False once the shard is discarded: another may replace it, here or on another broker."""
         self._topic = topic
         self._log = coordinator_log
         self._clock = clock
         self._perform = perform
         self._batch_bytes_max = min(_BATCH_BYTES_MAX, topic.max_batch_bytes)
         self._next: list[Done] = []
-        """Callers that wait for what is still in the outbox."""
+        """Callers that wait for records still in the outbox."""
         self._next_effects: list[object] = []
         self._appends: deque[_Append] = deque()
-        """Not committed yet, in the log's order."""
+        """Uncommitted appends, in the log's order."""
         self._timely: deque[_Append] = deque()
-        """Those among them that are not late, and some that have been committed since."""
+        """Those that are not late, and some that were committed since."""
         self._alarm = clock.alarm()
         self._nap_until_s = float("inf")
         self._failure: KafkaError | None = None
@@ -150,13 +150,13 @@ class ShardRuntime(Generic[S]):
     # ---- for callers of the shard
 
     def settle(self) -> None:
-        """Take what an operation has left in the outbox and in the timers."""
+        """Process the outbox and the timers after an operation."""
         self._hand_out()
         if self.shard.outbox or self._next_wake_s() < self._nap_until_s:
             self._wake()
 
     def _hand_out(self) -> None:
-        """Let answers and effects out as soon as what they rest on is committed."""
+        """Release answers and effects once the records that they depend on are committed."""
         outbox = self.shard.outbox
         if outbox.answers:
             for ticket, answer in outbox.take_answers():
@@ -165,11 +165,11 @@ class ShardRuntime(Generic[S]):
             self._after_commit_perform(outbox.take_effects())
 
     def answer(self, ticket: Ticket, answer: object) -> None:
-        """Answer, as soon as all that the shard has decided so far is committed."""
+        """Answer once all that the shard has decided so far is committed."""
         self.after_commit(lambda error: deliver(ticket, answer if error is None else error))
 
     def after_commit(self, done: Done) -> None:
-        """Call `done` when all that the shard has decided so far is committed; maybe at once."""
+        """Call `done` once all that the shard has decided so far is committed, maybe at once."""
         if self._failure is not None:
             done(self._failure)
         elif self.shard.outbox:
@@ -199,8 +199,8 @@ class ShardRuntime(Generic[S]):
     def append_for_producer(self, batch: Batch, done: Done) -> None:
         """Append records of a producer's transaction, and apply them as pending in it.
 
-        The shard has decided them and has applied nothing. `done` is called when they are
-        committed, or with the log's refusal, after which nothing has changed.
+        The shard has decided them but not applied them. `done` is called once they are committed,
+        or with the log's refusal; then nothing has changed.
         """
         if self._append_at_once(batch, done):
             for key, value in batch.records:
@@ -222,8 +222,7 @@ class ShardRuntime(Generic[S]):
     # ---- the task
 
     async def run(self) -> None:
-        """Until cancelled. Raises KafkaError when the shard is void: the log has not taken what
-        the shard has decided."""
+        """Run until cancelled. Raises KafkaError if the log has refused the shard's records."""
         self._hand_out()
         while True:
             await self._sleep()
@@ -236,7 +235,7 @@ class ShardRuntime(Generic[S]):
                 self._append_outbox()
 
     async def _sleep(self) -> None:
-        """Until there is something to do."""
+        """Sleep until there is something to do."""
         if self.shard.outbox or self._failure is not None:
             return
         self._nap_until_s = self._next_wake_s()
@@ -255,7 +254,7 @@ class ShardRuntime(Generic[S]):
     # ---- appending
 
     def _append_outbox(self) -> None:
-        """Append all that the shard has decided. Raises KafkaError, and the shard is void."""
+        """Append all that the shard has decided. Raises KafkaError; the shard is then discarded."""
         supersedes, self.shard.outbox.supersedes = self.shard.outbox.supersedes, False
         entries = list(_cut(self.shard.outbox.take(), self._batch_bytes_max))
         append = self._begin(len(entries))
@@ -267,9 +266,9 @@ class ShardRuntime(Generic[S]):
             self._hand_over(append, entry)
 
     def _append_at_once(self, entry: Entry, done: Done, transaction_version: int = 0) -> bool:
-        """Append an entry behind all that was decided before.
+        """Append an entry after all that was decided before.
 
-        False when the log has refused it; `done` was called with the reason, and nothing has
+        Return False if the log has refused it; `done` was called with the reason, and nothing has
         changed.
         """
         try:
@@ -346,9 +345,9 @@ class ShardRuntime(Generic[S]):
     # ---- the end
 
     def _give_up_late(self) -> None:
-        """Release the callers that have waited for the topic's commit timeout.
+        """Release the callers whose commit timeout has passed.
 
-        The records are in the log and the state stands: they may be committed yet, and effects
+        The records are in the log and the state stands: they may still be committed, and effects
         wait for that.
         """
         now_s = self._clock.monotonic()
@@ -361,7 +360,7 @@ class ShardRuntime(Generic[S]):
                 _release(append, error)
 
     def abandon(self, error: KafkaError) -> None:
-        """Refuse every caller that still waits: the shard is no longer served here."""
+        """Refuse all waiting callers: the shard is no longer served here."""
         self.is_live = False
         waiting, self._next = self._next, []
         for ticket, _ in self.shard.outbox.take_answers():
@@ -381,9 +380,9 @@ def _release(append: _Append, error: KafkaError | None) -> None:
 
 
 def _cut(batches: Sequence[Batch], bytes_max: int) -> Iterator[Batch]:
-    """The same records in batches of bounded size; what belongs together stays together.
+    """Split the records into batches of bounded size; atomic groups stay together.
 
-    A record, or a whole of records, that is larger by itself goes alone.
+    A record or an atomic group that exceeds the bound gets its own batch.
     """
     run: list[Record] = []
     size = 0

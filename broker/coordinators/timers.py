@@ -1,8 +1,8 @@
 """Named deadlines for state machines that are called with the time.
 
-A session timeout is moved on by every heartbeat and nearly never runs out, so moving one later
-costs a dict store: the heap keeps the old, too early entry, and the truth is looked up when that
-comes to the top.
+Every heartbeat postpones a session timeout, and it nearly never expires, so postponing must be
+cheap: it only updates a dict. The heap keeps the old, earlier entry, and the real deadline is
+looked up when that reaches the top.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ Action = Callable[[Moment], None]
 class _Timer:
     deadline_s: float
     queued_s: float
-    """Where its entry stands in the heap: never later than the deadline."""
+    """The time of its entry in the heap: never later than the deadline."""
     serial: int
     action: Action
 
@@ -62,18 +62,18 @@ class Timers:
         self._drop_garbage()
 
     def cancel(self, key: Hashable) -> None:
-        """Forget the timer of that name, if there is one."""
+        """Cancel the timer of that name, if there is one."""
         self._timers.pop(key, None)
 
     def next_deadline_s(self) -> float | None:
-        """When `due` will next have something to do; None without timers."""
+        """When `due` next has something to do; None without timers."""
         self._settle_top()
         return self._heap[0][0] if self._heap else None
 
     def pop_due(self, now_s: float) -> Action | None:
-        """Take the earliest action whose deadline has come; those of one moment in their order.
+        """Return the earliest action that is due; those with the same deadline in their order.
 
-        An action may schedule and cancel others, so take one, run it, and ask again.
+        An action may schedule and cancel others, so take one, run it, and call this again.
         """
         self._settle_top()
         if not self._heap or self._heap[0][0] > now_s:
@@ -82,7 +82,7 @@ class Timers:
         return self._timers.pop(key).action
 
     def _settle_top(self) -> None:
-        """Make the top of the heap the entry of a live timer, at its present deadline."""
+        """Make the top of the heap the entry of a live timer, at its current deadline."""
         heap = self._heap
         while heap:
             queued_s, serial, key = heap[0]
@@ -96,7 +96,7 @@ class Timers:
                 return
 
     def _drop_garbage(self) -> None:
-        """Keep the heap within twice the timers: cancelled entries would only leave at the top."""
+        """Limit the heap to twice the number of timers: cancelled entries stay in it."""
         if len(self._heap) > 2 * len(self._timers) + 64:
             self._heap = [
                 (timer.queued_s, timer.serial, key) for key, timer in self._timers.items()

@@ -1,10 +1,10 @@
-"""AddOffsetsToTxn (key 25): a group's offsets join a transaction (KIP-98).
+"""AddOffsetsToTxn (key 25): adds a group's offsets to a transaction (KIP-98).
 
-What joins is the group's partition of __consumer_offsets. That topic is created here, too: a
-producer may name a group before any client has looked for its coordinator.
+It adds the group's partition of __consumer_offsets. The topic is created here if it is missing: a
+producer may name a group before any client has asked for its coordinator.
 
 Version notes: 2 knows PRODUCER_FENCED (KIP-588); 4 knows TRANSACTION_ABORTABLE (KIP-890). A
-producer of transaction.version 2 does without: its TxnOffsetCommit has the partition join.
+producer of transaction.version 2 does not send it: its TxnOffsetCommit adds the partition.
 """
 
 from __future__ import annotations

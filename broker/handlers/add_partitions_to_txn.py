@@ -1,12 +1,12 @@
-"""AddPartitionsToTxn (key 24): partitions join transactions, or are asked about (KIP-98, KIP-890).
+"""AddPartitionsToTxn (key 24): adds partitions to transactions, or verifies them (KIP-98, KIP-890).
 
-Versions 0 to 3 come from producers, for one transaction each. From 4 on brokers ask, for many: a
-partition's leader verifies that a producer has made it join, or with transaction.version 2 has it
-join itself. Version notes: 2 knows PRODUCER_FENCED (KIP-588). TRANSACTION_ABORTABLE comes to
-version 4, too, as from Apache Kafka.
+Versions 0 to 3 come from producers, for one transaction each. From 4 on they come from brokers, for
+many: a partition's leader verifies that a producer has added it, or with transaction.version 2 adds
+it itself. Version notes: 2 knows PRODUCER_FENCED (KIP-588). Version 4 also gets
+TRANSACTION_ABORTABLE, as from Apache Kafka.
 
-A partition that does not exist refuses its whole transaction: the others are then answered
-OPERATION_NOT_ATTEMPTED, as Apache Kafka does.
+If a partition does not exist, its whole transaction is refused: the others are answered
+OPERATION_NOT_ATTEMPTED, as in Apache Kafka.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def _of_many(results: list[AddPartitionsToTxnResult]) -> AddPartitionsToTxnRespo
 
 
 class _Collected(Pending):
-    """Answered when each transaction of the request is."""
+    """Answers once each transaction of the request has its result."""
 
     __slots__ = ("_left", "_respond", "_results")
 
@@ -93,7 +93,7 @@ class _Collected(Pending):
 
 
 def _ask(context: Context, transaction: AddPartitionsToTxnTransaction) -> Pending:
-    """One transaction of a request, answered with an AddPartitionsToTxnResult."""
+    """Handle one transaction of a request, answered with an AddPartitionsToTxnResult."""
     version = context.api_version
     wanted = [
         TopicPartition(topic.name, index)
@@ -141,8 +141,8 @@ def _ask(context: Context, transaction: AddPartitionsToTxnTransaction) -> Pendin
 
 
 def _unknown(context: Context, wanted: Iterable[TopicPartition]) -> dict[TopicPartition, ErrorCode]:
-    """Partitions that cannot join: of no topic, or for a client of an internal one
-    or one that it may not write to."""
+    """Partitions that cannot join: those that do not exist, and for clients those of internal
+    topics and of topics that they may not write to."""
     image = context.node.image
     from_client = context.api_version < _FROM_BROKERS
     found = {}

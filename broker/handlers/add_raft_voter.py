@@ -1,4 +1,4 @@
-"""AddRaftVoter (key 80): a controller that follows the metadata log gets a vote (KIP-853)."""
+"""AddRaftVoter (key 80): makes a controller that is an observer a voter (KIP-853)."""
 
 from __future__ import annotations
 

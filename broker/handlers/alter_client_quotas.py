@@ -1,7 +1,7 @@
 """AlterClientQuotas (key 49): quotas of users, clients and addresses (KIP-546, KIP-612).
 
-Each entity is altered as a whole, or refused. Quotas of addresses take addresses, no host names:
-a name may mean another address at each broker, and another one tomorrow.
+Each entity is altered completely, or refused. Quotas of addresses accept only addresses: a host
+name may resolve differently on each broker and over time.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from raftka.net.protocol.messages.alter_client_quotas import (
 
 
 def refusal(request: AlterClientQuotasRequest, error: KafkaError) -> AlterClientQuotasResponse:
-    """An error of the whole request, for each entity that it names."""
+    """Repeat an error of the whole request for each entity that it names."""
     return _response({_wish(each).entity: error for each in request.entries})
 
 

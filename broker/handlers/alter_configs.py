@@ -1,7 +1,7 @@
-"""AlterConfigs (key 33): give a resource exactly these settings and no others (KIP-133).
+"""AlterConfigs (key 33): replaces all overrides of a resource (KIP-133).
 
-Old clients use it; IncrementalAlterConfigs took its place, since this one loses what another client
-has just set. A broker looks at what would become of it first.
+Old clients use it; IncrementalAlterConfigs replaced it, since this one loses concurrent changes of
+other clients. A broker first validates the result for its own settings.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ async def handle_alter_configs(context: Context, request: AlterConfigsRequest) -
 
 
 def _look(context: Context, wishes: Wishes) -> dict[int, KafkaError | None]:
-    """What this node refuses itself, by the place in the request."""
+    """The errors that this node finds itself, by position in the request."""
     node = context.node
     is_broker = node.listener_kind(context.listener) == "broker"
     decided: dict[int, KafkaError | None] = {}
@@ -58,7 +58,7 @@ def _look(context: Context, wishes: Wishes) -> dict[int, KafkaError | None]:
 
 
 async def _decide(node: Node, request: AlterConfigsRequest) -> AlterConfigsResponse:
-    """The active controller's side."""
+    """Decide as the active controller."""
     controller, wishes = node.controller, _wishes(request)
     answers = await controller.submit(
         lambda image: replace_all(image, controller.rules, controller.schema, wishes),

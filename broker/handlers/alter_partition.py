@@ -1,7 +1,7 @@
-"""AlterPartition (key 56): a partition's leader asks the controller for another ISR (KIP-497).
+"""AlterPartition (key 56): a partition's leader proposes another ISR to the controller (KIP-497).
 
-Version notes: 2 names topics by id and knows INELIGIBLE_REPLICA (KIP-841); 3 gives the broker
-epoch of each member (KIP-903).
+Version notes: 2 names topics by id and knows INELIGIBLE_REPLICA (KIP-841); 3 has the broker epoch
+of each member (KIP-903).
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
-"""AlterPartitionReassignments (key 45): move replicas, or with null replicas stop moving (KIP-455).
+"""AlterPartitionReassignments (key 45): moves replicas, or with null replicas cancels a move
+(KIP-455).
 
-Version notes: 1 may refuse a change of the replication factor (KIP-860).
+Version notes: 1 can forbid changes of the replication factor (KIP-860).
 """
 
 from __future__ import annotations

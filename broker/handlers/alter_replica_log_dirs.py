@@ -1,6 +1,6 @@
-"""AlterReplicaLogDirs (key 34): replicas move to other log directories of this broker (KIP-113).
+"""AlterReplicaLogDirs (key 34): moves replicas between log directories of this broker (KIP-113).
 
-The answer comes when a move has begun; DescribeLogDirs shows how far it is.
+It is answered when the moves have started; DescribeLogDirs shows their progress.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from raftka.net.protocol.messages.alter_replica_log_dirs import (
 
 
 def refusal(request: AlterReplicaLogDirsRequest, error: KafkaError) -> AlterReplicaLogDirsResponse:
-    """An error of the whole request, for each replica that it names."""
+    """Repeat an error of the whole request for each replica that it names."""
     return _response({target: int(error.code) for target, _ in _wishes(request)})
 
 

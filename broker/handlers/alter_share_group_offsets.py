@@ -1,5 +1,5 @@
-"""AlterShareGroupOffsets (key 91): let share-partitions of a group without members begin at other
-offsets (KIP-932). Their state begins again, with nothing delivered."""
+"""AlterShareGroupOffsets (key 91): changes start offsets of a share group without members
+(KIP-932). Their delivery state is reset."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""AlterUserScramCredentials (key 51): set and delete passwords of users (KIP-554).
+"""AlterUserScramCredentials (key 51): sets and deletes passwords of users (KIP-554).
 
-The client salts the password; neither a broker nor the metadata ever has it.
+The client salts and hashes the password; neither a broker nor the metadata ever sees it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from raftka.net.protocol.messages.alter_user_scram_credentials import (
 def refusal(
     request: AlterUserScramCredentialsRequest, error: KafkaError
 ) -> AlterUserScramCredentialsResponse:
-    """An error of the whole request, for each user that it names."""
+    """Repeat an error of the whole request for each user that it names."""
     names = dict.fromkeys(
         [each.name for each in request.deletions] + [each.name for each in request.upsertions]
     )

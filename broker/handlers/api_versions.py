@@ -1,9 +1,8 @@
-"""ApiVersions (key 18): which APIs and versions this listener answers, and the cluster's features.
+"""ApiVersions (key 18): the APIs and versions of this listener, and the cluster's features.
 
-The table is generated from the handlers' own registrations (broker/promises.py), and a test keeps
-it current, so it cannot promise what is not there. KIP-511: a request in a version that we do not
-know is answered in version 0, with an error and the range. KIP-584: supported and finalized
-features.
+The table is generated from the handlers' registrations (broker/promises.py), and a test keeps it
+current, so it never lists missing APIs. KIP-511: a request in an unknown version is answered in
+version 0, with an error and the known range. KIP-584: supported and finalized features.
 """
 
 from __future__ import annotations
@@ -25,14 +24,14 @@ from raftka.net.protocol.messages.api_versions import (
 from raftka.net.router import Listener, is_served_on
 
 # librdkafka before 2.11.1 sends no compressed batches to a broker that does not list Produce 0;
-# Apache Kafka lists 0 to 2 for it as well, and does not answer them either (KIP-896).
+# Apache Kafka lists 0 to 2 for it too, without answering them (KIP-896).
 _LISTED_FROM = {0: 0}
 _TELEMETRY = (71, 72)
 """Clients need not send metrics that are not collected (KIP-714)."""
 
 
 def of_other_versions(context: Context) -> ApiVersionsResponse:
-    """The answer to a version that we do not know: ours, so that the client asks again."""
+    """The answer to an unknown version: the known range, so that the client retries."""
     return _answer(context, ErrorCode.UNSUPPORTED_VERSION)
 
 
@@ -52,7 +51,7 @@ def api_versions(context: Context, request: ApiVersionsRequest) -> ApiVersionsRe
 
 
 def _answer(context: Context, error: ErrorCode = ErrorCode.NONE) -> ApiVersionsResponse:
-    """What the listener promises that the client asks."""
+    """The APIs that the client's listener serves."""
     image = context.node.image
     return ApiVersionsResponse(
         error_code=int(error),
@@ -73,7 +72,7 @@ def _answer(context: Context, error: ErrorCode = ErrorCode.NONE) -> ApiVersionsR
 
 @lru_cache
 def _promised(listener: Listener, takes_telemetry: bool) -> list[ApiVersion]:
-    """Made once and shared by all connections, so never change it."""
+    """Cached and shared by all connections: never change it."""
     return [
         ApiVersion(
             api_key=key,
@@ -87,7 +86,7 @@ def _promised(listener: Listener, takes_telemetry: bool) -> list[ApiVersion]:
 
 
 def _valid(request: ApiVersionsRequest) -> bool:
-    """KIP-511: name and version of the client's software are letters, digits, '-' and '.'."""
+    """Whether the client's software name and version are [a-zA-Z0-9.-]+ (KIP-511)."""
 
     def fits(text: str) -> bool:
         return bool(text) and all(c.isascii() and (c.isalnum() or c in "-.") for c in text)

@@ -1,7 +1,8 @@
-"""BrokerHeartbeat (key 63): a broker lives; the answer says if it is fenced, and if it may stop.
+"""BrokerHeartbeat (key 63): a broker reports that it is alive; the answer says whether it is
+fenced, and whether it may shut down.
 
-The connection that it comes by stands for the broker: when that breaks, the controller looks at
-once whether the process is dead, and does not wait for broker.session.timeout.ms.
+When the connection of a heartbeat breaks, the controller checks at once whether the process is
+dead, instead of waiting for broker.session.timeout.ms.
 """
 
 from __future__ import annotations

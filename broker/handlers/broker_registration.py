@@ -1,7 +1,7 @@
-"""BrokerRegistration (key 62): a broker process asks the controller for its place (KIP-631).
+"""BrokerRegistration (key 62): a broker process registers with the controller (KIP-631).
 
 Version notes: 2 brought the log directories (KIP-858), 3 the epoch before a clean shutdown
-(KIP-966), by which the controller knows that the broker has lost nothing.
+(KIP-966), which proves to the controller that the broker has lost no records.
 """
 
 from __future__ import annotations

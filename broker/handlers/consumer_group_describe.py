@@ -1,6 +1,6 @@
 """ConsumerGroupDescribe (key 69): state, members and assignments of consumer groups (KIP-848).
 
-Version notes: 1 says which protocol each member speaks (KIP-1099).
+Version notes: 1 has the protocol of each member (KIP-1099).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""CreateAcls (key 30): new ACLs, each on its own (KIP-140, KIP-290).
+"""CreateAcls (key 30): creates ACLs, each independently of the others (KIP-140, KIP-290).
 
 Version notes: 1 brought prefixed patterns.
 """
@@ -18,7 +18,7 @@ from raftka.net.protocol.messages.create_acls import (
 
 
 def refusal(request: CreateAclsRequest, error: KafkaError) -> CreateAclsResponse:
-    """An error of the whole request, for each ACL that it names."""
+    """Repeat an error of the whole request for each ACL that it names."""
     return CreateAclsResponse(results=[_result(error) for _ in request.creations])
 
 

@@ -1,6 +1,7 @@
-"""CreateDelegationToken (key 38): a token by which its bearer logs in as its owner (KIP-48).
+"""CreateDelegationToken (key 38): creates a token whose bearer can authenticate as its owner
+(KIP-48).
 
-Version notes: from 3 on a client may ask for a token of another user (KIP-373), which takes
+Version notes: from 3 on a client may create a token for another user (KIP-373), which requires
 CREATE_TOKENS on that user.
 """
 
@@ -27,7 +28,7 @@ _ID_BYTES: Final = 16
 def refusal(
     request: CreateDelegationTokenRequest, error: KafkaError
 ) -> CreateDelegationTokenResponse:
-    """An error of the whole request, which names no principal."""
+    """The answer to an error of the whole request, which names no principal."""
     return CreateDelegationTokenResponse(error_code=int(error.code))
 
 
@@ -78,8 +79,8 @@ async def handle_create_delegation_token(
 
 
 def _new_id(context: Context) -> str:
-    """A new one; like all ids in the text form of UUIDs it does not begin with a hyphen, which
-    tools would take for an option."""
+    """A new id; like all ids in the text form of UUIDs it must not start with a hyphen, which tools
+    would take for an option."""
     while True:
         text = uuid_text(Uuid(context.node.dice.randbytes(_ID_BYTES)))
         if not text.startswith("-"):

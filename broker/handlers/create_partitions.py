@@ -1,4 +1,4 @@
-"""CreatePartitions (key 37): topics grow (KIP-195). `count` is how many there shall be in all."""
+"""CreatePartitions (key 37): adds partitions to topics (KIP-195). `count` is the new total."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from raftka.net.protocol.messages.create_partitions import (
 )
 
 _STRICT_FROM = 3
-"""From this version on clients know THROTTLING_QUOTA_EXCEEDED (KIP-599)."""
+"""Clients of this version on know THROTTLING_QUOTA_EXCEEDED (KIP-599)."""
 
 
 def refusal(request: CreatePartitionsRequest, error: KafkaError) -> CreatePartitionsResponse:
-    """An error of the whole request, for each topic that it names."""
+    """Repeat an error of the whole request for each topic that it names."""
     names = dict.fromkeys(topic.name for topic in request.topics)
     return CreatePartitionsResponse(results=[_result(name, error) for name in names])
 

@@ -1,8 +1,8 @@
-"""CreateTopics (key 19): topics with given or default partitions, replicas and settings.
+"""CreateTopics (key 19): creates topics with given or default partitions, replicas and settings.
 
-Version notes: 5 answers with the settings of what was made (KIP-525), 7 with topic ids. The answer
-comes when the topics are committed; that brokers lead them takes a moment more, as with Apache
-Kafka, and clients retry until then.
+Version notes: 5 answers with the settings of the new topics (KIP-525), 7 with topic ids. It is
+answered when the topics are committed; as with Apache Kafka, brokers start to lead them a moment
+later, and clients retry until then.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from raftka.net.protocol.messages.create_topics import (
 )
 
 _STRICT_FROM = 6
-"""From this version on clients know THROTTLING_QUOTA_EXCEEDED (KIP-599)."""
+"""Clients of this version on know THROTTLING_QUOTA_EXCEEDED (KIP-599)."""
 
 
 def refusal(request: CreateTopicsRequest, error: KafkaError) -> CreateTopicsResponse:
-    """An error of the whole request, for each topic that it names."""
+    """Repeat an error of the whole request for each topic that it names."""
     return CreateTopicsResponse(topics=[_refused(name, error) for name in _names(request)])
 
 
@@ -61,7 +61,7 @@ async def handle_create_topics(
 
 
 def _names(request: CreateTopicsRequest) -> list[str]:
-    """Each once, in the order of the request."""
+    """Without duplicates, in the order of the request."""
     return list(dict.fromkeys(topic.name for topic in request.topics))
 
 

@@ -1,4 +1,4 @@
-"""DeleteAcls (key 31): remove the ACLs that filters match (KIP-140, KIP-290).
+"""DeleteAcls (key 31): deletes the ACLs that filters match (KIP-140, KIP-290).
 
 Version notes: 1 brought prefixed patterns.
 """
@@ -18,7 +18,7 @@ from raftka.net.protocol.messages.delete_acls import (
 
 
 def refusal(request: DeleteAclsRequest, error: KafkaError) -> DeleteAclsResponse:
-    """An error of the whole request, for each filter."""
+    """Repeat an error of the whole request for each filter."""
     return DeleteAclsResponse(filter_results=[_result(error) for _ in request.filters])
 
 

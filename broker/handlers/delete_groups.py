@@ -1,4 +1,4 @@
-"""DeleteGroups (key 42): groups without members go, with their offsets (KIP-229)."""
+"""DeleteGroups (key 42): deletes groups without members, and their offsets (KIP-229)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from raftka.net.protocol.messages.delete_groups import (
 async def delete_groups(context: Context, request: DeleteGroupsRequest) -> DeleteGroupsResponse:
     node = context.node
     results = []
-    # A name that is given twice is answered once.
+    # A duplicate name is answered once.
     for group_id in dict.fromkeys(request.groups_names):
         code = ErrorCode.NONE
         try:

@@ -1,8 +1,8 @@
-"""DeleteRecords (key 21): move the start of partitions forward (KIP-107).
+"""DeleteRecords (key 21): advances the log start offset of partitions (KIP-107).
 
-Offset -1 stands for the high watermark. The answer comes when every live replica begins there, or
-with REQUEST_TIMED_OUT after the request's timeout; segments that lie wholly before it are removed
-at the next clean-up.
+Offset -1 stands for the high watermark. It is answered when every live replica has that log start
+offset, or with REQUEST_TIMED_OUT after the request's timeout; the next retention check deletes
+segments before it.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def delete_records(context: Context, request: DeleteRecordsRequest) -> Pending:
     node = context.node
     response = DeleteRecordsResponse()
     waits: list[tuple[DeleteRecordsPartitionResult, Replica, int]] = []
-    # Of a partition that is named more than once the last offset counts, as in Kafka.
+    # If a partition is repeated, its last offset counts, as in Kafka.
     topics: dict[str, dict[int, int]] = {}
     for topic in request.topics:
         offsets = topics.setdefault(topic.name, {})
@@ -74,7 +74,7 @@ def _leader(node: Node, topic: str, index: int) -> Replica:
 
 
 def _delete(replica: Replica, offset: int) -> int:
-    """Move the leader's own start; the offset that the others have to reach."""
+    """Advance the leader's log start offset; return the offset that other replicas must reach."""
     high_watermark = replica.state.high_watermark
     wanted = high_watermark if offset == _TO_HIGH_WATERMARK else offset
     if not 0 <= wanted <= high_watermark:
@@ -87,7 +87,7 @@ def _delete(replica: Replica, offset: int) -> int:
 
 
 class WaitingDeletion:
-    """A request whose records are gone at the leaders, and not yet everywhere."""
+    """A request whose records are deleted at the leaders, and not yet on all replicas."""
 
     __slots__ = ("_bucket", "_left", "_node", "_response", "_waits", "done", "pending")
 
@@ -115,7 +115,7 @@ class WaitingDeletion:
             self._bucket = self._node.data_plane.deadlines.add(self, deadline_s)
 
     def acknowledged(self, slot: int, code: ErrorCode) -> None:
-        """One partition's outcome."""
+        """Store the outcome of one partition."""
         if self.done:
             return
         result, replica, _ = self._waits[slot]
@@ -127,7 +127,7 @@ class WaitingDeletion:
             self._finish()
 
     def expire(self) -> None:
-        """Some replica has not followed in time."""
+        """Some replica has not advanced its log start in time."""
         for result, replica, offset in self._waits:
             if result.error_code == 0 and replica.low_watermark < offset:
                 result.error_code = int(ErrorCode.REQUEST_TIMED_OUT)

@@ -1,4 +1,4 @@
-"""DeleteShareGroupOffsets (key 92): forget topics of a share group without members (KIP-932)."""
+"""DeleteShareGroupOffsets (key 92): deletes topics of a share group without members (KIP-932)."""
 
 from __future__ import annotations
 

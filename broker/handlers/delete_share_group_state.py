@@ -1,6 +1,6 @@
-"""DeleteShareGroupState (key 86): forget share-partitions (KIP-932).
+"""DeleteShareGroupState (key 86): deletes the state of share-partitions (KIP-932).
 
-Asked by the coordinator of the share group, and answered when that is committed.
+The share group's coordinator sends it; it is answered once the deletion is committed.
 """
 
 from __future__ import annotations

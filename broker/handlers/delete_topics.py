@@ -1,4 +1,4 @@
-"""DeleteTopics (key 20): by name, from version 6 on also by id (KIP-516).
+"""DeleteTopics (key 20): deletes topics by name, from version 6 on also by id (KIP-516).
 
 Version notes: 1-5 carry bare names; before 3 there is no TOPIC_DELETION_DISABLED.
 """
@@ -23,11 +23,11 @@ Wish = tuple[str | None, bytes]
 
 
 _STRICT_FROM = 5
-"""From this version on clients know THROTTLING_QUOTA_EXCEEDED (KIP-599)."""
+"""Clients of this version on know THROTTLING_QUOTA_EXCEEDED (KIP-599)."""
 
 
 def refusal(request: DeleteTopicsRequest, error: KafkaError) -> DeleteTopicsResponse:
-    """An error of the whole request, for each topic that it names."""
+    """Repeat an error of the whole request for each topic that it names."""
     return DeleteTopicsResponse(responses=[_result(wish, error) for wish in _wishes(request)])
 
 
@@ -56,10 +56,10 @@ async def handle_delete_topics(
 def _permitted(
     context: Context, image: MetadataImage, asked: list[Wish]
 ) -> tuple[list[Wish], list[tuple[Wish, KafkaError]]]:
-    """(what the client may ask to be deleted, what it may not).
+    """(topics that the client may delete, topics that it may not).
 
-    A topic that it may not even describe does not exist for it: then the answer to an id has no
-    name, and that to a name is the same whether there is such a topic or not.
+    A topic that it may not describe does not exist for it: then the answer to an id has no name,
+    and the answer to a name is the same whether the topic exists or not.
     """
     if context.may_with_cluster(Operation.DELETE, quietly=True):
         return asked, []
@@ -80,7 +80,7 @@ def _permitted(
         elif not context.may(Operation.DESCRIBE, ResourceType.TOPIC, found, quietly=True):
             denied[wish] = failure
         elif topic is None:
-            permitted.append(wish)  # It is answered that there is no such topic.
+            permitted.append(wish)  # Its answer will be that there is no such topic.
         else:
             denied[found, topic_id] = failure
     return permitted, list(denied.items())
@@ -89,9 +89,9 @@ def _permitted(
 def _sorted_out(
     image: MetadataImage, asked: list[Wish]
 ) -> tuple[list[tuple[Wish, KafkaError]], list[Wish]]:
-    """(what is not clear, each once and with what is wrong; what may be looked for).
+    """(ambiguous topics, each once with its error; topics to look up).
 
-    Of what is named twice nothing is deleted.
+    A topic that is named twice is not deleted.
     """
     refused: dict[Wish, str] = {}
     wishes: list[Wish] = []
@@ -117,7 +117,7 @@ def _sorted_out(
 
 
 def _wishes(request: DeleteTopicsRequest) -> list[Wish]:
-    """Names or ids from version 6 on, only names before it."""
+    """Names or ids from version 6 on, names before."""
     return [
         *((each.name, each.topic_id) for each in request.topics),
         *((name, ZERO_UUID) for name in request.topic_names),

@@ -1,6 +1,6 @@
 """DescribeAcls (key 29): the ACLs that a filter matches, by resource (KIP-140, KIP-290).
 
-Any node answers from its image. Version notes: 1 brought prefixed patterns.
+Any node answers from its metadata image. Version notes: 1 brought prefixed patterns.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """DescribeClientQuotas (key 48): the quotas that a filter matches (KIP-546, KIP-612).
 
-Any node answers from its image.
+Any node answers from its metadata image.
 """
 
 from __future__ import annotations

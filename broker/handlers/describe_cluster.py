@@ -1,10 +1,10 @@
 """DescribeCluster (key 60): the nodes of the cluster, brokers or controllers (KIP-700, KIP-919).
 
-Version notes: 1 asks for brokers or controllers; 2 may include fenced brokers. Brokers' listeners
-know the brokers, controllers' listeners the controllers; for the other kind a listener answers
-MISMATCHED_ENDPOINT_TYPE. Tagged fields of raftka's own ask for the node's flight recorder
-(broker/recorded.py) and for what its metadata log says of leaders (broker/metadata_history.py),
-which takes DESCRIBE on the cluster, as what they name does elsewhere.
+Version notes: 1 distinguishes brokers from controllers; 2 can include fenced brokers. A broker's
+listener describes the brokers, a controller's listener the controllers; for the other kind it
+answers MISMATCHED_ENDPOINT_TYPE. Tagged fields of raftka's own request the node's flight recorder
+(broker/recorded.py) and the history of leaders in its metadata log (broker/metadata_history.py),
+which requires DESCRIBE on the cluster, as the same data does in other APIs.
 """
 
 from __future__ import annotations

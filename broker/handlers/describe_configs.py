@@ -1,7 +1,7 @@
-"""DescribeConfigs (key 32): settings of topics, groups and brokers, and where each value is from.
+"""DescribeConfigs (key 32): settings of topics, groups and brokers, and the source of each value.
 
-Any broker answers for topics and groups; for a broker, only that broker knows its own file.
-KIP-226: dynamic settings and synonyms. KIP-569 (version 3): types and documentation.
+Any broker answers for topics and groups; only a broker itself knows its own file. KIP-226: dynamic
+settings and synonyms. KIP-569 (version 3): types and documentation.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def describe_configs(context: Context, request: DescribeConfigsRequest) -> Descr
 
 def _describe(node: Node, resource: DescribeConfigsResource) -> list[Description]:
     name = resource.resource_name
-    # None of them named is all of them, as with null.
+    # An empty list stands for all of them, as null does.
     names: Collection[str] | None = resource.configuration_keys or None
     if resource.resource_type == TOPIC_RESOURCE:
         check_name(name)
@@ -84,7 +84,7 @@ def _describe(node: Node, resource: DescribeConfigsResource) -> list[Description
     if resource.resource_type == GROUP_RESOURCE:
         if not name:
             raise KafkaError(ErrorCode.INVALID_REQUEST, "Group name must not be empty")
-        # A group has settings whether there is one of that name or not.
+        # A group has settings even if it does not exist.
         own = node.image.configs.get(ConfigResource(GROUP_RESOURCE, name), {})
         return describe_group(node.config, own, names)
     if resource.resource_type == CLIENT_METRICS_RESOURCE:

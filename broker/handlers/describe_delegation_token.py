@@ -1,7 +1,7 @@
 """DescribeDelegationToken (key 41): the tokens that a client may see, with their HMACs (KIP-48).
 
-Owners, requesters and renewers see theirs; others need DESCRIBE on the token or DESCRIBE_TOKENS on
-its owner (KIP-373). Any node answers from its image.
+Owners, requesters and renewers see their own tokens; others need DESCRIBE on the token or
+DESCRIBE_TOKENS on its owner (KIP-373). Any node answers from its metadata image.
 """
 
 from __future__ import annotations

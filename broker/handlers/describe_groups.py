@@ -1,6 +1,6 @@
 """DescribeGroups (key 15): the state, the members and their assignments of classic groups.
 
-A group that does not exist, or is of another kind, is "Dead": without an error up to version 5,
+A group that does not exist, or has another type, is "Dead": without an error up to version 5, with
 GROUP_ID_NOT_FOUND later.
 """
 

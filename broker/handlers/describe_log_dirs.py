@@ -1,10 +1,10 @@
-"""DescribeLogDirs (key 35): how much of which partition is where (KIP-113, KIP-827).
+"""DescribeLogDirs (key 35): the sizes of partitions in log directories (KIP-113, KIP-827).
 
-A null list of topics asks for all. The lag of a replica is how far its log's end is behind the high
-watermark that it knows; of one that moves here (KIP-113), behind the log that it will replace.
-Directories that are offline are listed with KAFKA_STORAGE_ERROR.
-Replicas of compacted topics carry what their cleaner knows, in a tagged field of raftka's own that
-other clients pass over (KIP-482).
+A null list of topics selects all. The lag of a replica is the distance from its log end offset to
+the high watermark that it knows, or for a future replica (KIP-113) to the end of the log that it
+will replace. Offline directories are listed with KAFKA_STORAGE_ERROR. Replicas of compacted topics
+include the state of their cleaner, in a tagged field of raftka's own that other clients ignore
+(KIP-482).
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ def describe_log_dirs(context: Context, request: DescribeLogDirsRequest) -> Desc
 
 
 def _logs(node: Node, path: str) -> Iterator[tuple[Log, int]]:
-    """The logs in a directory, each with the offset that it should reach: the high watermark that
-    a replica knows, and of one on its way here the end of the log that it will replace."""
+    """The logs in a directory, each with the offset that it should reach: the high watermark that a
+    replica knows, or for a future replica the end of the log that it will replace."""
     for log in node.logs:
         if log.directory.startswith(path + "/"):
             replica = node.replicas.get(*log.topic_partition)
@@ -88,7 +88,7 @@ def _directory(node: Node, path: str, wanted: Wanted | None) -> DescribeLogDirsR
 
 
 def _cleaner(node: Node, log: Log) -> list[DescribeLogDirsCleaner]:
-    """What the cleaner knows of a compacted log; nothing of any other, or before it has looked."""
+    """The cleaner's state of a compacted log; None for others, and before the first cleaning."""
     state = node.cleaner.states.get(log.topic_partition)
     if state is None or not log.config.compacts:
         return []

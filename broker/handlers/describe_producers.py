@@ -1,8 +1,8 @@
-"""DescribeProducers (key 61): the producers that a partition remembers, and since which offset a
-transaction of theirs is open (KIP-664).
+"""DescribeProducers (key 61): the producers with state in a partition, and the start offsets of
+their open transactions (KIP-664).
 
-Followers answer too, of their own logs: `kafka-transactions describe-producers --broker-id` looks
-at one replica, and `find-hanging --broker-id` asks one broker about all that it holds.
+Followers answer too, for their own logs: `kafka-transactions describe-producers --broker-id`
+inspects one replica, and `find-hanging --broker-id` asks one broker about all its partitions.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """DescribeQuorum (key 55): leader, voters and observers of the metadata log (KIP-595, KIP-836).
 
-Only the leader knows how far the others are, so brokers send this on to it. Version notes: 1 has
-the times of the last fetch, 2 directory ids and the voters' endpoints (KIP-853).
+Only the leader knows the progress of the others, so brokers forward this to it. Version notes: 1
+has the times of the last fetch, 2 directory ids and the voters' endpoints (KIP-853).
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def _replica(state: ReplicaState) -> messages.ReplicaState:
 
 
 def _nodes(described: QuorumDescription, listener: str) -> list[messages.Node]:
-    """The voters; those of controller.quorum.voters have no listener name but the one in use."""
+    """The voters; those of controller.quorum.voters have no listener name except the one in use."""
     return [
         messages.Node(
             node_id=each.id,

@@ -1,7 +1,7 @@
-"""DescribeShareGroupOffsets (key 90): where share-partitions begin (KIP-932), by the share
-coordinator's own state.
+"""DescribeShareGroupOffsets (key 90): the start offsets of share-partitions (KIP-932), from the
+share coordinator's state.
 
-Version notes: 1 has the lag, the records that are not complete (KIP-1226).
+Version notes: 1 has the lag, the number of incomplete records (KIP-1226).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _LAG_FROM = 1
 def refusal(
     request: DescribeShareGroupOffsetsRequest, error: KafkaError
 ) -> DescribeShareGroupOffsetsResponse:
-    """An error of the whole request, for each group that it names."""
+    """Repeat an error of the whole request for each group that it names."""
     return DescribeShareGroupOffsetsResponse(
         groups=[_refused(group.group_id, error) for group in request.groups]
     )

@@ -1,6 +1,6 @@
 """DescribeTopicPartitions (key 75): partitions page by page, with their eligible leaders (KIP-966).
 
-Topics are walked in the order of their names; the cursor names where the next page begins.
+Topics are listed in the order of their names; the cursor is the start of the next page.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def describe_topic_partitions(
     if request.cursor is not None:
         first_topic, first_partition = request.cursor.topic_name, request.cursor.partition_index
         if first_partition < 0 or (named and first_topic not in named):
-            # There is no place for an error of the whole answer.
+            # The answer has no field for an error of the whole request.
             return DescribeTopicPartitionsResponse(
                 topics=[_failed(topic.name, ErrorCode.INVALID_REQUEST) for topic in request.topics]
             )
@@ -96,7 +96,7 @@ def _failed(name: str, code: ErrorCode) -> DescribeTopicPartitionsResponseTopic:
 
 
 def _why_not(name: str) -> ErrorCode:
-    """The code for a topic that is not there."""
+    """The error code for a topic that does not exist."""
     try:
         check_name(name)
     except KafkaError as error:

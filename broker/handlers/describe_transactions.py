@@ -1,4 +1,4 @@
-"""DescribeTransactions (key 65): transactional ids for people, each with an error (KIP-664)."""
+"""DescribeTransactions (key 65): describes transactional ids, each with an error (KIP-664)."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""DescribeUserScramCredentials (key 50): for which mechanisms users have passwords (KIP-554).
+"""DescribeUserScramCredentials (key 50): the mechanisms for which users have passwords (KIP-554).
 
-Any node answers from its image; what is kept of the passwords is never shown.
+Any node answers from its metadata image; the credentials themselves are never returned.
 """
 
 from __future__ import annotations

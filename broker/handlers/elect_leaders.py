@@ -1,7 +1,8 @@
-"""ElectLeaders (key 43): the preferred leader (type 0), or any live replica (type 1, unclean).
+"""ElectLeaders (key 43): elects the preferred leader (type 0), or any live replica (type 1,
+unclean).
 
-Version notes: 0 knows only preferred elections (KIP-183), 1 brought the type (KIP-460). For all
-partitions (a null list) only those are answered where an election was needed.
+Version notes: 0 knows only preferred elections (KIP-183), 1 brought the type (KIP-460). With a null
+list (all partitions), the answer has only partitions that needed an election.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ _TYPES = {0: Election.PREFERRED, 1: Election.UNCLEAN}
 
 
 def refusal(request: ElectLeadersRequest, error: KafkaError) -> ElectLeadersResponse:
-    """An error of the whole request, also for each partition: version 0 has no other place."""
+    """Repeat an error of the whole request for each partition: version 0 has no field for it."""
     named = ((each.topic, each.partitions) for each in request.topic_partitions or ())
     return ElectLeadersResponse(
         error_code=int(error.code),

@@ -1,8 +1,8 @@
 """EndTxn (key 26): a producer commits or aborts its transaction (KIP-98).
 
-Answered when the decision is committed; the markers follow. Version notes: 2 knows PRODUCER_FENCED
-(KIP-588); 4 knows TRANSACTION_ABORTABLE; with 5 the epoch goes up, and the answer has the
-producer's next id and epoch (KIP-890).
+It is answered when the decision is committed, before the markers are written. Version notes: 2
+knows PRODUCER_FENCED (KIP-588); 4 knows TRANSACTION_ABORTABLE; 5 bumps the epoch, and the answer
+has the producer's next id and epoch (KIP-890).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Envelope (key 58): a request that a broker passes on in a client's name (KIP-590).
+"""Envelope (key 58): a request that a broker forwards for a client (KIP-590).
 
-The active controller handles the request inside as if the client had sent it here, with the
-client's principal and address, and wraps the answer.
+The active controller handles the inner request as if the client had sent it, with the client's
+principal and address, and wraps the answer.
 """
 
 from __future__ import annotations
@@ -45,24 +45,24 @@ async def envelope(context: Context, request: EnvelopeRequest) -> EnvelopeRespon
     except (CloseConnection, MalformedMessage):
         return EnvelopeResponse(error_code=int(ErrorCode.INVALID_REQUEST))
     if not node.is_active_controller:
-        # Deposed while it was decided: the broker asks the next controller, where a decision that
-        # was committed after all is found.
+        # This controller was deposed meanwhile: the broker asks the next controller, which may find
+        # that the decision was committed after all.
         return EnvelopeResponse(error_code=int(ErrorCode.NOT_CONTROLLER))
     return EnvelopeResponse(response_data=wrapped.frame[4:], error_code=int(ErrorCode.NONE))
 
 
 class WrappedAnswer:
-    """Takes the one answer that an envelope carries back, instead of a connection."""
+    """Takes the place of a connection: receives the one answer that goes into the envelope."""
 
     def __init__(self) -> None:
         self.frame = b""
 
     def put(self, pieces: list[Piece]) -> None:
-        """The answer. The controller's are never regions of files."""
+        """Store the answer. Controllers never answer with regions of files."""
         self.frame = b"".join(cast(list[bytes], pieces))
 
     def reserve(self) -> NoReturn:
-        """Never called: net/router.py refuses routes that are forwarded and answered later."""
+        """Never called: net/router.py refuses forwarded routes with deferred answers."""
         raise NotImplementedError
 
     def start(self, work: Callable[[], Awaitable[None]]) -> NoReturn:
@@ -70,7 +70,7 @@ class WrappedAnswer:
         raise NotImplementedError
 
     def mute(self, until_s: float) -> None:
-        """The broker that the client is connected to does that, by what the answer says."""
+        """Do nothing: the client's broker mutes the connection, by the answer's throttle time."""
 
     def close(self) -> None:
         """An answer could not be written."""

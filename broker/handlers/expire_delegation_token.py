@@ -1,4 +1,4 @@
-"""ExpireDelegationToken (key 40): its owner, or a renewer, ends a token sooner (KIP-48)."""
+"""ExpireDelegationToken (key 40): the owner or a renewer ends a token early (KIP-48)."""
 
 from __future__ import annotations
 

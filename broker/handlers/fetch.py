@@ -1,15 +1,15 @@
 """Fetch (key 1): read record batches, as a consumer or as a follower.
 
-The answer comes as soon as it has min_bytes of records, an error, or something else that cannot
-wait; otherwise when the request's max_wait is over. The first partition that has records gives at
-least one batch, however small the limits, so that no reader gets stuck (KIP-74).
+It is answered as soon as there are min_bytes of records, an error, or something else urgent;
+otherwise after the request's max_wait. The first partition with records returns at least one batch,
+however small the limits, so that no reader gets stuck (KIP-74).
 
-Version notes: 7 brings sessions (KIP-227). 9 fences by leader epoch (KIP-320). 11 lets consumers
-read from followers (KIP-392). 12 says where logs diverge (KIP-595). 13 names topics by id. 15 has
-the follower's broker epoch (KIP-903). 16 names the new leader's endpoint (KIP-951).
+Version notes: 7 has sessions (KIP-227). 9 fences by leader epoch (KIP-320). 11 lets consumers read
+from followers (KIP-392). 12 reports diverging epochs (KIP-595). 13 names topics by id. 15 has the
+follower's broker epoch (KIP-903). 16 names the new leader's endpoint (KIP-951).
 
-With isolation level read_committed records come up to the last stable offset, and the aborted
-transactions among them are named: the consumer leaves their records out (KIP-98).
+With isolation level read_committed the answer has records up to the last stable offset and lists
+the aborted transactions among them, whose records the consumer skips (KIP-98).
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def fetch(context: Context, request: FetchRequest) -> FetchResponse | list[Piece
     fetched, available, urgent = node.fetch_reader.collect(
         feed, limits, full=full, arrival=True, now_s=now_s
     )
-    # A follower needs its session's id for its next request: that cannot wait.
+    # A follower needs its session's id for its next request, so it is answered at once.
     urgent = urgent or (full and limits.is_follower and isinstance(feed, FetchSession))
     if urgent or available >= limits.min_bytes or request.max_wait <= 0 or not feed.entries:
         return respond(context, feed, limits, fetched, full)
@@ -78,9 +78,9 @@ def fetch(context: Context, request: FetchRequest) -> FetchResponse | list[Piece
 
 
 def _refused(request: FetchRequest, version: int) -> FetchResponse:
-    """The answer to an isolation level that does not exist.
+    """The answer to an unknown isolation level.
 
-    The whole answer has the error, and until version 12 each partition has it too.
+    The error is in the whole answer, and until version 12 also in each partition.
     """
     code = int(ErrorCode.UNKNOWN_SERVER_ERROR)
     answer = FetchResponse(error_code=code)
@@ -122,7 +122,7 @@ def _limits(context: Context, request: FetchRequest) -> FetchLimits:
 def _feed(
     context: Context, request: FetchRequest, replica_id: int, now_s: float
 ) -> tuple[Feed, bool]:
-    """What the request looks at, and whether the answer must name all of it."""
+    """The feed of the request, and whether the answer must contain all of it."""
     node = context.node
     by_id = context.api_version >= 13
     sessions = node.fetch_sessions
@@ -140,7 +140,7 @@ def _feed(
         )
         feed = Feed(replica_id) if created is None else created
         if created is not None and created.privileged:
-            # A follower starts again with each connection.
+            # A follower begins a new session with each connection.
             context.session.on_close.append(partial(sessions.remove, created.session_id))
     else:
         feed = sessions.resume(session_id, epoch, by_id)
@@ -150,7 +150,7 @@ def _feed(
             entry = feed.entry(name, wanted.partition)
             entry.fetch_offset = wanted.fetch_offset
             entry.max_bytes = wanted.partition_max_bytes
-            # Any epoch below 0 asks for no check here, as in Kafka; elsewhere only -1 does.
+            # Any epoch below 0 skips the check here, as in Kafka; in other APIs only -1 does.
             epoch = wanted.current_leader_epoch
             entry.current_leader_epoch = epoch if epoch >= 0 else NO_EPOCH
             entry.last_fetched_epoch = wanted.last_fetched_epoch
@@ -163,7 +163,7 @@ def _feed(
 
 
 def _authorize(context: Context, feed: Feed, limits: FetchLimits) -> None:
-    """Find out what the fetcher may read: with each request, since ACLs come and go."""
+    """Check which partitions the fetcher may read, with each request, since ACLs change."""
     image = context.node.image
     may: dict[str | bytes, bool] = {}
     is_node = limits.is_follower and context.may_with_cluster(Operation.CLUSTER_ACTION)
@@ -176,7 +176,7 @@ def _authorize(context: Context, feed: Feed, limits: FetchLimits) -> None:
                 may[topic] = context.may(Operation.READ, ResourceType.TOPIC, topic)
             else:
                 found = image.topic_by_id(topic)
-                # Of one that is unknown the answer says so.
+                # An unknown id has its own error in the answer.
                 may[topic] = found is None or context.may(
                     Operation.READ, ResourceType.TOPIC, found.name
                 )
@@ -188,7 +188,7 @@ def _authorize(context: Context, feed: Feed, limits: FetchLimits) -> None:
 def respond(
     context: Context, feed: Feed, limits: FetchLimits, fetched: list[Fetched], full: bool
 ) -> list[Piece]:
-    """The answer's frame, after which a session counts it as sent."""
+    """The answer's frame, which the session records as sent."""
     node = context.node
     session_id = feed.session_id if isinstance(feed, FetchSession) else NO_SESSION
     names_aborted = limits.read_committed
@@ -242,9 +242,9 @@ def respond(
 
 
 def _nothing(context: Context, feed: Feed, full: bool) -> list[Piece]:
-    """The answer to a consumer that has to wait: no partitions, and none counts as sent.
+    """An empty answer for a throttled consumer; it records nothing as sent.
 
-    A session that this request began ends with it: the client has not learned what is in it.
+    If this request began a session, the session ends: the client has not learned its contents.
     """
     session_id = NO_SESSION
     if isinstance(feed, FetchSession):
@@ -258,7 +258,7 @@ def _nothing(context: Context, feed: Feed, full: bool) -> list[Piece]:
 
 
 class HeldFetch:
-    """A fetch that waits for its answer to be worth sending."""
+    """A fetch that waits until its answer is worth sending."""
 
     __slots__ = ("_bucket", "_context", "_feed", "_full", "_limits", "_pending", "_queued")
 
@@ -272,7 +272,7 @@ class HeldFetch:
         self._queued = False
 
     def hold(self, deadline_s: float) -> Pending:
-        """Answer when there is enough, at `deadline_s` at the latest."""
+        """Answer once there is enough, or at `deadline_s`."""
         self._feed.waiting = self
         if not self._feed.watching:
             self._feed.watch()
@@ -281,7 +281,7 @@ class HeldFetch:
         return self._pending
 
     def retry(self) -> None:
-        """A replica has something new: look once the present turn has brought all that it will."""
+        """A replica has changed: check once the current turn has ended, with all its changes."""
         if not self._queued:
             self._queued = True
             self._context.node.turn.before_end(self._look_again)
@@ -305,7 +305,7 @@ class HeldFetch:
         )
 
     def expire(self) -> None:
-        """The wait is over: answer with what there is."""
+        """The wait is over: answer with what is available."""
         fetched, _, _ = self._collect()
         self._resolve(fetched)
 
@@ -314,7 +314,7 @@ class HeldFetch:
         self.expire()
 
     def abandon(self, code: ErrorCode) -> None:
-        """The session is gone, or the connection."""
+        """The session was removed, or the connection is closed."""
         self._end()
         self._pending.resolve(FetchResponse(error_code=int(code)))
 

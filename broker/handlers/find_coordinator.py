@@ -2,9 +2,9 @@
 share-partition.
 
 It is the leader of the key's partition of __consumer_offsets, __transaction_state or
-__share_group_state, topics that are created when a client first asks for a coordinator. Up to
-version 3 one key, later many (KIP-699). From 6 on brokers ask for share-partitions, as
-`group:topic id:partition` (KIP-932).
+__share_group_state; these topics are created when a client first asks for a coordinator. Up to
+version 3 a request has one key, later many (KIP-699). From 6 on brokers look up share-partitions,
+as `group:topic id:partition` (KIP-932).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _TOPICS = {
     1: (TRANSACTIONS, "transactional id", ResourceType.TRANSACTIONAL_ID),
     _SHARE: (SHARE_STATES, "share-partition", ResourceType.CLUSTER),
 }
-"""By key type: where its keys live, and what they name."""
+"""By key type: the topic that holds its keys, and what the key names."""
 _NOWHERE = Endpoint("", -1)
 
 
@@ -78,7 +78,7 @@ def _find(context: Context, key_type: int, key: str, missing: str) -> Coordinato
 def _locate(context: Context, key_type: int, key: str, missing: str) -> tuple[int, Endpoint]:
     """(broker id, its endpoint for the client's listener). Raises KafkaError.
 
-    `missing` says why the coordinators' topic could not be created, if that is known.
+    `missing` is why the coordinators' topic could not be created, if known.
     """
     if key_type not in _TOPICS or (key_type == _SHARE and context.api_version < _SHARE_FROM):
         raise KafkaError(
@@ -107,7 +107,7 @@ def _locate(context: Context, key_type: int, key: str, missing: str) -> tuple[in
 
 
 def _needed(kind: ResourceType, key: str) -> tuple[Operation, ResourceType, str]:
-    """What a caller must be allowed; only brokers ask for share-partitions."""
+    """The permission that a caller needs; only brokers ask for share-partitions."""
     if kind is ResourceType.CLUSTER:
         return Operation.CLUSTER_ACTION, kind, CLUSTER_NAME
     return Operation.DESCRIBE, kind, key

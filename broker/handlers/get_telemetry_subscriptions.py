@@ -1,6 +1,7 @@
-"""GetTelemetrySubscriptions (key 71): which metrics the cluster wants of a client (KIP-714).
+"""GetTelemetrySubscriptions (key 71): the metrics that a client should push (KIP-714).
 
-A client without an instance id gets one. What is wanted is kept as settings of client-metrics.
+A client without an instance id gets one. The subscriptions are settings of client-metrics
+resources.
 """
 
 from __future__ import annotations

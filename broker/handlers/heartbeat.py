@@ -1,4 +1,4 @@
-"""Heartbeat (key 12): a member of a group lives; on REBALANCE_IN_PROGRESS it joins again."""
+"""Heartbeat (key 12): extends a member's session; on REBALANCE_IN_PROGRESS it joins again."""
 
 from __future__ import annotations
 

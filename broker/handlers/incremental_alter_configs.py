@@ -1,8 +1,8 @@
-"""IncrementalAlterConfigs (key 44): set, delete, append to or subtract from settings (KIP-339).
+"""IncrementalAlterConfigs (key 44): sets, deletes, appends to or subtracts from settings (KIP-339).
 
-Of topics and of brokers; the broker with the empty name stands for all of them. A broker looks at
-what would become of it and changes its log levels (KIP-412); the rest is the controller's, and
-reaches the brokers by the metadata log.
+The broker with the empty name stands for all brokers. A broker validates the result for its own
+settings and changes its log levels (KIP-412); the controller decides the rest, and the metadata log
+distributes it to the brokers.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ async def handle_incremental_alter_configs(
 
 
 def _look(context: Context, wishes: Wishes, *, validate_only: bool) -> dict[int, KafkaError | None]:
-    """What this node decides itself, by the place in the request."""
+    """The results that this node decides itself, by position in the request."""
     node = context.node
     is_broker = node.listener_kind(context.listener) == "broker"
     decided: dict[int, KafkaError | None] = {}
@@ -79,7 +79,7 @@ def _look(context: Context, wishes: Wishes, *, validate_only: bool) -> dict[int,
 async def _decide(
     node: Node, request: IncrementalAlterConfigsRequest
 ) -> IncrementalAlterConfigsResponse:
-    """The active controller's side."""
+    """Decide as the active controller."""
     controller, wishes = node.controller, _wishes(request)
     answers = await controller.submit(
         lambda image: alter_incrementally(image, controller.rules, controller.schema, wishes),

@@ -1,10 +1,10 @@
-"""InitProducerId (key 22): an id that makes a producer's batches recognizable (KIP-98).
+"""InitProducerId (key 22): an id that identifies a producer's batches (KIP-98).
 
-Without a transactional id each call gives a new id with epoch 0, also to a producer that names the
-id it has (KIP-360). With one, its coordinator decides: the id stays, and the epoch goes up, which
-fences the producer before. Version notes: 3 names the id and epoch that the producer has (KIP-360);
-4 knows PRODUCER_FENCED (KIP-588). 6 is for two-phase commit (KIP-939), which Apache Kafka 4.4.0
-does not promise either.
+Without a transactional id each call returns a new id with epoch 0, even if the producer sends its
+current id (KIP-360). With one, its coordinator decides: the id stays, and the epoch is bumped,
+which fences the previous producer. Version notes: 3 has the producer's current id and epoch
+(KIP-360); 4 knows PRODUCER_FENCED (KIP-588). 6 is for two-phase commit (KIP-939), which Apache
+Kafka 4.4.0 does not support either.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ async def init_producer_id(
             Operation.WRITE, ResourceType.TRANSACTIONAL_ID, request.transactional_id
         ):
             return _refusal(ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED)
-    # KIP-679: a client that may write to some topic may do so idempotently.
+    # KIP-679: a client that may write to any topic may produce idempotently.
     elif not context.may_with_cluster(
         Operation.IDEMPOTENT_WRITE, quietly=True
     ) and not context.may_somewhere(Operation.WRITE, ResourceType.TOPIC):
         return _refusal(ErrorCode.CLUSTER_AUTHORIZATION_FAILED)
     if (request.producer_id == NO_PRODUCER_ID) != (request.producer_epoch == NO_EPOCH):
-        return _refusal(ErrorCode.INVALID_REQUEST)  # an id without its epoch, or the reverse
+        return _refusal(ErrorCode.INVALID_REQUEST)  # An id without an epoch, or the reverse.
     if request.transactional_id is not None:
         return await node.transactions.init_producer_id(request, context.api_version)
     try:

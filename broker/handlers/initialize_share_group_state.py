@@ -1,6 +1,6 @@
-"""InitializeShareGroupState (key 83): begin the state of share-partitions (KIP-932).
+"""InitializeShareGroupState (key 83): initializes the state of share-partitions (KIP-932).
 
-Asked by the coordinator of the share group, and answered when the beginning is committed.
+The share group's coordinator sends it; it is answered once the state is committed.
 """
 
 from __future__ import annotations

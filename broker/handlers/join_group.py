@@ -1,9 +1,9 @@
 """JoinGroup (key 11): become, or stay, a member of a classic group's next generation.
 
-Answered when the generation is closed, which may take as long as the slowest member. Version notes:
-0 has no rebalance timeout. 4: a member without an id gets one and joins again (KIP-394). 5:
-group.instance.id (KIP-345). 7: the protocol is null in errors, and was an empty string before. 9: a
-leader that takes over its own assignment skips assigning (KIP-814).
+It is answered when the join phase ends, which may take as long as the slowest member. Version
+notes: 0 has no rebalance timeout. 4: a member without an id gets one and joins again (KIP-394). 5:
+group.instance.id (KIP-345). 7: the protocol is null in errors, before an empty string. 9: a
+returning static leader skips the assignment (KIP-814).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def join_group(context: Context, request: JoinGroupRequest) -> Pending | JoinGro
         name = None if context.api_version >= _NULLABLE_FROM else ""
         code = int(ErrorCode.GROUP_AUTHORIZATION_FAILED)
         return JoinGroupResponse(error_code=code, protocol_name=name)
-    # As Java shows an address, which tools split at the slash.
+    # Java formats an address like this, and tools split it at the slash.
     host = "/" + context.client_address
     client = Client(context.client_id or "", host, context.api_version)
     return node.groups.join_group(request, client)

@@ -1,4 +1,4 @@
-"""LeaveGroup (key 13): members go. Up to version 2 one, later many at once (KIP-345)."""
+"""LeaveGroup (key 13): removes members: one up to version 2, later many (KIP-345)."""
 
 from __future__ import annotations
 

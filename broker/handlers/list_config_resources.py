@@ -1,6 +1,6 @@
 """ListConfigResources (key 74): the resources with settings of their own (KIP-1142).
 
-Version 0 knew client metrics only. Topics and brokers have settings whether they were given or not.
+Version 0 lists only client metrics. Topics and brokers are listed even without overrides.
 """
 
 from __future__ import annotations

@@ -1,6 +1,5 @@
-"""ListGroups (key 16): the groups that this broker coordinates, by state (KIP-518) and type
-(KIP-848), whatever the case of the letters; what is not known matches nothing.
-"""
+"""ListGroups (key 16): the groups that this broker coordinates, filtered by state (KIP-518) and
+type (KIP-848), ignoring case; unknown states and types match nothing."""
 
 from __future__ import annotations
 

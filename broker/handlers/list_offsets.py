@@ -1,13 +1,13 @@
 """ListOffsets (key 2): offsets by timestamp, and the special ones.
 
-Consumers see what is committed: the end is the high watermark, with isolation level
-read_committed the last stable offset (KIP-98), and a timestamp finds no record beyond it. Followers
-(replica id >= 0) see the log's end. A new leader whose high watermark has yet to reach the start of
-its epoch says OFFSET_NOT_AVAILABLE: its end could seem to go back (KIP-207).
+Consumers see committed records: the end is the high watermark, or with read_committed the last
+stable offset (KIP-98), and a timestamp finds no record beyond it. Followers (replica id >= 0) see
+the log end offset. A new leader whose high watermark is below the start of its epoch answers
+OFFSET_NOT_AVAILABLE, so that the end never seems to move back (KIP-207).
 
-Version notes: 2 brings isolation levels. 4 fences by leader
-epoch. 7 asks for the largest timestamp (KIP-734), 8 for the start of the local log (KIP-405), 9 and
-11 for offsets in and before tiered storage (KIP-1005, KIP-1023), which there is none of.
+Version notes: 2 has isolation levels. 4 fences by leader epoch. 7 can ask for the largest timestamp
+(KIP-734), 8 for the start of the local log (KIP-405), 9 and 11 for offsets of tiered storage
+(KIP-1005, KIP-1023), which raftka does not have.
 """
 
 from __future__ import annotations
@@ -46,11 +46,11 @@ _SINCE: Final = {
     LATEST_TIERED: 9,
     EARLIEST_PENDING_UPLOAD: 11,
 }
-"""The version from which each special timestamp may be asked for."""
+"""The lowest version that allows each special timestamp."""
 
 _CONSUMER: Final = -1
 _DEBUGGING: Final = -2
-"""A client that may ask any replica, as Kafka's own debugging tools do."""
+"""The replica id of Kafka's debugging tools, which may ask any replica."""
 
 
 @handles(ListOffsetsRequest, versions=(1, 11), access=PER_RESOURCE)
@@ -61,7 +61,7 @@ def list_offsets(context: Context, request: ListOffsetsRequest) -> ListOffsetsRe
         for wanted in topic.partitions:
             answers = topics.setdefault(topic.name, {})
             index = wanted.partition_index
-            # Of a partition that is asked for twice neither is answered.
+            # A partition that is repeated in the request is answered with an error.
             if not allowed:
                 answers[index] = _failed(index, ErrorCode.TOPIC_AUTHORIZATION_FAILED)
             elif index in answers:
@@ -117,8 +117,8 @@ def offset_for(
 ) -> tuple[int, int, int]:
     """(timestamp, offset, leader epoch) for a timestamp in ms or a special one.
 
-    Offset and timestamp are -1 when there is no such record. Raises KafkaError
-    OFFSET_NOT_AVAILABLE while a new leader does not know what is committed.
+    Offset and timestamp are -1 if there is no such record. Raises KafkaError OFFSET_NOT_AVAILABLE
+    while a new leader does not know which records are committed.
     """
     log, state = replica.log, replica.state
     end = state.high_watermark if from_client else log.log_end_offset
@@ -146,7 +146,7 @@ def offset_for(
 
 
 def _check_committed(replica: Replica, from_client: bool) -> None:
-    """Refuse to say where the committed records end while a new leader cannot know."""
+    """Raise OFFSET_NOT_AVAILABLE while a new leader does not know the committed offset."""
     state = replica.state
     if from_client and state.is_leader and state.high_watermark < state.leader_epoch_start_offset:
         raise KafkaError(

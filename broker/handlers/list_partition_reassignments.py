@@ -1,4 +1,4 @@
-"""ListPartitionReassignments (key 46): which partitions are being moved (KIP-455)."""
+"""ListPartitionReassignments (key 46): the ongoing reassignments of partitions (KIP-455)."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ async def handle_list_partition_reassignments(
             for topic in request.topics
             for index in topic.partition_indexes
         ]
-    # Nothing is written, so that the caller's timeout has nothing to end; Kafka ignores it too.
+    # Nothing is written, so the request's timeout does not matter; Kafka ignores it too.
     moving = await node.controller.submit(lambda image: Result((), ongoing(image, wanted)))
     topics: dict[str, list[OngoingPartitionReassignment]] = {}
     for which, partition in moving:

@@ -1,8 +1,8 @@
 """ListTransactions (key 66): the transactional ids that this broker coordinates (KIP-664).
 
-Version notes: 1 asks for those that run for longer than a duration (KIP-994); 2 for those whose
-whole name matches a regular expression (KIP-1152). Apache Kafka reads that by RE2, whose time is
-linear in the text whatever the pattern is; so does this broker.
+Version notes: 1 filters by a minimal duration (KIP-994); 2 by a regular expression that the whole
+name must match (KIP-1152). This broker uses RE2, as Apache Kafka does: its time is linear in the
+text for any pattern.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def _matcher(pattern: str) -> Callable[[str], bool]:
     """Raises KafkaError INVALID_REGULAR_EXPRESSION."""
     if not pattern:
         return lambda _: True
-    import re2  # Here, since a broker that is never asked for a pattern starts without it.
+    import re2  # Lazy: a broker that is never asked for a pattern starts faster.
 
     options = re2.Options()
     options.log_errors = False

@@ -1,9 +1,9 @@
-"""Metadata (key 3): brokers, topics, partitions and their leaders, as this node's image has them.
+"""Metadata (key 3): brokers, topics, partitions and their leaders, from this node's metadata image.
 
-Version notes: 0 asks for all topics by an empty list, later ones by null. 1: controller, racks,
-internal topics. 4: whether asking may create. 7: leader epochs. 10: topic ids. 12: topics by id
-alone. 13: an error for the whole answer. Leaders of other listeners are not named: an endpoint that
-the client cannot reach is worse than none (LISTENER_NOT_FOUND).
+Version notes: 0 requests all topics by an empty list, later versions by null. 1: controller, racks,
+internal topics. 4: whether missing topics may be created. 7: leader epochs. 10: topic ids. 12:
+topics by id only. 13: an error for the whole answer. A leader without an endpoint for the client's
+listener is left out (LISTENER_NOT_FOUND): an unreachable endpoint would be worse.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from raftka.net.protocol.messages.metadata import (
 
 _BY_ID: Final = 12
 _WITH_ERROR: Final = 13
-"""The versions from which topics are asked for by id, and the whole answer may have an error."""
+"""The lowest versions with topics by id only, and with an error for the whole answer."""
 
 
 @handles(MetadataRequest, versions=(0, 13), access=PER_RESOURCE)
@@ -75,12 +75,12 @@ async def metadata(context: Context, request: MetadataRequest) -> MetadataRespon
 
 
 def _refusal(asked: Sequence[MetadataRequestTopic], version: int) -> MetadataResponse | None:
-    """The answer to topic ids where they cannot be asked for yet, and to topics without a name."""
+    """The answer to topic ids in versions without them, and to topics without a name."""
     has_ids = any(each.topic_id != ZERO_UUID for each in asked)
     if has_ids and version < _BY_ID:
         code = ErrorCode.INVALID_REQUEST
     elif not has_ids and version >= _BY_ID and any(each.name is None for each in asked):
-        code = ErrorCode.UNKNOWN_SERVER_ERROR  # an exception in Kafka
+        code = ErrorCode.UNKNOWN_SERVER_ERROR  # Kafka throws an exception here.
     else:
         return None
     topics = [
@@ -92,7 +92,7 @@ def _refusal(asked: Sequence[MetadataRequestTopic], version: int) -> MetadataRes
 
 
 async def _create(context: Context, asked: list[MetadataRequestTopic]) -> set[str]:
-    """Create the missing topics that the client may create; the names of the others."""
+    """Create the missing topics that the client may create; return the names of the others."""
     known = context.node.image.topics
     missing = [each.name for each in asked if each.name is not None and each.name not in known]
     missing = [
@@ -107,7 +107,7 @@ async def _create(context: Context, asked: list[MetadataRequestTopic]) -> set[st
 
 
 def _asked_once(wanted: list[MetadataRequestTopic]) -> Iterable[MetadataRequestTopic]:
-    """Without repetitions; where one topic is asked for by id, names alone are passed over."""
+    """Remove duplicates; if one topic is requested by id, requests by name are ignored."""
     by_id = {each.topic_id: each for each in wanted if each.topic_id != ZERO_UUID}
     return by_id.values() if by_id else {each.name: each for each in wanted}.values()
 
@@ -150,7 +150,7 @@ def _find(view: _View, asked: MetadataRequestTopic) -> MetadataResponseTopic:
 
 
 def _leads(image: MetadataImage, wanted: list[MetadataRequestTopic] | None, broker_id: int) -> bool:
-    """Whether the broker leads a partition of the topics asked for (None: of any)."""
+    """Whether the broker leads a partition of the requested topics (None: of any topic)."""
     if wanted is None:
         topics = list(image.topics.values())
     else:
@@ -160,7 +160,7 @@ def _leads(image: MetadataImage, wanted: list[MetadataRequestTopic] | None, brok
 
 
 class _View:
-    """One image as one client sees it."""
+    """One image as one client may see it."""
 
     def __init__(
         self, context: Context, image: MetadataImage, forbidden: set[str], *, operations: bool
@@ -178,7 +178,7 @@ class _View:
         return self._context.may(Operation.DESCRIBE, ResourceType.TOPIC, topic)
 
     def operations(self, topic: str) -> int:
-        """What may be done to a topic, if that was asked for."""
+        """The operations that the client may perform on a topic, if requested."""
         return (
             self._context.operations(ResourceType.TOPIC, topic) if self._operations else NOT_ASKED
         )

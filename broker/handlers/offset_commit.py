@@ -1,7 +1,7 @@
-"""OffsetCommit (key 8): store how far a group has read, with a note of the client's.
+"""OffsetCommit (key 8): stores a group's offsets, with the client's metadata.
 
-Answered when all in-sync replicas have it. Versions 2 to 4 may ask for a retention of their own. 9:
-the generation may be a member's epoch (KIP-848). 10: topics go by id.
+It is answered when all in-sync replicas have them. Versions 2 to 4 can set their own retention. 9:
+the generation may be a member epoch (KIP-848). 10: topics are named by id.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _IDS_FROM = 10
 
 
 def refusal(request: OffsetCommitRequest, error: KafkaError) -> OffsetCommitResponse:
-    """An error of the whole request, for each partition that it names."""
+    """Repeat an error of the whole request for each partition that it names."""
     return OffsetCommitResponse(topics=[_refused(each, error.code) for each in request.topics])
 
 

@@ -1,4 +1,4 @@
-"""OffsetDelete (key 47): forget offsets of topics that a group does not read now (KIP-496)."""
+"""OffsetDelete (key 47): deletes offsets of topics that a group does not subscribe to (KIP-496)."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""OffsetFetch (key 9): how far groups have read; -1 where nothing was committed.
+"""OffsetFetch (key 9): the committed offsets of groups; -1 for partitions without one.
 
-Version notes: 1 asks for named partitions and has errors by partition only. 2: null topics ask for
-all, and the answer has an error. 7: UNSTABLE_OFFSET_COMMIT where a transaction is open (KIP-447).
-8: many groups at once (KIP-709). 9: a member of the consumer protocol names itself and its epoch
-(KIP-848). 10: topics go by id.
+Version notes: 1 requests named partitions and has errors only by partition. 2: null topics request
+all, and the answer has an error. 7: UNSTABLE_OFFSET_COMMIT for open transactions (KIP-447). 8: many
+groups (KIP-709). 9: a member of the consumer protocol sends its id and epoch (KIP-848). 10: topics
+are named by id.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 Wanted = tuple[str, list[int]]
-"""A topic's name, and the partitions that are asked for."""
+"""A topic's name, and the requested partitions."""
 
 _ERROR_FROM = 2
 _MANY_FROM = 8
@@ -88,7 +88,7 @@ async def _fetch_group(
     except KafkaError as error:
         return OffsetFetchResponseGroup(group_id=wanted.group_id, error_code=error.code)
     if by_id:
-        # A topic that is gone by now has no id to answer by.
+        # A deleted topic has no id to answer with.
         topics = [topic for topic in topics if _has_id(context, topic)]
         topics += [
             OffsetFetchResponseTopics(
@@ -101,7 +101,7 @@ async def _fetch_group(
 
 
 def _has_id(context: Context, topic: OffsetFetchResponseTopics) -> bool:
-    """Put the id of a topic beside its name, if there is one."""
+    """Set the topic's id, if it exists; return whether it does."""
     found = context.node.image.topics.get(topic.name)
     if found is not None:
         topic.topic_id = found.topic_id
@@ -115,7 +115,7 @@ async def _fetch(
     stable: bool,
     member: tuple[str | None, int] = NOBODY,
 ) -> list[OffsetFetchResponseTopics]:
-    """What the client may see of a group's offsets. Raises KafkaError."""
+    """The offsets of a group that the client may see. Raises KafkaError."""
     groups = context.node.groups
     context.require(Operation.DESCRIBE, ResourceType.GROUP, group_id)
     if wanted is None:

@@ -1,8 +1,9 @@
-"""OffsetForLeaderEpoch (key 23): where a leader epoch ends in the leader's log (KIP-101, KIP-279).
+"""OffsetForLeaderEpoch (key 23): the end offset of a leader epoch in the leader's log (KIP-101,
+KIP-279).
 
-The answer is the largest epoch that is no larger than the one asked for, and its end offset; -1 and
--1 when the log does not reach back that far. Consumers ask to see whether the log was truncated
-under them (KIP-320), followers when an answer to their fetch does not say enough.
+The answer is the largest epoch not above the requested one, and its end offset; -1 and -1 if the
+log does not reach back that far. Consumers detect truncation by it (KIP-320), followers use it if
+the answer to their fetch is not sufficient.
 """
 
 from __future__ import annotations

@@ -1,13 +1,13 @@
-"""Produce (key 0): append record batches to the partitions that this broker leads.
+"""Produce (key 0): appends record batches to the partitions that this broker leads.
 
 acks=0 is never answered, and a failure closes the connection so that the producer notices; acks=1
 is answered as soon as the leader has the records; acks=-1 (all) once every in-sync replica has
-them, or with REQUEST_TIMED_OUT after the request's timeout, when the records may still make it.
+them, or with REQUEST_TIMED_OUT after the request's timeout, although the records may still be
+committed.
 
-Version notes: 8 names the records that a batch was refused for (KIP-467). 10 names the new leader
-to producers that ask the wrong broker (KIP-951). 12 has the
-partitions of a transaction join it by their first batch, which the version before only verifies
-(KIP-890). 13 names topics by id (KIP-516).
+Version notes: 8 lists the records because of which a batch was refused (KIP-467). 10 has the new
+leader if the producer asked the wrong broker (KIP-951). 12 adds the partitions of a transaction by
+their first batch, which version 11 only verifies (KIP-890). 13 names topics by id (KIP-516).
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ _BY_ID: Final = 13
 _ZSTD_FROM: Final = 7
 _NONE: Final[Set[str | bytes]] = frozenset()
 _ADMIN_CLIENT: Final = "__admin_client"
-"""The one client.id that Kafka lets produce to internal topics."""
+"""The only client.id that Kafka allows to produce to internal topics."""
 
 
 @handles(
@@ -66,7 +66,7 @@ _ADMIN_CLIENT: Final = "__admin_client"
 def produce(
     context: Context, request: ProduceRequest, verified: Verified | None = None
 ) -> Returned:
-    """`verified` is set when a transactional producer's request comes back from the verifier."""
+    """`verified` is set when a transactional producer's request returns from the verifier."""
     node = context.node
     acks = request.acks
     if context.metering is not None and verified is None:
@@ -116,7 +116,7 @@ def produce(
 
 
 class Outcome:
-    """What became of one partition's records."""
+    """The result of one partition's records."""
 
     __slots__ = ("error", "index", "info", "replica", "topic")
 
@@ -128,7 +128,7 @@ class Outcome:
         """Its name, or its id from version 13 on."""
         self.index = index
         self.info: AppendInfo | None = None
-        """Where the records are, also when they were not committed in time."""
+        """Where the records are, even if they were not committed in time."""
         self.error: KafkaError | None = None
 
 
@@ -137,7 +137,7 @@ def _named_once(
 ) -> list[tuple[str | bytes, PartitionProduceData]]:
     """Each partition's records, with the topic's name or id.
 
-    Of a partition that is named more than once the last records count, as in Kafka.
+    If a partition is repeated, its last records count, as in Kafka.
     """
     topics = request.topic_data
     if len(topics) == 1 and len(topics[0].partition_data) == 1:
@@ -154,7 +154,7 @@ def _named_once(
 
 
 def _verify_first(context: Context, request: ProduceRequest) -> Returned:
-    """Ask a transactional producer's coordinator first, where its transaction requires that."""
+    """Ask a transactional producer's coordinator first, if its transaction requires that."""
     name, version = request.transactional_id or "", context.api_version
     refusal, denied = None, _NONE
     if context.authorizer is not None:
@@ -166,7 +166,7 @@ def _verify_first(context: Context, request: ProduceRequest) -> Returned:
 
 
 def _guard(verified: Verified, key: tuple[str | bytes, int]) -> Guard | None:
-    """What lets a batch open a transaction. Raises KafkaError when the coordinator has refused."""
+    """The guard with which a batch may open a transaction. Raises the coordinator's KafkaError."""
     error = verified.errors.get(key)
     if error is not None:
         raise error
@@ -174,21 +174,21 @@ def _guard(verified: Verified, key: tuple[str | bytes, int]) -> Guard | None:
 
 
 def _denied(context: Context, request: ProduceRequest, *, by_id: bool) -> Set[str | bytes]:
-    """The topics that the client may not write to, by what the request calls them."""
+    """The topics that the client may not write to, by name or id as in the request."""
     found: set[str | bytes] = set()
     for each in request.topic_data:
         name: str | None = each.name
         if by_id:
             topic = context.node.image.topic_by_id(each.topic_id)
             name = None if topic is None else topic.name
-        # Of an id that is unknown, the answer says so.
+        # An unknown id has its own error in the answer.
         if name is not None and not context.may(Operation.WRITE, ResourceType.TOPIC, name):
             found.add(each.topic_id if by_id else each.name)
     return found
 
 
 def _check_no_zstd(data: PartitionProduceData) -> None:
-    """Refuse what consumers of this request's time could not read (KIP-110)."""
+    """Refuse zstd, which consumers of this version's time could not decompress (KIP-110)."""
     records = data.records
     if isinstance(records, list) or records is None or len(records) < HEADER_BYTES:
         return
@@ -289,8 +289,7 @@ def _part(node: Node, outcome: Outcome) -> PartitionProduceResponse:
 
 
 class WaitingProduce(Pending):
-    """The answer to a request with acks=all: its records are in the leader's log, and not yet
-    committed."""
+    """A request with acks=all whose records are in the leader's log and not committed yet."""
 
     __slots__ = ("_appended", "_bucket", "_context", "_left", "_outcomes")
 
@@ -313,7 +312,7 @@ class WaitingProduce(Pending):
             self._bucket = self._context.node.deadlines.add(self, deadline_s)
 
     def acknowledged(self, slot: int, code: ErrorCode) -> None:
-        """One partition's outcome."""
+        """Store the outcome of one partition."""
         if self.done:
             return
         if code is not ErrorCode.NONE:
@@ -325,7 +324,7 @@ class WaitingProduce(Pending):
             self._finish()
 
     def expire(self) -> None:
-        """The producer's timeout: whatever is not committed by now is reported as such."""
+        """The producer's timeout: uncommitted records are reported as such."""
         for outcome in self._appended:
             state = outcome.replica.state
             if outcome.error is None and state.acknowledgement(_required(outcome)) is None:
@@ -340,6 +339,6 @@ class WaitingProduce(Pending):
 
 
 def _required(outcome: Outcome) -> int:
-    """The offset that the high watermark has to reach."""
+    """The offset that the high watermark must reach."""
     assert outcome.info is not None
     return outcome.info.last_offset + 1

@@ -1,4 +1,4 @@
-"""PushTelemetry (key 72): a client's metrics (KIP-714), for Prometheus to collect from here."""
+"""PushTelemetry (key 72): a client's metrics (KIP-714), which Prometheus can collect from here."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from raftka.net.protocol.messages.push_telemetry import (
 )
 
 _MOST_BYTES = 8 * 1024 * 1024
-"""Of metrics, once they are decompressed."""
+"""The maximal size of metrics after decompression, in bytes."""
 
 
 @handles(PushTelemetryRequest, versions=(0, 0), access=NOTHING)

@@ -1,6 +1,6 @@
 """ReadShareGroupState (key 84): the state of share-partitions, for their leader (KIP-932).
 
-It fences the leaders before it, so it may write, and is answered when that is committed.
+It fences earlier leaders, so it may write a record, and is answered once that is committed.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
-"""ReadShareGroupStateSummary (key 87): where share-partitions begin (KIP-932).
+"""ReadShareGroupStateSummary (key 87): the start offsets of share-partitions (KIP-932).
 
-For lags and offsets of share groups. Version 1 counts the offsets whose delivery is complete
-(KIP-1226).
+For lags and offsets of share groups. Version 1 has the number of complete offsets (KIP-1226).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""RemoveRaftVoter (key 81): a controller loses its vote, and may then be stopped (KIP-853)."""
+"""RemoveRaftVoter (key 81): makes a voter an observer, which can then be stopped (KIP-853)."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ async def handle_remove_raft_voter(
 
 
 def check_cluster(node: Node, cluster_id: str | None) -> None:
-    """Raise KafkaError INCONSISTENT_CLUSTER_ID when the request is meant for another cluster."""
+    """Raise KafkaError INCONSISTENT_CLUSTER_ID if the request is meant for another cluster."""
     if cluster_id is not None and cluster_id != node.cluster_id:
         words = f"This is cluster {node.cluster_id}, not {cluster_id}."
         raise KafkaError(ErrorCode.INCONSISTENT_CLUSTER_ID, words)
@@ -40,7 +40,7 @@ def check_cluster(node: Node, cluster_id: str | None) -> None:
 
 @contextmanager
 def voter_change() -> Iterator[None]:
-    """The quorum's refusals as errors of the protocol."""
+    """Map the quorum's refusals to errors of the protocol."""
     try:
         yield
     except NotLeader as error:

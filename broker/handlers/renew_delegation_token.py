@@ -1,4 +1,4 @@
-"""RenewDelegationToken (key 39): its owner, or a renewer, makes a token last longer (KIP-48)."""
+"""RenewDelegationToken (key 39): the owner or a renewer extends a token (KIP-48)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""SaslAuthenticate (key 36): tokens of the mechanism that was chosen (KIP-152).
+"""SaslAuthenticate (key 36): carries the chosen mechanism's tokens (KIP-152).
 
-A failed attempt is answered after a moment, and ends the connection. Version notes: 1 says how long
-the session lasts (KIP-368).
+A failed attempt is answered after a delay, and closes the connection. Version notes: 1 has the
+session's lifetime (KIP-368).
 """
 
 from __future__ import annotations

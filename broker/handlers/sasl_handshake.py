@@ -1,6 +1,7 @@
-"""SaslHandshake (key 17): the client chooses a mechanism, where a listener asks for SASL (KIP-43).
+"""SaslHandshake (key 17): the client chooses a mechanism, if the listener requires SASL (KIP-43).
 
-Version notes: after version 0 tokens come as they are, after 1 in SaslAuthenticate (KIP-152).
+Version notes: after version 0 tokens are sent without headers, after 1 in SaslAuthenticate
+(KIP-152).
 """
 
 from __future__ import annotations

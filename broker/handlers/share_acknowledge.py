@@ -1,8 +1,8 @@
-"""ShareAcknowledge (key 79): a member says what became of records that it has acquired (KIP-932).
+"""ShareAcknowledge (key 79): a member acknowledges records that it has acquired (KIP-932).
 
-Answered when the share coordinator has it. With the final epoch the member's session ends, and
-what it still holds goes to others. Version notes: 2 may renew the hold on records (KIP-1222), and
-its answer has the time for which they are held.
+It is answered when the share coordinator has the acknowledgements. With the final epoch the
+member's session ends, and its remaining records are released. Version notes: 2 can renew
+acquisitions (KIP-1222), and its answer has the lock duration.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""ShareFetch (key 78): acquire records for a member of a share group (KIP-932).
+"""ShareFetch (key 78): acquires records for a member of a share group (KIP-932).
 
-What the member says of earlier records is taken over first. The answer then comes as soon as
-min_bytes are available, or something cannot wait, otherwise when max_wait is over; records are
-acquired when it is made, so that their time begins when they leave. Version notes: 2 has an acquire
-mode that cuts batches at max_records (KIP-1206), and renewals, which fetch nothing (KIP-1222).
+The member's acknowledgements are applied first. Then it is answered as soon as min_bytes are
+available, or something is urgent, otherwise after max_wait; records are acquired when the answer is
+built, so that their lock starts when they are sent. Version notes: 2 has an acquire mode that
+splits batches at max_records (KIP-1206), and renewals, which fetch nothing (KIP-1222).
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def share_fetch(context: Context, request: ShareFetchRequest) -> Pending:
 
 
 def _check(request: ShareFetchRequest) -> None:
-    """Raises KafkaError INVALID_REQUEST for what contradicts itself."""
+    """Raises KafkaError INVALID_REQUEST for contradictory fields."""
     if request.is_renew_ack and any(
         (request.max_wait, request.min_bytes, request.max_bytes, request.max_records)
     ):
@@ -63,7 +63,7 @@ def _check(request: ShareFetchRequest) -> None:
 def _session(
     context: Context, request: ShareFetchRequest, group_id: str, member_id: str
 ) -> tuple[ShareSession, dict[SharePartitionKey, list[AcknowledgementBatch]]]:
-    """The request's session, and what it names with what it says of it. Raises KafkaError."""
+    """The request's session, and its partitions with their acknowledgements. Raises KafkaError."""
     share = context.node.share
     epoch = request.share_session_epoch
     if epoch == INITIAL_EPOCH:

@@ -1,6 +1,6 @@
 """ShareGroupDescribe (key 77): state, members and assignments of share groups (KIP-932).
 
-A group that does not exist, or is of another kind, is answered GROUP_ID_NOT_FOUND.
+A group that does not exist, or has another type, is answered GROUP_ID_NOT_FOUND.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from raftka.net.protocol.messages.share_group_describe import (
 
 
 def refusal(request: ShareGroupDescribeRequest, error: KafkaError) -> ShareGroupDescribeResponse:
-    """An error of the whole request, for each group that it names."""
+    """Repeat an error of the whole request for each group that it names."""
     return ShareGroupDescribeResponse(
         groups=[_refused(group_id, error) for group_id in request.group_ids]
     )
@@ -43,7 +43,8 @@ async def share_group_describe(
 async def _describe(context: Context, group_id: str) -> DescribedGroup:
     context.require(Operation.DESCRIBE, ResourceType.GROUP, group_id)
     described = await context.node.share_groups.describe(group_id)
-    # A client that may not see one of its topics may not see the group, as Apache Kafka has it.
+    # A client that may not describe one of its topics may not describe the group, as in Apache
+    # Kafka.
     names = {
         topic.topic_name for each in described.members for topic in each.assignment.topic_partitions
     }

@@ -1,6 +1,6 @@
 """ShareGroupHeartbeat (key 76): join, stay in or leave a share group (KIP-932).
 
-Epoch 0 joins, -1 leaves. The answer has the member's partitions when they are new to it.
+Epoch 0 joins, -1 leaves. The answer has the member's partitions if they have changed.
 """
 
 from __future__ import annotations

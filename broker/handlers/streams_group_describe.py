@@ -1,9 +1,9 @@
 """StreamsGroupDescribe (key 89): state, topology, members and tasks of streams groups (KIP-1071).
 
-A group that does not exist, or is of another kind, is answered GROUP_ID_NOT_FOUND.
+A group that does not exist, or has another type, is answered GROUP_ID_NOT_FOUND.
 
-Version notes: 1 names the assignor (KIP-1357), and asks for descriptions of topologies (KIP-1331),
-which are kept by Java classes and thus never here.
+Version notes: 1 has the assignor (KIP-1357), and can request descriptions of topologies (KIP-1331),
+which Java plugins store, so raftka never has one.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from raftka.net.protocol.messages.streams_group_describe import (
 def refusal(
     request: StreamsGroupDescribeRequest, error: KafkaError
 ) -> StreamsGroupDescribeResponse:
-    """An error of the whole request, for each group that it names."""
+    """Repeat an error of the whole request for each group that it names."""
     return StreamsGroupDescribeResponse(
         groups=[_refused(group_id, error) for group_id in request.group_ids]
     )
@@ -57,7 +57,8 @@ async def _describe(context: Context, group_id: str) -> DescribedGroup:
         names.update(each.source_topics, each.repartition_sink_topics)
         names.update(topic.name for topic in each.repartition_source_topics)
         names.update(topic.name for topic in each.state_changelog_topics)
-    # A client that may not see one of its topics may not see the group, as Apache Kafka has it.
+    # A client that may not describe one of its topics may not describe the group, as in Apache
+    # Kafka.
     for name in sorted(names):
         if not context.may(Operation.DESCRIBE, ResourceType.TOPIC, name, quietly=True):
             raise KafkaError(

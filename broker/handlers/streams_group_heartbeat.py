@@ -1,7 +1,7 @@
 """StreamsGroupHeartbeat (key 88): join, stay in or leave a streams group (KIP-1071).
 
-Epoch 0 joins, -1 leaves, -2 leaves for a while. Internal topics that the topology lacks are created
-before the answer, in the name of the client: the next heartbeats bring tasks.
+Epoch 0 joins, -1 leaves, -2 leaves temporarily. Missing internal topics of the topology are created
+before the answer, with the client's permissions: later heartbeats assign tasks.
 
 Version notes: 1 knows the status MISSING_CLIENT_TAGS.
 """
@@ -29,7 +29,7 @@ from raftka.net.protocol.messages.streams_group_heartbeat import (
 def refusal(
     request: StreamsGroupHeartbeatRequest, error: KafkaError
 ) -> StreamsGroupHeartbeatResponse:
-    """An error of the whole request."""
+    """The answer to an error of the whole request."""
     return StreamsGroupHeartbeatResponse(error_code=int(error.code), error_message=error.message)
 
 
@@ -42,7 +42,7 @@ async def streams_group_heartbeat(
     context.require(Operation.READ, ResourceType.GROUP, request.group_id)
     if request.topology is not None:
         _check_topics(context, request.topology)
-    # As Java shows an address, which tools split at the slash.
+    # Java formats an address like this, and tools split it at the slash.
     caller = Caller(context.client_id or "", f"/{context.client_address}", context.api_version)
     beat = await groups.heartbeat(request, caller)
     if beat.missing:
@@ -87,7 +87,7 @@ def _topics(topology: Topology) -> Iterable[str]:
 
 
 async def _create(context: Context, beat: Beat) -> None:
-    """Create what is missing; what cannot be created is named in the status that it lacks."""
+    """Create missing topics; those that cannot be created are listed in the answer's status."""
     wanted = {topic.name: topic for topic in beat.missing}
     denied: list[str] = []
     if not context.may_with_cluster(Operation.CREATE, quietly=True):

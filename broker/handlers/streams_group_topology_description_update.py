@@ -1,8 +1,8 @@
 """StreamsGroupTopologyDescriptionUpdate (key 93): a description of a topology (KIP-1331).
 
-A Java class of the operator's keeps descriptions (group.streams.topology.description.plugin.class);
-without one, which is Kafka's default and how it is here, no member is asked for its description,
-and one that comes is answered UNSUPPORTED_VERSION.
+A Java plugin stores descriptions (group.streams.topology.description.plugin.class). Without one, as
+by Kafka's default and always in raftka, no member is asked for its description, and this request is
+answered UNSUPPORTED_VERSION.
 """
 
 from __future__ import annotations

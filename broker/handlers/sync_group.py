@@ -1,4 +1,4 @@
-"""SyncGroup (key 14): the leader hands in the assignment, the other members fetch theirs.
+"""SyncGroup (key 14): the leader sends the assignment, the other members fetch theirs.
 
 From version 5 on a member must name the protocol that it uses (KIP-559).
 """

@@ -1,10 +1,10 @@
-"""TxnOffsetCommit (key 28): a group's positions as part of a producer's transaction (KIP-98).
+"""TxnOffsetCommit (key 28): commits a group's offsets in a producer's transaction (KIP-98).
 
-Version notes: up to 1 a coordinator that loads is called COORDINATOR_NOT_AVAILABLE, since clients
-of that time stumble over the other code (KAFKA-7296). 3 names the group's member and generation,
-which must be the present ones (KIP-447). 4 knows TRANSACTION_ABORTABLE. From 5 on the request has
-the offsets join the transaction (KIP-890); before, AddOffsetsToTxn did, and the coordinator of the
-transaction is asked whether. 6 names topics by id (KIP-1319).
+Version notes: up to 1 a loading coordinator is reported as COORDINATOR_NOT_AVAILABLE, since clients
+of that time cannot handle the other code (KAFKA-7296). 3 names the group's member and generation,
+which must be current (KIP-447). 4 knows TRANSACTION_ABORTABLE. From 5 on the request adds the
+offsets to the transaction (KIP-890); before, AddOffsetsToTxn did, and the broker asks the
+transaction's coordinator to verify that. 6 names topics by id (KIP-1319).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _KNOWS_ABORTABLE_FROM = 4
 _JOINS_FROM = 5
 _BY_ID_FROM = 6
 _UNNUMBERED = -1
-"""A coordinator numbers no batches."""
+"""The sequence number of a coordinator's batches: none."""
 
 _COORDINATOR_AWAY = frozenset(
     {
@@ -40,12 +40,12 @@ _COORDINATOR_AWAY = frozenset(
         ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,
     }
 )
-"""What the transaction's coordinator may answer that says nothing about the group's: the client
-must not look for that one because of it, only try again."""
+"""Errors of the transaction's coordinator that do not concern the group's: the client must retry,
+without looking for the group's coordinator again."""
 
 
 def refusal(request: TxnOffsetCommitRequest, error: KafkaError) -> TxnOffsetCommitResponse:
-    """An error of the whole request, for each partition that it names."""
+    """Repeat an error of the whole request for each partition that it names."""
     return refused_txn_commit(request, error.code)
 
 
@@ -89,11 +89,12 @@ def _commit(
     elif not request.group_id:
         refuse(ErrorCode.INVALID_GROUP_ID)
     elif index is None or replica is None or not replica.state.is_leader:
-        refuse(ErrorCode.NOT_COORDINATOR)  # Nothing joins a transaction here in vain.
+        refuse(ErrorCode.NOT_COORDINATOR)  # Nothing is added to a transaction in vain.
     else:
         partition = TopicPartition(OFFSETS_TOPIC, index)
         joins = version >= _JOINS_FROM
-        # Taken before the question: an end of the transaction that comes meanwhile voids it.
+        # Created before the question: an end of the transaction that arrives meanwhile invalidates
+        # it.
         guard = replica.verify(
             request.producer_id,
             request.producer_epoch,
@@ -126,7 +127,7 @@ def _commit(
 
 
 def _as_known(code: ErrorCode, version: int) -> ErrorCode:
-    """The answer of a transaction's coordinator as a client of the group's gets it."""
+    """Map the answer of a transaction's coordinator for a client of the group's."""
     if code in _COORDINATOR_AWAY:
         return ErrorCode.COORDINATOR_NOT_AVAILABLE
     if code is ErrorCode.CONCURRENT_TRANSACTIONS and version < _JOINS_FROM:
@@ -141,14 +142,14 @@ def _as_known(code: ErrorCode, version: int) -> ErrorCode:
 def _take_unknown_ids(
     context: Context, request: TxnOffsetCommitRequest
 ) -> list[TxnOffsetCommitResponseTopic]:
-    """Give topics that were named by id their names; those of no topic leave the request, and are
-    returned as they are answered."""
+    """Set the names of topics that were named by id; unknown ids are removed from the request and
+    returned with their errors."""
     if context.api_version < _BY_ID_FROM:
         return []
     names = context.node.image.topic_names
     known, unknown = [], []
     for topic in request.topics:
-        topic.topic_id = bytes(topic.topic_id)  # The frame is gone by the time of the answer.
+        topic.topic_id = bytes(topic.topic_id)  # The frame is released before the answer.
         name = names.get(topic.topic_id)
         if name is None:
             unknown.append(topic)

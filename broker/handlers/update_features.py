@@ -1,8 +1,9 @@
-"""UpdateFeatures (key 57): the cluster's feature levels go up, or where allowed down (KIP-584).
+"""UpdateFeatures (key 57): raises the cluster's feature levels, or lowers them where allowed
+(KIP-584).
 
-All updates of a request happen, or none. The request's timeout does not count, as in Kafka: some
-clients send 0. Version notes: 1 says how far a downgrade may go and can
-validate only (KIP-778); 2 gives one error for all.
+All updates of a request are applied, or none. As in Kafka, the request's timeout has no effect:
+some clients send 0. Version notes: 1 has the type of downgrade and can only validate (KIP-778); 2
+has one error for all.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ async def handle_update_features(
     )
     for failure in outcomes.values():
         if failure is not None:
-            # All or none: the whole request says why.
+            # All or none: the error belongs to the whole request.
             raise KafkaError(failure.code, f"{_FOR_ALL}{failure.message}")
     if context.api_version >= 2:
         return UpdateFeaturesResponse()

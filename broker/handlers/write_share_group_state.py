@@ -1,7 +1,6 @@
-"""WriteShareGroupState (key 85): the leader's changes of share-partitions (KIP-932).
+"""WriteShareGroupState (key 85): stores a leader's changes of share-partitions (KIP-932).
 
-Answered when they are committed. Version 1 counts the offsets whose delivery is complete
-(KIP-1226).
+It is answered once they are committed. Version 1 has the number of complete offsets (KIP-1226).
 """
 
 from __future__ import annotations

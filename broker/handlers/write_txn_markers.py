@@ -1,10 +1,10 @@
-"""WriteTxnMarkers (key 27): the ends of transactions go into partitions led here (KIP-98).
+"""WriteTxnMarkers (key 27): writes end markers into partitions that this broker leads (KIP-98).
 
-Asked by transaction coordinators, and by kafka-transactions for a transaction that hangs (KIP-664).
-Each partition is answered when all in-sync replicas have the marker. Version notes: from 2 on a
-marker names the version of its transaction (KIP-1228).
+Transaction coordinators send it, and kafka-transactions for a hanging transaction (KIP-664). Each
+partition is answered when all in-sync replicas have the marker. Version notes: from 2 on a marker
+has its transaction's version (KIP-1228).
 
-A marker for a group's offsets goes through the group's coordinator: it has to know of it.
+A marker for a group's offsets goes through the group's coordinator, which must apply it.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ _AS_LOG_ERROR: Final = {
     ErrorCode.COORDINATOR_LOAD_IN_PROGRESS: ErrorCode.NOT_LEADER_OR_FOLLOWER,
     ErrorCode.COORDINATOR_NOT_AVAILABLE: ErrorCode.NOT_LEADER_OR_FOLLOWER,
 }
-"""A group coordinator that is not here now, as the sender of markers knows it: it asks again."""
+"""The sender of markers knows an unavailable group coordinator by this error, and retries."""
 
 _NOBODYS: Final = frozenset({NO_PRODUCER_ID})
-"""As a producer's id or epoch it says that there is no producer; such a marker ends nothing."""
+"""The producer id or epoch of a marker without a producer; such a marker ends nothing."""
 
 
 def _refused(request: WriteTxnMarkersRequest, error: KafkaError) -> WriteTxnMarkersResponse:
-    """An error of the whole request, for each partition: the answer has no other place for it."""
+    """Repeat an error of the whole request for each partition: the answer has no field for it."""
     return WriteTxnMarkersResponse(
         markers=[
             WritableTxnMarkerResult(
@@ -90,10 +90,10 @@ def write_txn_markers(context: Context, request: WriteTxnMarkersRequest) -> Pend
 
 
 class _WaitingMarkers:
-    """A request whose markers are in the leaders' logs, and not all committed yet.
+    """A request whose markers are in the leaders' logs and not all committed yet.
 
-    What is not known at the deadline is answered REQUEST_TIMED_OUT, which the answer says from the
-    beginning.
+    Partitions without an outcome at the deadline are answered REQUEST_TIMED_OUT, which is the
+    initial value in the answer.
     """
 
     __slots__ = ("_bucket", "_left", "_node", "_partitions", "_pending", "_response", "done")
@@ -102,7 +102,7 @@ class _WaitingMarkers:
         self.done = False
         self._node = node
         self._left = 1
-        """Partitions that are not answered, and one until `start`."""
+        """The number of partitions without an outcome, plus one until `start`."""
         self._partitions: list[WritableTxnMarkerPartitionResult] = []
         self._pending = Pending()
         self._response: WriteTxnMarkersResponse | None = None
@@ -140,7 +140,7 @@ class _WaitingMarkers:
             replica.wait_for(info.last_offset + 1, self, slot)
 
     def start(self, response: WriteTxnMarkersResponse) -> Pending:
-        """Answer with `response` when all that was written is committed, or time is over."""
+        """Answer with `response` once all written markers are committed, or at the deadline."""
         self._response = response
         self._answered()
         if not self.done:
@@ -153,7 +153,7 @@ class _WaitingMarkers:
         self.acknowledged(slot, _AS_LOG_ERROR.get(code, code))
 
     def acknowledged(self, slot: int, code: ErrorCode) -> None:
-        """One partition's outcome."""
+        """Store the outcome of one partition."""
         if not self.done:
             self._partitions[slot].error_code = int(code)
             self._answered()
@@ -166,6 +166,6 @@ class _WaitingMarkers:
             self.expire()
 
     def expire(self) -> None:
-        """The time is over: say what is known."""
+        """The deadline: answer with the outcomes so far."""
         self.done = True
         self._pending.resolve(self._response)

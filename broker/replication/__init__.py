@@ -1,1 +1,1 @@
-"""What a broker does with records: the rules of a replicated partition, its log, its followers."""
+"""The data plane of a broker: the rules of a replicated partition, its log, its followers."""

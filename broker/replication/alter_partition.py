@@ -1,7 +1,7 @@
-"""Brings the ISR changes of all partitions to the controller, many in one request (KIP-497).
+"""Sends the ISR changes of all partitions to the controller, many in one request (KIP-497).
 
-One request is under way at a time; what comes up meanwhile goes with the next. A proposal that gets
-no answer is sent again until there is one, or until newer metadata has made it void: until then the
+One request is in flight at a time; proposals made meanwhile go into the next one. A proposal
+without an answer is resent until it is answered, or newer metadata supersedes it: until then the
 leader counts with both ISRs.
 """
 
@@ -34,7 +34,7 @@ R = TypeVar("R", bound=Response)
 
 _RETRY_S = 0.05
 _MOST_AT_ONCE = 2000
-"""Partitions of one request: the controller decides them at a stretch, in one batch of metadata."""
+"""Partitions per request: the controller decides them without a pause, in one batch of metadata."""
 
 
 class ToController(Protocol):
@@ -60,11 +60,11 @@ class AlterPartitionSender:
         self._waiting: dict[tuple[bytes, int], tuple[Replica, IsrProposal]] = {}
         self._wake = trio.Event()
         self.shrink_count = 0
-        """ISRs that became smaller by a proposal of this broker."""
+        """The number of proposals that removed members from an ISR."""
         self.expand_count = 0
 
     def submit(self, replica: Replica, proposal: IsrProposal) -> None:
-        """Send it with the next request; replaces an older one of the same partition."""
+        """Send it with the next request; it replaces an older one of the same partition."""
         self._waiting[replica.topic_id, replica.index] = (replica, proposal)
         self._wake.set()
 
@@ -84,7 +84,7 @@ class AlterPartitionSender:
                 await self._clock.sleep(_RETRY_S)
 
     def _take(self) -> Iterator[tuple[tuple[bytes, int], tuple[Replica, IsrProposal]]]:
-        """Takes out what waits, one after another, the oldest first; what is void is dropped."""
+        """Take the pending proposals one after another, oldest first, and drop superseded ones."""
         for key in list(self._waiting):
             replica, proposal = self._waiting.pop(key)
             if replica.state.pending is proposal:
@@ -93,14 +93,14 @@ class AlterPartitionSender:
     async def _exchange(
         self, sent: dict[tuple[bytes, int], tuple[Replica, IsrProposal]]
     ) -> dict[tuple[bytes, int], tuple[Replica, IsrProposal]]:
-        """One request and its answer; the proposals that have to be sent again."""
+        """Send one request; return the proposals that must be resent."""
         try:
             answer = await self._channels.to_controller(self._request(sent), lane="alter-partition")
         except BrokenConnection as error:
             log.info(f"ISR changes of {len(sent)} partitions wait for a controller: {error}")
             return sent
         if answer.error_code != ErrorCode.NONE:
-            # STALE_BROKER_EPOCH: this broker is registering again, and sends its next epoch then.
+            # STALE_BROKER_EPOCH: this broker is registering again, and sends its new epoch then.
             log.info(
                 f"ISR changes of {len(sent)} partitions are refused for now: "
                 f"{ErrorCode(answer.error_code).name}"
@@ -144,7 +144,7 @@ class AlterPartitionSender:
     def _answered(
         self, replica: Replica, proposal: IsrProposal, part: ResponsePartitionData
     ) -> bool:
-        """One partition's answer; whether to send the proposal again."""
+        """Process one partition's answer; return whether to resend the proposal."""
         state = replica.state
         code = ErrorCode(part.error_code)
         if code is not ErrorCode.NONE:

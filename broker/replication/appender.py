@@ -1,5 +1,4 @@
-"""How a broker appends to the partitions that it leads: for producers, coordinators, and the ends
-of transactions."""
+"""Appends to the partitions that this broker leads: records of clients, and end markers."""
 
 from __future__ import annotations
 
@@ -20,7 +19,7 @@ _TOO_LARGE: Final = (ErrorCode.MESSAGE_TOO_LARGE, ErrorCode.RECORD_LIST_TOO_LARG
 
 
 class Appender:
-    """Appends to replicas that may be written to here and now."""
+    """Appends to replicas that this broker leads and may write to now."""
 
     def __init__(self, replicas: ReplicaIndex, clock: Clock) -> None:
         self._replicas = replicas
@@ -38,9 +37,9 @@ class Appender:
     ) -> AppendInfo:
         """Append records that a producer sent to the leader of their partition.
 
-        `guard` is from `Replica.verify`, for what may open a transaction. Raises KafkaError for the
-        producer: NOT_LEADER_OR_FOLLOWER, NOT_ENOUGH_REPLICAS (acks=-1), KAFKA_STORAGE_ERROR, or
-        what is wrong with the records.
+        `guard` is from `Replica.verify`, for a batch that may open a transaction. Raises KafkaError
+        for the producer: NOT_LEADER_OR_FOLLOWER, NOT_ENOUGH_REPLICAS (acks=-1),
+        KAFKA_STORAGE_ERROR, or the error in the records.
         """
         state = replica.state
         if not state.is_leader:
@@ -63,10 +62,11 @@ class Appender:
     def append_marker(
         self, replica: Replica, marker: EndMarker, transaction_version: int, now_s: float
     ) -> AppendInfo:
-        """Append the end of a transaction of that version (KIP-1228), for all in-sync replicas.
+        """Append the end of a transaction of that version (KIP-1228), with acks from all in-sync
+        replicas.
 
-        Raises KafkaError: as `append` for what the partition refuses, INVALID_PRODUCER_EPOCH and
-        TRANSACTION_COORDINATOR_FENCED when its sender was replaced.
+        Raises KafkaError: the refusals of `append`, and INVALID_PRODUCER_EPOCH or
+        TRANSACTION_COORDINATOR_FENCED if its sender was replaced.
         """
         replica.state.check_leader()
         self._replicas.check_serving(replica, now_s)

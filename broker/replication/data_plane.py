@@ -1,6 +1,6 @@
-"""What a broker does with records, composed: replicas, sessions, waiting requests, fetchers.
+"""Composes the data plane of a broker: replicas, sessions, waiting requests, fetchers.
 
-`DataPlane` owns the tasks behind them; handlers reach its parts through the node.
+`DataPlane` owns their tasks; handlers access its components through the node.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 class DataPlane:
-    """The record-carrying half of one broker. `run` must be running for it to live."""
+    """The data plane of one broker. `run` must be running."""
 
     def __init__(
         self,
@@ -53,7 +53,7 @@ class DataPlane:
         rules_off: RulesOff = ALL_HOLD,
         move_rate: Callable[[], int] | None = None,
     ) -> None:
-        """`move_rate` is the present limit of moves between directories, in bytes a second."""
+        """`move_rate` is the current limit of moves between directories, in bytes per second."""
         node_id = config.int("node.id")
         self._clock = clock
         self._turn = turn
@@ -107,7 +107,7 @@ class DataPlane:
         self.replicas.fetching = self.fetchers
 
     async def run(self) -> None:
-        """All background work, until cancelled."""
+        """Run all background tasks until cancelled."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self.deadlines.run, self._in_turn)
             nursery.start_soon(self.alter_partition.run)
@@ -142,7 +142,7 @@ class DataPlane:
 
 
 def _copy_windows(config: Config) -> Windows:
-    """Over which time the rates of throttled replication are taken."""
+    """The windows over which rates of throttled replication are measured."""
     return Windows(
         config.int("replication.quota.window.num"),
         config.int("replication.quota.window.size.seconds") * 1000,
@@ -150,7 +150,7 @@ def _copy_windows(config: Config) -> Windows:
 
 
 def _move_windows(config: Config) -> Windows:
-    """Over which time the rate of moves between log directories is taken."""
+    """The windows over which the rate of moves between log directories is measured."""
     return Windows(
         config.int("alter.log.dirs.replication.quota.window.num"),
         config.int("alter.log.dirs.replication.quota.window.size.seconds") * 1000,

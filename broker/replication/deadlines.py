@@ -1,8 +1,8 @@
-"""Requests that wait, and the one task that ends their waiting when their time is up.
+"""The deadlines of waiting requests, and the one task that expires them.
 
-A wait usually ends early: by a high watermark, by new records, by a change of leaders. So leaving
-is as cheap as entering: deadlines are kept in buckets of a few milliseconds, a request is one entry
-of one bucket, and only the first bucket with a waiter wakes the task.
+A wait usually ends early: by a new high watermark, new records, or a change of leaders. So removing
+a deadline must be as cheap as adding it: deadlines are kept in buckets of a few milliseconds, each
+request is an entry of one bucket, and only the first non-empty bucket wakes the task.
 """
 
 from __future__ import annotations
@@ -19,27 +19,27 @@ _BUCKETS_PER_S: Final = 200
 
 
 class Waiting(Protocol):
-    """A request that gives up at its deadline."""
+    """A request with a deadline."""
 
     def expire(self) -> None:
-        """The time is up. Never called after `Deadlines.remove`."""
+        """The deadline has passed. Never called after `Deadlines.remove`."""
         ...
 
 
 class Deadlines:
-    """All deadlines of a node's waiting requests; `run` is the task that keeps them."""
+    """All deadlines of a node's waiting requests; `run` must be running."""
 
     def __init__(self, clock: Clock) -> None:
         self._alarm = clock.alarm()
         self._waiting_for = math.inf
-        """The bucket that the alarm is set for."""
+        """The bucket for which the alarm is set."""
         self._buckets: dict[int, dict[Waiting, None]] = {}
         self._order: list[int] = []
 
     def add(self, waiting: Waiting, deadline_s: float) -> int:
-        """Expire it at `deadline_s` (monotonic), a bucket's width later at most.
+        """Expire it at `deadline_s` (monotonic), or later by at most the width of a bucket.
 
-        The number returned is what `remove` needs.
+        Pass the returned number to `remove`.
         """
         bucket = int(deadline_s * _BUCKETS_PER_S) + 1
         members = self._buckets.get(bucket)
@@ -53,34 +53,34 @@ class Deadlines:
         return bucket
 
     def remove(self, waiting: Waiting, bucket: int) -> None:
-        """Stop the deadline: the request no longer waits."""
+        """Remove the deadline: the request no longer waits."""
         members = self._buckets.get(bucket)
         if members is not None:
             members.pop(waiting, None)
 
     def expire_through(self, bucket: int) -> None:
-        """Expire all that wait in this bucket and those before it."""
+        """Expire all waiters in this bucket and those before it."""
         while self._order and self._order[0] <= bucket:
             members = self._buckets[self._order[0]]
             while members:
-                # One at a time: the end of one wait may be the end of another in this bucket.
+                # One at a time: expiring one waiter may remove another from this bucket.
                 waiting = next(iter(members))
                 del members[waiting]
                 waiting.expire()
             del self._buckets[heapq.heappop(self._order)]
 
     def next_bucket(self) -> int | None:
-        """The first bucket with a waiter; forgets the empty ones before it."""
+        """The first bucket with a waiter; drops the empty ones before it."""
         while self._order and not self._buckets[self._order[0]]:
             del self._buckets[heapq.heappop(self._order)]
         return self._order[0] if self._order else None
 
     async def run(self, around: Callable[[Callable[[], None]], None]) -> None:
-        """Expire what is due until cancelled; `around` runs each round of it as one turn."""
+        """Expire what is due until cancelled; `around` wraps each round as one scheduler turn."""
         while True:
             bucket = self.next_bucket()
             self._waiting_for = math.inf if bucket is None else bucket
             is_time = await self._alarm.wait(self._waiting_for / _BUCKETS_PER_S)
             if is_time and bucket is not None:
-                # By number, not by the time now: rounding must not make it wait once more.
+                # By bucket, not by the current time: rounding must not make it wait once more.
                 around(partial(self.expire_through, bucket))

@@ -1,8 +1,8 @@
-"""The read path: what a fetch gets of each of its partitions.
+"""The read path: reads the partitions of a fetch.
 
-Followers read up to the leader's log end, and their offsets say how far they are; consumers read up
-to the high watermark, or to the last stable offset if they want what is committed alone (KIP-98),
-from the leader or (KIP-392) from a follower near them.
+Followers read up to the leader's log end, and their fetch offsets report their progress; consumers
+read up to the high watermark, or with read_committed to the last stable offset (KIP-98), from the
+leader or from a follower near them (KIP-392).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ NO_REPLICA: Final = NO_BROKER
 
 
 class FetchLimits:
-    """What a fetch request says apart from its partitions."""
+    """The fields of a fetch request apart from its partitions."""
 
     __slots__ = (
         "broker_epoch",
@@ -56,12 +56,12 @@ class FetchLimits:
         self.max_bytes = max_bytes
         self.is_follower = replica_id >= 0
         self.rack = None if self.is_follower else rack
-        """A consumer's client.rack; None for a fetcher that must read from the leader."""
+        """A consumer's client.rack; None if it must read from the leader."""
         self.read_committed = read_committed and not self.is_follower
 
 
 class Fetched:
-    """One partition's part of a fetch answer."""
+    """One partition in the answer to a fetch."""
 
     __slots__ = (
         "aborted",
@@ -87,21 +87,20 @@ class Fetched:
         self.log_start_offset: int = NO_OFFSET
         self.diverging_epoch: EpochEnd | None = None
         self.current_leader: tuple[int, int] | None = None
-        """(leader, its epoch), for a fetcher that asked the wrong broker (KIP-951)."""
+        """(leader, its epoch) for a fetcher that sent its request to the wrong broker (KIP-951)."""
         self.preferred_read_replica: int = NO_REPLICA
         self.pieces: Sequence[Piece] = ()
         self.aborted: Sequence[tuple[int, int]] = ()
-        """(producer id, first offset) of the aborted transactions that a reader of committed
-        records must know."""
+        """(producer id, first offset) of the aborted transactions, for read_committed."""
         self.size = 0
         self.available = 0
-        """Bytes that count for min_bytes: as many as there are, but not more than had room."""
+        """Bytes that count for min_bytes, at most as many as the limits allow."""
         self.has_records = False
-        """Whether there are records for the fetcher, also when they had no room."""
+        """Whether there are records for the fetcher, even if they exceeded the limits."""
 
     @property
     def is_urgent(self) -> bool:
-        """Whether a fetch is answered at once because of it."""
+        """Whether the fetch must be answered at once because of it."""
         return (
             self.error_code != 0
             or self.diverging_epoch is not None
@@ -110,7 +109,7 @@ class Fetched:
 
     @property
     def is_news(self) -> bool:
-        """Whether an incremental answer has to mention it."""
+        """Whether an incremental answer must contain it."""
         entry = self.entry
         return (
             self.size > 0
@@ -132,12 +131,12 @@ class FetchReader:
         throttle: ReplicationThrottle | None = None,
     ) -> None:
         self.throttle = throttle
-        """What followers that are not in sync may copy from here; None for no limit."""
+        """Limits what out-of-sync followers copy from here; None for no limit."""
         self._spares_in_sync = Rule.IN_SYNC_IS_NEVER_THROTTLED not in rules_off
         self._replicas = replicas
         self._isr = isr
         self.select_replica = select_replica
-        """(partition, client's rack, fetch offset) -> broker to read from, or NO_REPLICA."""
+        """(partition, client's rack, fetch offset) -> the broker to read from, or NO_REPLICA."""
         self._remembers = Rule.LOOK_AGAIN_WITHOUT_ROOM not in rules_off
         self._holds_back_unstable = Rule.LAST_STABLE_OFFSET not in rules_off
         self._names_aborted = Rule.ABORTED_ARE_NAMED not in rules_off
@@ -146,12 +145,12 @@ class FetchReader:
     def collect(
         self, feed: Feed, limits: FetchLimits, *, full: bool, arrival: bool, now_s: float
     ) -> tuple[list[Fetched], int, bool]:
-        """Read what the feed looks at: (parts of the answer, bytes for min_bytes, urgent).
+        """Read the feed's partitions: (partitions of the answer, bytes for min_bytes, urgent).
 
-        With `full` every partition gets its part, otherwise those with news only. `arrival` is
-        true once per request: then a follower's offsets are taken note of. The first partition
-        with records gives at least one batch, however large; bytes count for min_bytes as if
-        batches could be cut, so that no fetch waits for more than it has room for.
+        With `full` the answer contains every partition, otherwise only those with news. `arrival`
+        is true once per request: a follower's offsets are recorded then. The first partition with
+        records returns at least one batch, however large; bytes count for min_bytes as if batches
+        could be split, so that no fetch waits for more than its limits allow.
         """
         fetched_all: list[Fetched] = []
         left = limits.max_bytes
@@ -212,7 +211,7 @@ class FetchReader:
     def _holds_back(
         self, throttle: ReplicationThrottle, replica: Replica, follower_id: int, now_s: float
     ) -> bool:
-        """Whether a follower gets no records now (KIP-73)."""
+        """Whether a follower gets no records now because of its throttle (KIP-73)."""
         if not throttle.covers(replica.topic_partition):
             return False
         if self._spares_in_sync and follower_id in replica.state.view.isr:
@@ -230,7 +229,7 @@ class FetchReader:
     def _fill(
         self, fetched: Fetched, replica: Replica, limits: FetchLimits, left: int, first: bool
     ) -> None:
-        """Read records, or find out why not. Raises KafkaError OFFSET_OUT_OF_RANGE."""
+        """Read the partition's records. Raises KafkaError OFFSET_OUT_OF_RANGE."""
         state, log, entry = replica.state, replica.log, fetched.entry
         offset = entry.fetch_offset
         start, end = log.log_start_offset, log.log_end_offset
@@ -240,7 +239,7 @@ class FetchReader:
         fetched.high_watermark = committed
         fetched.last_stable_offset = stable
         fetched.log_start_offset = start
-        # What is gone here is not looked for elsewhere: followers are late to say what they lost.
+        # Records deleted here are not looked up elsewhere: followers learn late what was deleted.
         if self.select_replica is not None and limits.rack is not None and offset >= start:
             chosen = self.select_replica(replica, limits.rack, offset)
             if chosen != NO_REPLICA:
@@ -291,10 +290,10 @@ class FetchReader:
             self._isr.propose(replica, proposal)
 
     def answered(self, feed: Feed, fetched_all: list[Fetched], *, full: bool) -> None:
-        """Take note of what an answer says, and let other partitions come first in the next one.
+        """Record what an answer contains, and let other partitions come first in the next one.
 
-        Partitions with records or an error stay to be looked at: those that had no room have not
-        been served, and a fetcher that wants the same again does not repeat itself.
+        Partitions with records or an error stay dirty: some had no room in the answer, and a
+        fetcher does not repeat the request for an unchanged partition.
         """
         dirty, turn = feed.dirty, feed.last_turn
         if full:
@@ -302,7 +301,7 @@ class FetchReader:
         moves_on = not full and self._takes_turns
         for fetched in fetched_all:
             entry = fetched.entry
-            # A follower whose log diverges truncates and ignores the marks: send them again.
+            # A follower whose log diverges truncates and ignores these offsets: send them again.
             diverges = fetched.diverging_epoch is not None
             entry.sent_high_watermark = NO_OFFSET if diverges else fetched.high_watermark
             entry.sent_log_start_offset = NO_OFFSET if diverges else fetched.log_start_offset
@@ -317,11 +316,11 @@ class FetchReader:
 
 
 def _must_hear(feed: Feed, fetched: Fetched) -> bool:
-    """Whether a follower's wait ends though it gets no records.
+    """Whether to answer a follower although it gets no records.
 
-    DeleteRecords waits for followers to move their start, consumers near a follower for its high
-    watermark. Without a session the leader does not know what the follower was sent: it waits, as
-    every fetch that brings no records does, or the two would ask and answer without a pause.
+    DeleteRecords waits for followers to advance their log start, and a follower's consumers wait
+    for its high watermark. Without a session the leader does not know what the follower was sent,
+    so it waits; otherwise the two would exchange empty fetches without a pause.
     """
     entry = fetched.entry
     return feed.is_session and (
@@ -333,7 +332,7 @@ def _must_hear(feed: Feed, fetched: Fetched) -> bool:
 def count_throttled(
     throttle: ReplicationThrottle, fetched_all: list[Fetched], now_s: float
 ) -> None:
-    """Count what an answer to a follower brings of throttled partitions, in sync or not."""
+    """Count the bytes of throttled partitions in an answer to a follower, in sync or not."""
     for fetched in fetched_all:
         replica = fetched.entry.replica
         if fetched.size and replica is not None and throttle.covers(replica.topic_partition):
@@ -341,7 +340,7 @@ def count_throttled(
 
 
 def count_traffic(fetched_all: list[Fetched], is_follower: bool) -> None:
-    """Count what an answer brings; of followers' fetches Kafka counts the bytes alone."""
+    """Count an answer's records and bytes; for followers' fetches Kafka counts only bytes."""
     for fetched in fetched_all:
         replica = fetched.entry.replica
         if replica is None:

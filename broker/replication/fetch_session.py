@@ -1,8 +1,8 @@
-"""Fetch sessions: a fetcher names its partitions once, and later only what changed (KIP-227).
+"""Fetch sessions: a fetcher names its partitions once, and later only changes (KIP-227).
 
-Every fetch has a feed, the partitions that it looks at. A session's feed outlives the request, and
-the replicas notify it of what is new (`dirty`), so that a fetch of ten thousand quiet partitions
-costs as much as a fetch of none. A fetch without a session has a feed of its own.
+Every fetch has a feed, the set of its partitions. A session's feed outlives the request, and the
+replicas notify it of changes (`dirty`), so that a fetch of ten thousand quiet partitions costs as
+much as a fetch of none. A fetch without a session has a temporary feed.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ INITIAL_EPOCH: Final = 0
 FINAL_EPOCH: Final = -1
 _MAX_EPOCH: Final = 2**31 - 1
 _STALE_AFTER_S: Final = 120.0
-"""A session that was not used for so long may be dropped for a new one."""
+"""A session that was unused for so many seconds may be evicted for a new one."""
 
 _turn: Final = attrgetter("turn")
 PartitionKey = tuple[str | bytes, int]
@@ -29,23 +29,23 @@ PartitionKey = tuple[str | bytes, int]
 
 
 class WaitingFetch(Protocol):
-    """A fetch that is held until there is enough to answer it."""
+    """A fetch that waits until its answer is worth sending."""
 
     def retry(self) -> None:
-        """Something it looks at has changed."""
+        """One of its partitions has changed."""
         ...
 
     def hurry(self) -> None:
-        """Answer with what there is: the next request of the session is here."""
+        """Answer with what is available: the session's next request has arrived."""
         ...
 
     def abandon(self, code: ErrorCode) -> None:
-        """Answer with an error: the session is gone."""
+        """Answer with an error: the session was removed."""
         ...
 
 
 class FetchEntry:
-    """One partition as a fetcher asks for it, and the values in its last answer."""
+    """One partition as requested by a fetcher, and the values in its last answer."""
 
     __slots__ = (
         "current_leader_epoch",
@@ -66,11 +66,11 @@ class FetchEntry:
     def __init__(self, feed: Feed, topic: str | bytes, index: int, turn: int) -> None:
         self.feed = feed
         self.turn = turn
-        """The smaller, the longer it has waited: the place in the order of its session."""
+        """Its position in the order of its session: the smaller, the longer it has waited."""
         self.key: PartitionKey = (topic, index)
         self.index = index
         self.denied = False
-        """Whether the fetcher may not read it."""
+        """Whether the fetcher lacks permission to read it."""
         self.replica: Replica | None = None
         self.fetch_offset = 0
         self.max_bytes = 0
@@ -118,20 +118,20 @@ class Feed:
     def __init__(self, replica_id: int) -> None:
         self.replica_id = replica_id
         self.wants_high_watermark = False
-        """Whether a follower must learn of a high watermark at once, as its consumers wait for it;
-        otherwise it does with the next records, or when its wait is over."""
+        """Whether a follower must learn of a new high watermark at once, because its consumers wait
+        for it; otherwise it learns of it with the next records, or when its wait expires."""
         self.entries: dict[PartitionKey, FetchEntry] = {}
         self.dirty: dict[FetchEntry, None] = {}
-        """Entries that may have something to say: news, or records that are not served yet."""
+        """Entries that may have something to send: changes, or records that were not sent yet."""
         self.last_turn = 0
-        """The turn of the entry at the end of the order."""
+        """The turn of the last entry in the order."""
         self.waiting: WaitingFetch | None = None
         self.last_fetch_s = 0.0
         self.watching = False
-        """Whether the replicas know of the entries."""
+        """Whether the replicas notify the entries."""
 
     def entry(self, topic: str | bytes, index: int) -> FetchEntry:
-        """The entry of a partition, new ones included, to be looked at by the next answer."""
+        """The entry of a partition, created if it is new; the next answer will check it."""
         key = (topic, index)
         entry = self.entries.get(key)
         if entry is None:
@@ -146,28 +146,28 @@ class Feed:
         return self.waiting is not None
 
     def replicas(self) -> list[Replica]:
-        """Those of its partitions that are hosted here."""
+        """The replicas of its partitions that are hosted here."""
         entries = self.entries.values()
         return [entry.replica for entry in entries if entry.replica is not None]
 
     def in_turn(self) -> list[FetchEntry]:
-        """The entries that may have something to say, what was served last at the end.
+        """The entries that may have something to send, least recently served first.
 
-        The order is that of the session (KIP-227): however small the limits of an answer are, the
-        first one with records gets at least a batch, and then all others go before it.
+        This is the order of the session (KIP-227): however small the limits of an answer are, the
+        first entry with records gets at least a batch, and then goes behind all others.
         """
         dirty = self.dirty
         return sorted(dirty, key=_turn) if len(dirty) > 1 else list(dirty)
 
     def forget(self, topic: str | bytes, index: int) -> None:
-        """Drop a partition from the feed."""
+        """Remove a partition from the feed."""
         entry = self.entries.pop((topic, index), None)
         if entry is not None:
             self.dirty.pop(entry, None)
             self.detach(entry)
 
     def attach(self, entry: FetchEntry, replica: Replica) -> None:
-        """Let a replica notify this feed of what is new."""
+        """Let a replica notify this feed of changes."""
         if entry.replica is not replica:
             self.detach(entry)
             entry.replica = replica
@@ -187,7 +187,7 @@ class Feed:
                     follower.link = NO_LINK
 
     def watch(self) -> None:
-        """Get notified of what is new in all entries from now on."""
+        """Start notifications for all entries."""
         self.watching = True
         for entry in self.entries.values():
             if entry.replica is not None:
@@ -201,7 +201,7 @@ class Feed:
 
 
 class FetchSession(Feed):
-    """A feed that later requests name by its id."""
+    """A feed that later requests refer to by its id."""
 
     is_session = True
 
@@ -217,12 +217,12 @@ class FetchSession(Feed):
 
     @property
     def privileged(self) -> bool:
-        """Followers' sessions are never dropped for a consumer's."""
+        """Followers' sessions are never evicted for a consumer's."""
         return self.replica_id != NO_BROKER
 
 
 class SessionCache:
-    """The sessions of one broker, max.incremental.fetch.session.cache.slots of them at most."""
+    """The sessions of one broker, at most max.incremental.fetch.session.cache.slots."""
 
     def __init__(self, slots: int, dice: Dice) -> None:
         self._slots = slots
@@ -235,7 +235,7 @@ class SessionCache:
 
     @property
     def partitions(self) -> int:
-        """Entries over all sessions."""
+        """The number of entries in all sessions."""
         return sum(len(session.entries) for session in self._sessions.values())
 
     def resume(self, session_id: int, epoch: int, uses_topic_ids: bool) -> FetchSession:
@@ -262,7 +262,7 @@ class SessionCache:
     def create(
         self, replica_id: int, uses_topic_ids: bool, size: int, now_s: float
     ) -> FetchSession | None:
-        """A new session for `size` partitions; None when all slots are taken for good."""
+        """A new session for `size` partitions; None if no slot is free or evictable."""
         if len(self._sessions) >= self._slots and not self._evict(replica_id, size, now_s):
             return None
         session_id = self._dice.randrange(1, 2**31)
@@ -274,7 +274,7 @@ class SessionCache:
         return session
 
     def remove(self, session_id: int) -> None:
-        """End a session, if there is such a one."""
+        """End a session, if it exists."""
         session = self._sessions.pop(session_id, None)
         if session is not None:
             if session.waiting is not None:
@@ -282,9 +282,10 @@ class SessionCache:
             session.close()
 
     def _evict(self, replica_id: int, size: int, now_s: float) -> bool:
-        """Drop the session unused for longest, or else a smaller one than the new.
+        """Evict the least recently used session if it is stale, or else one smaller than the new
+        one.
 
-        Followers come before consumers: a replica without a session costs the most.
+        Followers have priority over consumers: a replica without a session costs the most.
         """
         candidates = [s for s in self._sessions.values() if not s.privileged]
         if not candidates:

@@ -1,4 +1,4 @@
-"""The settings of follower fetching, apart from the fetchers: a node of its own never fetches."""
+"""The settings of follower fetching, in a module of their own: a single node never fetches."""
 
 from __future__ import annotations
 
@@ -23,4 +23,4 @@ class FetcherConfig:
     socket_timeout_s: float = 30.0
     """replica.socket.timeout.ms"""
     throttle: ReplicationThrottle | None = None
-    """What may be copied of partitions that are not in sync."""
+    """Limits what is copied of out-of-sync partitions."""

@@ -1,8 +1,7 @@
-"""What a leader knows of one follower: how far it has fetched, and since when it is behind.
+"""What a leader knows about one follower: its log end offset, and since when it lags.
 
-A follower is caught up while its log ends where the leader's does. Once the leader is ahead, the
-follower stays in sync for `replica.lag.time.max.ms` after the last moment at which it had all
-that there was (KIP-16).
+A follower is caught up while its log end offset equals the leader's. Once the leader is ahead, the
+follower stays in sync for `replica.lag.time.max.ms` after it was last caught up (KIP-16).
 """
 
 from __future__ import annotations
@@ -15,10 +14,10 @@ NEVER: Final = float("-inf")
 
 
 class FetchLink(Protocol):
-    """The stream of fetches that a follower's broker sends, whatever partitions they name."""
+    """The fetches of a follower's broker, for whatever partitions."""
 
     last_fetch_s: float
-    """When the latest fetch arrived, monotonic seconds."""
+    """When the last fetch arrived, in monotonic seconds."""
 
 
 class _NoLink:
@@ -49,7 +48,7 @@ class FollowerProgress:
         self.broker_epoch: int = NO_EPOCH
         self.link: FetchLink = NO_LINK
         self.last_caught_up_s = caught_up_s
-        """The last moment at which nothing was missing; a new leader trusts the ISR it is given."""
+        """When it was last caught up; a new leader assumes that the members of its ISR are."""
         self._last_fetch_s = NEVER
         self._last_fetch_leader_end: int = NO_OFFSET
 
@@ -58,8 +57,8 @@ class FollowerProgress:
     ) -> None:
         """The follower asked for `offset`, so it holds everything before it.
 
-        When it asks for less than the leader has now, but for all that the leader had at the
-        previous fetch, it was caught up at that previous fetch.
+        If it has less than the leader has now, but all that the leader had at the previous fetch,
+        it was caught up at that previous fetch.
         """
         if offset >= leader_end:
             self.last_caught_up_s = max(self.last_caught_up_s, now_s)
@@ -72,21 +71,21 @@ class FollowerProgress:
         self._last_fetch_leader_end = leader_end
 
     def fell_behind(self) -> None:
-        """The leader has appended to a log that this follower held in full.
+        """The leader has appended to a log that this follower held completely.
 
-        Fetches in a session do not name partitions that have nothing new, so the latest fetch of
-        the whole link is the last moment at which the follower was known to be alive and complete.
+        Fetches in a session do not name unchanged partitions, so the last fetch of the whole link
+        is when the follower was last known to be alive and caught up.
         """
         link_s = self.link.last_fetch_s
         if link_s > self.last_caught_up_s:
             self.last_caught_up_s = link_s
 
     def went_silent(self) -> None:
-        """It is not waited for until it fetches again."""
+        """Do not wait for the follower until it fetches again."""
         self.last_caught_up_s = NEVER
 
     def is_caught_up(self, leader_end: int, now_s: float, lag_max_s: float) -> bool:
-        """Whether it may count as in sync."""
+        """Whether it qualifies for the ISR."""
         return self.log_end_offset == leader_end or now_s - self.last_caught_up_s <= lag_max_s
 
     def __repr__(self) -> str:

@@ -1,8 +1,8 @@
-"""What one broker copies from another: the fetch session as the follower keeps it (KIP-227).
+"""The fetch session with one leader, as the follower keeps it (KIP-227).
 
-A request names what has changed since the last: partitions that are new, that have moved on, or
-that are left. No I/O: broker/replication/leader_fetcher.py sends the requests and hands in what
-is answered.
+A request names the changes since the last one: new partitions, new fetch offsets, forgotten
+partitions. No I/O: broker/replication/leader_fetcher.py sends the requests and passes in the
+answers.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ class _Asked(NamedTuple):
     log_start_offset: int
     last_epoch: int
     request: int
-    """The number of the request within the session."""
+    """The number of that request within the session."""
     following: Following
     since: int
-    """The number of the first request for this following of it."""
+    """The number of the first request since the partition was added."""
 
 
 class FollowerSession:
@@ -54,7 +54,7 @@ class FollowerSession:
         partition_max_bytes: int,
         throttle: ReplicationThrottle | None = None,
     ) -> None:
-        """`throttle` limits what is copied of partitions that are not in sync; None for nothing."""
+        """`throttle` limits what is copied of out-of-sync partitions; None for no limit."""
         self.following: dict[Key, Following] = {}
         self.lost: dict[Key, Following] = {}
         """Partitions whose offset is out of the leader's range."""
@@ -65,45 +65,45 @@ class FollowerSession:
         self._epoch = INITIAL_EPOCH
         self._by_name: dict[TopicPartition, Key] = {}
         self._changed: dict[Key, None] = {}
-        """Partitions that the next request has to name."""
+        """Partitions that the next request must name."""
         self._asked: dict[Key, _Asked] = {}
         self._requests = 0
         self._answers = 0
         self._delayed: dict[Key, Following] = {}
-        """Partitions that wait for a retry, since the leader refused them."""
+        """Partitions that the leader refused, which wait for a retry."""
         self._lag: dict[Key, int] = {}
 
     @property
     def max_lag(self) -> int:
-        """Records that the most lagging partition misses, as of the last answers."""
+        """The lag of the most lagging partition, in records, as of the last answers."""
         return max(self._lag.values(), default=0)
 
     @property
     def has_news(self) -> bool:
-        """Whether the next request of the session has something to say."""
+        """Whether the next request of the session has something to report."""
         # Before the first answer there is no session yet.
         return bool(self._changed) and self.session_id != NO_SESSION
 
     def add(self, following: Following) -> None:
-        """Copy one more partition, from the next request on."""
+        """Start to copy a partition, from the next request on."""
         key = following.key
         self.following[key] = following
         self._by_name[following.replica.topic_partition] = key
         self._changed[key] = None
 
     def remove(self, topic_partition: TopicPartition) -> None:
-        """Copy one partition less."""
+        """Stop to copy a partition."""
         key = self._by_name.pop(topic_partition)
         for mapping in (self.following, self._lag, self._delayed, self.lost):
             mapping.pop(key, None)
         self._changed[key] = None
 
     def tell_again(self, topic_partition: TopicPartition) -> None:
-        """The next request says where the log begins now."""
+        """Let the next request report the current log start offset."""
         self._changed[self._by_name[topic_partition]] = None
 
     def restart(self) -> None:
-        """A new connection: the leader has no session of ours."""
+        """A new connection: the leader has no session of this follower."""
         self.session_id, self._epoch = NO_SESSION, INITIAL_EPOCH
         self._asked.clear()
         self._requests = self._answers = 0
@@ -112,7 +112,7 @@ class FollowerSession:
         self._changed = dict.fromkeys(self.following)
 
     def retry(self, now_s: float) -> float:
-        """Ask again for partitions whose back-off is over; seconds until the next one's is."""
+        """Ask again for partitions whose back-off is over; return the seconds until the next."""
         wait_s = float("inf")
         for key, following in list(self._delayed.items()):
             if following.not_before_s <= now_s:
@@ -123,7 +123,7 @@ class FollowerSession:
         return wait_s
 
     def request(self) -> FetchRequest | None:
-        """The next fetch; None when there is nothing to ask for."""
+        """The next fetch; None if there is nothing to ask for."""
         number = self._requests + 1
         topics: list[FetchTopic] = []
         forgotten: dict[bytes, ForgottenTopic] = {}
@@ -145,14 +145,14 @@ class FollowerSession:
                 following,
                 before.since if before is not None and before.following is following else number,
             )
-            # A leader serves partitions in the order in which a first request names them, so a
-            # topic is named again where others come between its partitions.
+            # A leader serves partitions in the order of the first request, so a topic is repeated
+            # if other partitions come between its own.
             if not topics or topics[-1].topic_id != topic_id:
                 topics.append(FetchTopic(topic_id=topic_id))
             topics[-1].partitions.append(wanted)
         self._changed.clear()
         if not self._asked and not forgotten:
-            # A session of nothing would be answered at once, again and again.
+            # An empty session would be answered at once, again and again.
             return None
         self._requests = number
         request = self._make_request()
@@ -164,9 +164,9 @@ class FollowerSession:
         return request
 
     def answered(self, response: FetchResponse, now_s: float, now_ms: int) -> None:
-        """Take over what the leader has sent.
+        """Apply an answer of the leader.
 
-        Raises KafkaError when the leader has ended the session: a new connection begins another.
+        Raises KafkaError if the leader has ended the session: a new connection begins another.
         """
         self._answers += 1
         if response.error_code != ErrorCode.NONE:
@@ -186,18 +186,18 @@ class FollowerSession:
                 if asked.request <= self._answers:
                     self._take(key, following, asked, data, now_s, now_ms)
                 elif asked.since <= self._answers:
-                    # It was asked again since then, and will be answered again; but not with marks
-                    # that the leader has sent with this answer.
-                    with contextlib.suppress(LogDirFailure):  # the replica is dropped already
+                    # The partition was added again since then, and will be answered again; but the
+                    # leader will not repeat the offsets that it has sent with this answer.
+                    with contextlib.suppress(LogDirFailure):  # The replica was dropped already.
                         following.heard(data)
         if response.session_id == NO_SESSION:
             self._name_all(served)
 
     def _name_all(self, served: list[Key]) -> None:
-        """The leader keeps no session for us: each fetch names everything, and takes turns.
+        """The leader keeps no session for this follower: each fetch names all partitions, in turns.
 
-        What was served goes to the end, as in a session (KIP-227): a leader that has room for a
-        batch in each answer would never come to the last partition otherwise.
+        A served partition goes to the end, as in a session (KIP-227): otherwise a leader with room
+        for one batch in each answer would never reach the last partition.
         """
         self._epoch = INITIAL_EPOCH
         for key in served:
@@ -215,11 +215,11 @@ class FollowerSession:
         now_s: float,
         now_ms: int,
     ) -> None:
-        """One partition's part of an answer."""
+        """Apply one partition's answer."""
         try:
             outcome = following.answered(asked.offset, data, now_s, now_ms)
         except LogDirFailure:
-            return  # Its directory is offline: the replica is dropped already.
+            return  # Its directory is offline: the replica was dropped already.
         except KafkaError as error:
             log.error(f"{following.replica.topic_partition}: unusable records: {error}")
             outcome = following.back_off(now_s)
@@ -243,8 +243,7 @@ class FollowerSession:
     def _throttled(
         self, key: Key, following: Following, data: PartitionData, outcome: Outcome, now_s: float
     ) -> Outcome:
-        """Count what was copied, and leave a partition alone for a while that may not copy more
-        now and is not in sync anyway (KIP-73)."""
+        """Count copied bytes, and pause an out-of-sync partition above the limit (KIP-73)."""
         throttle = self._throttle
         if throttle is None or not throttle.covers(following.replica.topic_partition):
             return outcome
@@ -266,7 +265,7 @@ class FollowerSession:
         now_s: float,
         now_ms: int,
     ) -> None:
-        """Where the leader says that the logs of the lost partitions begin and end."""
+        """The start and end offsets of the lost partitions' logs, from the leader."""
         lost, self.lost = self.lost, {}
         for key, following in lost.items():
             name = following.replica.topic_partition

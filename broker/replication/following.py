@@ -1,8 +1,9 @@
-"""Copying one partition from its leader: what to ask for, and what to do with the answer.
+"""Copies one partition from its leader: builds the requests and applies the answers.
 
-No I/O but the replica's own log; broker/replication/leader_fetcher.py does the asking. A fetch
-names the epoch of our last record, so the leader sees at once when the logs diverge and says
-where (KIP-595); nothing has to be asked before the first fetch, and nothing is cut on suspicion.
+No I/O except the replica's own log; broker/replication/leader_fetcher.py sends the requests. A
+fetch names the epoch of the follower's last record, so the leader detects at once that the logs
+diverge and answers where (KIP-595); no request precedes the first fetch, and nothing is truncated
+on suspicion.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ _FIRST_BACKOFF_S: Final = 0.01
 
 
 class Outcome(enum.Enum):
-    """What became of one partition's part of an answer."""
+    """The result of one partition's answer."""
 
     COPIED = "all is well, also when there was nothing new"
     REFUSED = "leave the leader alone for a while"
@@ -47,7 +48,7 @@ class Following:
         self.replica = replica
         self.leader_epoch = replica.state.view.leader_epoch
         self.not_before_s = 0.0
-        """After a refusal: leave the leader alone until then, monotonic seconds."""
+        """Do not ask before this time, after a refusal; in monotonic seconds."""
         self._backoff_s = _FIRST_BACKOFF_S
         self._backoff_max_s = backoff_max_s
         self._rules_off = rules_off
@@ -60,7 +61,7 @@ class Following:
 
     @property
     def is_current(self) -> bool:
-        """Whether the metadata still wants this partition copied in this epoch."""
+        """Whether this replica still follows that leader epoch, by the current metadata."""
         state = self.replica.state
         return (
             self.replica.hosted
@@ -69,7 +70,7 @@ class Following:
         )
 
     def request(self, max_bytes: int) -> FetchPartition:
-        """What to ask the leader for next."""
+        """The next request to the leader."""
         partition_log = self.replica.log
         fenced = Rule.EPOCH_IN_FETCH not in self._rules_off
         return FetchPartition(
@@ -84,10 +85,10 @@ class Following:
     def answered(
         self, asked_offset: int, data: PartitionData, now_s: float, now_ms: int
     ) -> Outcome:
-        """Take over what the leader has sent for `asked_offset`.
+        """Apply the leader's answer for `asked_offset`.
 
-        Raises LogDirFailure when the log cannot be written, KafkaError CORRUPT_MESSAGE or
-        INVALID_RECORD for bytes that are not what the leader must have had.
+        Raises LogDirFailure if the log cannot be written, KafkaError CORRUPT_MESSAGE or
+        INVALID_RECORD for bytes that the leader cannot have had.
         """
         if not self.is_current:
             return Outcome.COPIED
@@ -96,7 +97,7 @@ class Following:
         self._backoff_s = _FIRST_BACKOFF_S
         replica, state, partition_log = self.replica, self.replica.state, self.replica.log
         if asked_offset != partition_log.log_end_offset:
-            # About a log that has changed since; to truncate by it would lose records.
+            # The answer is about a log that has changed since: truncating by it would lose records.
             return Outcome.COPIED
         if _diverges(data):
             if state.diverged(data.high_watermark):
@@ -110,21 +111,21 @@ class Following:
             partition_log.append_as_follower(records, now_ms)
             replica.traffic.replication_bytes_in += len(records)
             if partition_log.counts_for_flush and partition_log.needs_flush(now_ms):
-                # Before the next fetch, which acknowledges them to the leader.
+                # Before the next fetch, which acknowledges the records to the leader.
                 partition_log.flush(now_ms)
         self._take_marks(data)
         return Outcome.COPIED
 
     def heard(self, data: PartitionData) -> None:
-        """Take over the leader's marks from an answer to an earlier question than the last.
+        """Apply the leader's offsets in an answer to an earlier request than the last.
 
-        What was copied since that question is the leader's, too: the marks hold for it.
+        The leader has what was copied since that request, too, so the offsets are valid.
         """
         if self.is_current and data.error_code == ErrorCode.NONE and not _diverges(data):
             self._take_marks(data)
 
     def _take_marks(self, data: PartitionData) -> None:
-        """High watermark and log start of the leader."""
+        """Adopt the leader's high watermark and log start offset."""
         replica, state, partition_log = self.replica, self.replica.state, self.replica.log
         if state.follower_appended(partition_log.log_end_offset, data.high_watermark):
             replica.high_watermark_moved()
@@ -140,11 +141,11 @@ class Following:
                 f"{topic_partition}: broker {leader} refuses fetches in epoch "
                 f"{self.leader_epoch}: {code.name}"
             )
-        # The two sides learn of an election at different moments: the first tries come fast.
+        # Leader and follower learn of an election at different times: retry quickly at first.
         return self.back_off(now_s)
 
     def back_off(self, now_s: float) -> Outcome:
-        """Something is wrong at the leader or on the way; wait longer each time."""
+        """The leader or the connection fails: increase the delay with each attempt."""
         self.not_before_s = now_s + self._backoff_s
         self._backoff_s = min(self._backoff_max_s, self._backoff_s * 2)
         return Outcome.REFUSED
@@ -167,15 +168,15 @@ class Following:
                 leader_epoch=self.leader_epoch,
                 high_watermark=state.high_watermark,
             )
-        # Also when no record goes: an epoch in which we led and wrote nothing is forgotten so.
+        # Even without records: this drops an epoch in which this replica led and wrote nothing.
         replica.log.truncate_to(min(offset, end))
         state.truncated(replica.log.log_end_offset)
 
     def found(self, start_offset: int, end_offset: int, now_ms: int) -> None:
-        """Where the leader's log begins and ends, after our offset was out of its range.
+        """Apply the leader's log range, after this follower's offset was out of it.
 
-        Behind the leader's start, because its retention has passed our end: start again there.
-        Beyond its end, because it was elected without our records (an unclean election): cut them.
+        Below the leader's start, retention has deleted the next records: restart the log there.
+        Above its end, an unclean election has lost our records: truncate them.
         """
         if not self.is_current:
             return
@@ -193,6 +194,6 @@ class Following:
 
 
 def _diverges(data: PartitionData) -> bool:
-    """Whether the leader answered that our log diverges from its own."""
+    """Whether the leader answered that the follower's log diverges from its own."""
     diverging = data.diverging_epoch
     return diverging.epoch != NO_EPOCH or diverging.end_offset != NO_OFFSET

@@ -1,4 +1,4 @@
-"""The ISRs of the partitions that this broker leads: which replicas should leave, which join."""
+"""The ISRs of the partitions that this broker leads: which replicas should leave or join."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ log = get_logger(__name__)
 
 
 class Proposals(Protocol):
-    """Brings ISR changes to the controller (broker/replication/alter_partition.py)."""
+    """Sends ISR changes to the controller (broker/replication/alter_partition.py)."""
 
     def submit(self, replica: Replica, proposal: IsrProposal) -> None: ...
 
 
 class IsrKeeper:
-    """Proposes changes of ISRs as followers fall behind, catch up, come and go."""
+    """Proposes changes of ISRs as followers lag, catch up, come and go."""
 
     def __init__(self, replicas: ReplicaIndex, lag_max_s: float, silence_s: float = 0.0) -> None:
-        """`silence_s` is raftka.replica.silence.max.ms; 0 for waiting until lag_max_s."""
+        """`silence_s` is raftka.replica.silence.max.ms; 0 disables that check."""
         self.lag_max_s = lag_max_s
         """replica.lag.time.max.ms"""
         self.silence = Silence(min(silence_s, lag_max_s), lag_max_s)
@@ -33,16 +33,15 @@ class IsrKeeper:
         self._replicas = replicas
 
     def propose(self, replica: Replica, proposal: IsrProposal) -> None:
-        """Ask the controller for another ISR."""
+        """Propose another ISR to the controller."""
         if self.proposals is not None:
             self.proposals.submit(replica, proposal)
 
     def shrink_isrs(self, now_s: float) -> None:
-        """Propose to drop followers that lag; called every half of replica.lag.time.max.ms.
+        """Propose to drop lagging followers; called every half of replica.lag.time.max.ms.
 
-        And to let in those that the controller has refused in the meantime, as it does while it
-        knows of an earlier or later process of theirs than we did: in a partition without new
-        records nothing else would ask again.
+        Also retry expansions that the controller has refused, as it does while it knows another
+        incarnation of the follower than this leader: in an idle partition nothing else would retry.
         """
         for replica in self._replicas:
             self.let_in(replica, now_s)
@@ -61,7 +60,7 @@ class IsrKeeper:
                 self.propose(replica, proposal)
 
     def drop_silent(self, now_s: float) -> None:
-        """Propose to go on without followers whose brokers have stopped fetching."""
+        """Propose to drop followers whose brokers have stopped fetching."""
         for broker_id, silent_s in self.silence.look(now_s):
             for replica in self.silence.links[broker_id].replicas():
                 proposal = replica.state.without(broker_id)
@@ -81,18 +80,18 @@ class IsrKeeper:
                 self.silence.dropped(broker_id)
 
     def may_join_isr(self, broker_id: int, broker_epoch: int) -> bool:
-        """Whether the controller would let that process of that broker into an ISR."""
+        """Whether the controller would accept that incarnation of that broker into an ISR."""
         broker = self._replicas.image.brokers.get(broker_id)
         if broker is None or not broker.is_active:
             return False
         return broker_epoch in (NO_EPOCH, broker.epoch)
 
     def let_in(self, replica: Replica, now_s: float) -> None:
-        """Propose a follower that could not join the ISR when it last fetched, but may now.
+        """Propose a follower that could not join the ISR at its last fetch, but may now.
 
-        Its broker was still fenced then, or another proposal was under way. Its next fetch
-        would not show it: within a session a partition without news is not named again. One that
-        lags is left out: it would be dropped and let in by turns, and the high watermark stall.
+        Its broker was fenced then, or another proposal was pending. Its next fetch may not show it:
+        a session does not name unchanged partitions. A lagging follower is left out: it would leave
+        and join by turns, and stall the high watermark.
         """
         state = replica.state
         if state.is_leader and len(state.view.isr) < len(state.view.replicas):

@@ -1,9 +1,9 @@
-"""Partitions that ask a transaction's coordinator: is it in there, or let it join (KIP-890).
+"""Asks transaction coordinators whether a partition is in a transaction, or to add it (KIP-890).
 
-The leader of a partition asks before a producer's first write of a transaction: whether the
-producer has made the partition join, or with transaction.version 2 to have it join now. Questions
-to one coordinator share requests, with a few under way at a time. An answer says for each partition
-NONE or why not; the partition's leader decides what its client is answered.
+Before a producer's first write in a transaction, the leader of the partition asks whether the
+producer has added the partition, or with transaction.version 2 adds it. Questions to one
+coordinator share requests, with a few in flight at a time. An answer has an error code for each
+partition; the partition's leader decides how to answer its client.
 """
 
 from __future__ import annotations
@@ -37,19 +37,19 @@ Codes = Mapping[TopicPartition, ErrorCode]
 
 
 class Question(NamedTuple):
-    """What a partition, or several of one client's request, want to know."""
+    """A question about one or several partitions of one client's request."""
 
     transactional_id: str
     producer_id: int
     producer_epoch: int
     partitions: frozenset[TopicPartition]
     verify_only: bool
-    """Whether they are in the transaction; else they join it."""
+    """Whether to check that they are in the transaction; otherwise they are added."""
 
 
 class Retries(NamedTuple):
-    """While the producer's last transaction is being ended, a partition that wants to join is
-    asked for again: its client would wait longer (add.partitions.to.txn.retry.backoff.*)."""
+    """How long to retry adding a partition while the producer's previous transaction is being
+    ended: the client itself would wait longer (add.partitions.to.txn.retry.backoff.*)."""
 
     every_s: float
     at_most_s: float
@@ -67,7 +67,7 @@ class _Asked:
 
 @dataclass(slots=True)
 class _Coordinator:
-    """A broker with the questions that wait for it."""
+    """A broker and the questions that wait for it."""
 
     waiting: deque[_Asked] = field(default_factory=deque)
     under_way: int = 0
@@ -85,8 +85,8 @@ class Joining:
         timeout_s: float,
         retries: Retries,
     ) -> None:
-        """`coordinator` finds the broker that coordinates a transactional id now, if there is one.
-        `timeout_s`: how long it may take to answer."""
+        """`coordinator` returns the broker that coordinates a transactional id now, if there is
+        one. `timeout_s`: how long it may take to answer."""
         self._peers = peers
         self._clock = clock
         self._coordinator = coordinator
@@ -96,18 +96,18 @@ class Joining:
         self._later: list[tuple[float, _Asked]] = []
         self._alarm = clock.alarm()
         self.refused_count = 0
-        """How many partitions were answered with an error."""
+        """The number of partitions that were answered with an error."""
         self.asked_count = 0
-        """How many questions were answered, and in how many seconds altogether."""
+        """The number of answered questions, and the total seconds they took."""
         self.asked_s = 0.0
 
     def ask(self, question: Question, answered: Callable[[Codes], None]) -> None:
-        """Call `answered` with a code for each partition of the question; maybe at once.
+        """Call `answered` with a code for each partition of the question, which may be at once.
 
-        NONE; TRANSACTION_ABORTABLE (verified, and not in there), INVALID_PRODUCER_ID_MAPPING,
-        PRODUCER_FENCED, CONCURRENT_TRANSACTIONS, UNKNOWN_TOPIC_OR_PARTITION or
-        OPERATION_NOT_ATTEMPTED beside one, NOT_COORDINATOR, COORDINATOR_LOAD_IN_PROGRESS,
-        COORDINATOR_NOT_AVAILABLE (also when it could not be asked).
+        NONE; TRANSACTION_ABORTABLE (not in the transaction), INVALID_PRODUCER_ID_MAPPING,
+        PRODUCER_FENCED, CONCURRENT_TRANSACTIONS, UNKNOWN_TOPIC_OR_PARTITION,
+        OPERATION_NOT_ATTEMPTED for other partitions of that request, NOT_COORDINATOR,
+        COORDINATOR_LOAD_IN_PROGRESS, COORDINATOR_NOT_AVAILABLE (also if it was unreachable).
         """
         self._ask(_Asked(question, answered, self._clock.monotonic()))
 
@@ -120,7 +120,7 @@ class Joining:
         self._alarm.ring()
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Run until cancelled."""
         async with trio.open_nursery() as nursery:
             while True:
                 self._ask_again()
@@ -178,7 +178,7 @@ class Joining:
 
 
 def _take(waiting: deque[_Asked]) -> list[_Asked]:
-    """The next request's worth: an answer names transactions by their id, so each comes once."""
+    """The next request's questions, at most one per transactional id, which answers name."""
     taken: list[_Asked] = []
     names: set[str] = set()
     left: list[_Asked] = []

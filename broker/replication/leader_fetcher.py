@@ -1,10 +1,10 @@
 """Fetches from one leader broker: one connection, all partitions in each fetch.
 
-The next fetch is also the acknowledgement of the last, so it leaves before anything else is done,
-from the task that takes the answers. While nothing is new the leader holds a fetch for
-replica.fetch.wait.max.ms; when a partition is added meanwhile, another fetch goes after it, which
-makes the leader answer the first. A second task sends that one, and keeps the time: a timeout
-around each receive would cost more than all else of a fetch that brings nothing.
+The next fetch also acknowledges the records of the last one, so the task that receives the answers
+sends it before anything else. Without new records the leader holds a fetch for
+replica.fetch.wait.max.ms; if a partition is added meanwhile, another fetch follows, which makes the
+leader answer the first. A second task sends that one and checks the timeout: a timeout around each
+receive would cost more than the rest of an empty fetch.
 """
 
 from __future__ import annotations
@@ -74,46 +74,47 @@ class LeaderFetcher:
         )
         self._in_flight = 0
         self._heard_s = 0.0
-        """When the leader was heard last, or was asked while it owed no answer."""
+        """When the leader last answered, or was asked while it owed no answer."""
         self._retry_s = math.inf
-        """When partitions may be asked for again that the leader has refused."""
+        """When to ask again for partitions that the leader has refused."""
         self._unsent: list[Piece] = []
-        """What the system did not take at once."""
+        """Bytes that the socket did not accept at once."""
         self._finding = False
-        """Whether the leader is asked where its logs begin and end: no fetch comes in between."""
+        """Whether the leader is asked for the range of its logs: no fetch is sent meanwhile."""
         self._ended_by: BrokenConnection | None = None
         """Why this side has closed the connection."""
         self._failures = 0
-        """Since the last answer; a connection that is only accepted is no success."""
+        """Failures since the last answer: accepting a connection does not count as success."""
         self._correlation = itertools.count(1)
         self._alarm = clock.alarm()
 
     @property
     def max_lag(self) -> int:
-        """Records that the most lagging partition misses."""
+        """The lag of the most lagging partition, in records."""
         return self._session.max_lag
 
     def add(self, following: Following) -> None:
-        """Copy one more partition, at once."""
+        """Start to copy a partition, at once."""
         self._session.add(following)
         self.wake()
 
     def remove(self, topic_partition: TopicPartition) -> None:
-        """Copy one partition less."""
+        """Stop to copy a partition."""
         self._session.remove(topic_partition)
         self.wake()
 
     def log_start_moved(self, topic_partition: TopicPartition) -> None:
-        """Send the leader the new log start: it sends consumers here for what is left (KIP-392)."""
+        """Report the new log start to the leader, which sends consumers here for the remaining
+        records (KIP-392)."""
         self._session.tell_again(topic_partition)
         self.wake()
 
     def wake(self) -> None:
-        """There is something to send to the leader, or the leader has another endpoint."""
+        """Wake the sender: there is something to send, or the leader has another endpoint."""
         self._alarm.ring()
 
     async def run(self) -> None:
-        """Fetch until cancelled, connecting again after each failure."""
+        """Fetch until cancelled; reconnect after each failure."""
         while True:
             endpoint = self._endpoint(self._leader_id) if self._session.following else None
             if endpoint is None:
@@ -147,7 +148,7 @@ class LeaderFetcher:
             )
 
     async def _converse(self, connection: Connection) -> None:
-        """Fetch over one connection until it breaks, or there is nothing left to fetch."""
+        """Fetch over one connection until it breaks, or no partitions are left."""
         self._session.restart()
         self._in_flight, self._unsent, self._ended_by = 0, [], None
         failure: Exception | None = None
@@ -164,7 +165,7 @@ class LeaderFetcher:
             raise failure
 
     async def _listen(self, connection: Connection) -> None:
-        """Take answers, and say what follows from each."""
+        """Receive answers, and process each."""
         session, reader = self._session, FrameReader(_MAX_FRAME_BYTES)
         while session.following:
             if session.lost and not self._in_flight:
@@ -177,7 +178,7 @@ class LeaderFetcher:
             self._process(await self._receive(connection, reader))
 
     async def _mind(self, connection: Connection) -> None:
-        """Send what comes up between two answers, and end a connection that has become silent."""
+        """Send requests that come up between two answers, and close a silent connection."""
         timeout_s = self._config.socket_timeout_s
         while True:
             heard_s = self._heard_s if self._in_flight else self._clock.monotonic()
@@ -199,7 +200,7 @@ class LeaderFetcher:
         connection.close()
 
     def _speak(self, connection: Connection) -> None:
-        """Send the next fetch if it is time for it. Raises BrokenConnection."""
+        """Send the next fetch if one is due. Raises BrokenConnection."""
         session, now_s = self._session, self._clock.monotonic()
         retry_s = now_s + max(SHORTEST_WAIT_S, session.retry(now_s))
         if retry_s < self._retry_s:
@@ -226,14 +227,14 @@ class LeaderFetcher:
         )
 
     def _frame(self, request: Any, version: int) -> list[Piece]:
-        """A request's bytes; from now on its answer is waited for."""
+        """A request's bytes; from now on its answer is expected."""
         if not self._in_flight:
             self._heard_s = self._clock.monotonic()
         self._in_flight += 1
         return codec.encode_request(request, version, next(self._correlation), self._client_id)
 
     async def _receive(self, connection: Connection, reader: FrameReader) -> list[memoryview]:
-        """The answers that came; none when only a part of one did."""
+        """The answers that have arrived; none if only a part of one has."""
         received = await connection.receive_into(reader.space(), reader.missing)
         if not received:
             raise BrokenConnection(f"{connection.peer} has closed the connection")
@@ -252,7 +253,7 @@ class LeaderFetcher:
             self._turn.end()
 
     async def _find(self, connection: Connection, reader: FrameReader) -> None:
-        """Where our offsets are out of range, ask the leader where those logs begin and end."""
+        """Ask the leader for the range of the logs where our offsets are out of range."""
         lost = list(self._session.lost.values())
         ends = await self._offsets(connection, reader, lost, LATEST)
         starts = await self._offsets(connection, reader, lost, EARLIEST)

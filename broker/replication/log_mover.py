@@ -1,8 +1,8 @@
 """Moves replicas from one log directory of this broker to another (AlterReplicaLogDirs, KIP-113).
 
 A future log follows the replica's log as a follower follows its leader: it is compared by leader
-epoch, cut where the log has been cut, and takes the log's place once it has everything. A chunk at
-a time, so that clients are served in between, and no faster than
+epoch, truncated where the log was truncated, and replaces the log once it has caught up. Each step
+copies one chunk, so that clients are served in between, and no faster than
 replica.alter.log.dirs.io.max.bytes.per.second.
 """
 
@@ -28,16 +28,16 @@ log = get_logger(__name__)
 
 _CHUNK: Final = 1 << 20
 _IDLE_S: Final = 0.1
-"""Between two looks at moves none of which has anything to copy, or may copy more now."""
+"""Seconds between checks while no move can copy anything."""
 
 
 class LogMover:
-    """One per broker. `run` must be running for anything to move."""
+    """Moves the replicas of one broker. `run` must be running."""
 
     def __init__(
         self, replicas: ReplicaManager, clock: Clock, windows: Windows, rate: Callable[[], int]
     ) -> None:
-        """`rate` is the limit in bytes a second, as it is now."""
+        """`rate` returns the current limit in bytes per second."""
         self._replicas = replicas
         self._logs = replicas.logs
         self._clock = clock
@@ -46,10 +46,11 @@ class LogMover:
         self._alarm = clock.alarm()
 
     def move(self, target: TopicPartition, directory: str) -> None:
-        """Begin to move a replica; one that is not here yet is made there when it comes.
+        """Start to move a replica; a replica that is not here yet will be created in that
+        directory.
 
         Raises KafkaError: LOG_DIR_NOT_FOUND, KAFKA_STORAGE_ERROR, UNKNOWN_TOPIC_OR_PARTITION,
-        REPLICA_NOT_AVAILABLE when it is not here.
+        REPLICA_NOT_AVAILABLE if it is not here.
         """
         if directory in self._logs.offline:
             raise LogDirFailure(directory, self._logs.offline[directory])
@@ -72,7 +73,7 @@ class LogMover:
         self._alarm.ring()
 
     async def run(self) -> None:
-        """Move until cancelled."""
+        """Move replicas until cancelled."""
         while True:
             if not len(self._logs.futures):
                 await self._alarm.wait(math.inf)
@@ -100,7 +101,7 @@ class LogMover:
         return False
 
     async def _step(self, replica: Replica, future: Log) -> bool:
-        """Bring the future log nearer to the log; whether there was anything to do.
+        """Copy a chunk to the future log; return whether there was anything to do.
 
         Raises LogDirFailure; KafkaError for records that cannot be read.
         """
@@ -120,7 +121,7 @@ class LogMover:
         return True
 
     def _aligned(self, current: Log, future: Log) -> bool:
-        """Cut a future log that is not as the log is any longer; whether it was."""
+        """Truncate a future log where it diverges from the log; return whether it did."""
         end, epoch = future.log_end_offset, future.latest_epoch
         start = current.log_start_offset
         unrelated = epoch < 0 <= current.latest_epoch and end > start
@@ -148,7 +149,7 @@ class LogMover:
         return True
 
     def _swap(self, replica: Replica, future: Log) -> None:
-        """The future log has everything and is durable: it takes the log's place."""
+        """The future log is complete and durable: replace the log with it."""
         current, target = replica.log, replica.topic_partition
         for epoch, start in current.epochs.entries():
             if epoch > future.latest_epoch:

@@ -1,18 +1,19 @@
 """The rules of one replicated partition: leader epochs, in-sync replicas, the high watermark.
 
-Pure: its caller says what happened (a role from the controller's metadata, an append, a follower's
-fetch, the controller's answer to a proposal) together with the time, and it keeps the truth that
-the log, the waiting requests and the controller are then brought in line with.
+Pure: its caller reports events (a role from the controller's metadata, an append, a follower's
+fetch, the controller's answer to a proposal) with the time, and then applies the resulting state to
+the log, the waiting requests and the controller.
 
-Two rules carry all the rest.
+Two rules are the basis of all others.
 - A record counts as committed when every replica that the controller could elect holds it. The
   leader counts over the *maximal* ISR: the committed ISR together with every replica that a
   proposal, still without an answer, may have let in.
-- The high watermark never falls in the life of a leader, and a follower's only falls with its log.
+- The high watermark never decreases while a replica leads; a follower's only decreases when its log
+  is truncated.
 
-Sources: KIP-16 (time decides the ISR), KIP-101/279 (leader epochs), KIP-320 (fencing of
-fetches), KIP-497 (AlterPartition), KIP-841/903 (fenced and restarted replicas stay out of the
-ISR), KIP-966 (the high watermark waits for min.insync.replicas).
+Sources: KIP-16 (time decides the ISR), KIP-101/279 (leader epochs), KIP-320 (fencing of fetches),
+KIP-497 (AlterPartition), KIP-841/903 (fenced and restarted replicas stay out of the ISR), KIP-966
+(the high watermark waits for min.insync.replicas).
 """
 
 from __future__ import annotations
@@ -33,10 +34,10 @@ IsrEligibility = Callable[[int, int], bool]
 
 @dataclass(frozen=True, slots=True)
 class IsrProposal:
-    """A change of the ISR that the leader asks the controller for (AlterPartition)."""
+    """A change of the ISR that the leader proposes to the controller (AlterPartition)."""
 
     isr: tuple[tuple[int, int], ...]
-    """(broker id, the broker epoch under which it was seen, or NO_EPOCH when not yet seen)."""
+    """(broker id, its broker epoch at its last fetch; NO_EPOCH if it has not fetched yet)."""
     leader_epoch: int
     partition_epoch: int
 
@@ -98,10 +99,10 @@ class PartitionState(ReplicaView):
     # ---- roles
 
     def become_leader(self, view: PartitionImage, log_end_offset: int, now_s: float) -> bool:
-        """Lead by `view`; again with each change of the assignment or the ISR.
+        """Lead with `view`; called again for each change of the assignment or the ISR.
 
         A view that is not newer changes nothing: the answer to AlterPartition may have overtaken
-        the metadata log, and the next proposal may be on its way already.
+        the metadata log, and the next proposal may be in flight already.
         """
         if self._is_stale(view) or (self.is_leader and self._is_same(view)):
             return False
@@ -123,7 +124,7 @@ class PartitionState(ReplicaView):
         return self._advance_high_watermark(now_s)
 
     def become_follower(self, view: PartitionImage) -> bool:
-        """Follow by `view`, or wait when it names no leader; whether the leader or epoch is new."""
+        """Follow the leader in `view`, if any; return whether the leader or epoch is new."""
         if self._is_stale(view):
             return False
         changed = self.is_leader or view.leader_epoch != self.view.leader_epoch
@@ -136,7 +137,7 @@ class PartitionState(ReplicaView):
         return changed
 
     def _forget_progress(self) -> None:
-        """Followers may truncate between two reigns of this replica: each begins with nothing."""
+        """Reset the followers' progress: they may truncate while another replica leads."""
         if Rule.PROGRESS_IS_OF_THIS_EPOCH not in self._rules_off:
             self._followers = ()
 
@@ -155,10 +156,10 @@ class PartitionState(ReplicaView):
         return min(self.min_isr, len(self.view.replicas))
 
     def check_enough_replicas(self) -> None:
-        """Refuse an append with acks=all that could not be acknowledged anyway.
+        """Refuse an append with acks=all that cannot be acknowledged.
 
         Raises KafkaError NOT_ENOUGH_REPLICAS. Counts the committed ISR, not the maximal one: a
-        replica that may not get in does not make an append safe.
+        replica that may not join does not make an append safe.
         """
         in_sync = len(self.view.isr)
         if in_sync < self.min_isr and in_sync < self.effective_min_isr:
@@ -169,7 +170,7 @@ class PartitionState(ReplicaView):
             )
 
     def leader_appended(self, log_end_offset: int, now_s: float) -> bool:
-        """The local log of the leader has grown to `log_end_offset`."""
+        """The leader's log has grown to `log_end_offset`."""
         previous = self.log_end_offset
         self.log_end_offset = log_end_offset
         for follower in self._followers:
@@ -180,8 +181,8 @@ class PartitionState(ReplicaView):
     def acknowledgement(self, required_offset: int) -> ErrorCode | None:
         """The answer to a producer with acks=all for records before `required_offset`.
 
-        None while it has to wait. NOT_ENOUGH_REPLICAS_AFTER_APPEND when they are committed by an
-        ISR that has meanwhile become too small for the promise.
+        None while it must wait. NOT_ENOUGH_REPLICAS_AFTER_APPEND if they are committed, but the ISR
+        has shrunk below min.insync.replicas meanwhile.
         """
         if self.high_watermark < required_offset:
             return None
@@ -193,7 +194,7 @@ class PartitionState(ReplicaView):
     # ---- followers
 
     def follower(self, replica_id: int) -> FollowerProgress:
-        """What is known of one follower; raises KafkaError when it is not among the replicas."""
+        """The progress of one follower; raises KafkaError if it is not among the replicas."""
         for follower in self._followers:
             if follower.replica_id == replica_id:
                 return follower
@@ -205,7 +206,7 @@ class PartitionState(ReplicaView):
 
     @property
     def followers(self) -> tuple[FollowerProgress, ...]:
-        """All other replicas while leading, in order of the assignment."""
+        """All other replicas while this one leads, in order of the assignment."""
         return self._followers
 
     def follower_fetched(
@@ -216,10 +217,10 @@ class PartitionState(ReplicaView):
         broker_epoch: int,
         now_s: float,
     ) -> bool:
-        """A follower asked for `fetch_offset`, in no conflict with the leader's epochs.
+        """A follower fetched from `fetch_offset`; its epochs have been checked.
 
-        Raises KafkaError NOT_LEADER_OR_FOLLOWER for a fetch that an earlier incarnation of the
-        follower sent (KIP-903): its log may have been lost since.
+        Raises KafkaError NOT_LEADER_OR_FOLLOWER for a fetch of an earlier incarnation of the
+        follower (KIP-903): its log may have been lost since.
         """
         if broker_epoch < follower.broker_epoch and broker_epoch != NO_EPOCH:
             raise KafkaError(
@@ -234,10 +235,11 @@ class PartitionState(ReplicaView):
     # ---- the high watermark
 
     def _advance_high_watermark(self, now_s: float) -> bool:
-        """Raise it to what every replica holds that is, or is about to be, in sync.
+        """Raise it to the smallest log end offset of all replicas that are, or will soon be, in
+        sync.
 
-        A caught-up replica outside of the ISR is waited for too: otherwise a busy partition's high
-        watermark would outrun the replica for as long as the controller takes to let it in.
+        That includes caught-up replicas outside of the ISR: otherwise a busy partition's high
+        watermark would outrun them until the controller lets them in.
         """
         view = self.view
         if len(view.isr) < min(self.min_isr, len(view.replicas)):
@@ -264,9 +266,9 @@ class PartitionState(ReplicaView):
     # ---- the ISR
 
     def expansion(self, follower: FollowerProgress) -> IsrProposal | None:
-        """Propose to let a follower in, once it holds all that is committed.
+        """Propose to add a follower to the ISR, once it has all committed records.
 
-        It must have reached the high watermark, and also the start of this leader's epoch: a new
+        It must have reached the high watermark, and the start of this leader's epoch: a new
         leader's high watermark may lag behind what its predecessor has acknowledged.
         """
         if self.pending is not None or follower.replica_id in self.view.isr:
@@ -287,7 +289,7 @@ class PartitionState(ReplicaView):
         return self._eligible(follower.replica_id, follower.broker_epoch)
 
     def is_eligible(self, replica_id: int) -> bool:
-        """Whether a replica's broker is alive, whether or not it has fetched from this leader."""
+        """Whether a replica's broker is alive, even if it has not fetched from this leader."""
         return self._eligible(replica_id, NO_EPOCH)
 
     def shrinking(self, now_s: float) -> IsrProposal | None:
@@ -300,10 +302,10 @@ class PartitionState(ReplicaView):
         return self._propose(tuple(id_ for id_ in self.view.isr if id_ not in lagging))
 
     def without(self, silent_id: int) -> IsrProposal | None:
-        """Propose to go on without a follower that has gone silent while it lacks records.
+        """Propose to drop a follower that has gone silent while it lacks records.
 
-        None where it holds all there is, so no record waits for it, and where those that remain
-        would be fewer than min.insync.replicas, so nothing would be gained.
+        None if it lacks no records, since no record waits for it then, or if fewer members than
+        min.insync.replicas would remain, since that would not help.
         """
         isr = self.view.isr
         if self.pending is not None or not self.is_leader or silent_id not in isr:
@@ -355,10 +357,10 @@ class PartitionState(ReplicaView):
         return self.become_leader(view, self.log_end_offset, now_s)
 
     def proposal_refused(self, proposal: IsrProposal, code: ErrorCode) -> bool:
-        """The controller did not take the proposal; whether to send the same one again.
+        """The controller refused the proposal; return whether to resend it.
 
-        Some refusals say that our view is behind: then nothing is given up until the metadata log
-        brings a newer one, because the proposal might have been committed all the same.
+        Some refusals mean that this leader's metadata is stale: it keeps the proposal pending until
+        newer metadata arrives, because the proposal may have been committed.
         """
         if self.pending is not proposal:
             return False

@@ -1,7 +1,8 @@
 """Reports to the controller which log directory each replica is in (AssignReplicasToDirs, KIP-858).
 
-Only a broker with several directories does: when the only one fails, the broker ends. What was not
-said when a directory fails is said all the same; the controller knows by then that it is offline.
+Only a broker with several directories does so: if the only one fails, the broker shuts down.
+Pending reports are sent even if their directory has failed; the controller knows by then that it is
+offline.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from raftka.net.protocol.messages.assign_replicas_to_dirs import (
 log = get_logger(__name__)
 
 MOST_AT_ONCE: Final = 2250
-"""Replicas in one request, as in Apache Kafka."""
+"""Replicas per request, as in Apache Kafka."""
 _RETRY_S: Final = 0.1
 _LONGEST_RETRY_S: Final = 5.0
 _GONE: Final = frozenset(
@@ -38,14 +39,14 @@ _GONE: Final = frozenset(
         ErrorCode.NOT_LEADER_OR_FOLLOWER,
     )
 )
-"""The replica is no longer this broker's: there is nothing to report."""
+"""The replica is no longer assigned to this broker: there is nothing to report."""
 
 Key = tuple[bytes, int]
 """(topic id, partition)"""
 
 
 class Placements:
-    """What was not reported yet; `run` must be running."""
+    """The pending reports; `run` must be running."""
 
     def __init__(
         self,
@@ -55,7 +56,7 @@ class Placements:
         clock: Clock,
         broker_epoch: Callable[[], int],
     ) -> None:
-        """`identities` has the id of each log directory, by its path."""
+        """`identities` maps the path of each log directory to its id."""
         self._node_id = node_id
         self._identities = identities
         self._channels = channels
@@ -76,15 +77,15 @@ class Placements:
             self._alarm.ring()
 
     def is_offline(self, view: PartitionImage, offline: Container[str]) -> bool:
-        """Whether the metadata has this broker's replica in one of the directories that are
-        `offline`, or in one that could not even be read when the broker started."""
+        """Whether the metadata has this broker's replica in a directory that is in `offline`, or in
+        one that was unreadable when the broker started."""
         identity = view.directory_of(self._node_id)
         if identity in (UNASSIGNED_DIRECTORY, LOST_DIRECTORY):
             return False
         return all(path in offline for path, each in self._identities.items() if each == identity)
 
     async def run(self) -> None:
-        """Say it until cancelled."""
+        """Send reports until cancelled."""
         pause_s = 0.0
         while True:
             if not self._waiting:
@@ -98,7 +99,7 @@ class Placements:
                 pause_s = 0.0
 
     async def _say(self, placements: Mapping[Key, Uuid]) -> bool:
-        """Whether the controller has taken note of all."""
+        """Send one report; return whether the controller has accepted all of it."""
         try:
             answer = await self._channels.to_controller(self._request(placements), timeout_s=10.0)
         except BrokenConnection as error:

@@ -1,8 +1,8 @@
-"""Producer ids for idempotent producers, handed out from blocks of the controller's (KIP-730).
+"""Producer ids for idempotent producers, allocated from the controller's blocks (KIP-730).
 
-A broker asks for a block when the last one is used up, so that most producers start without a
-request to the controller. Ids are unique in the cluster for good: what a broker did not use of a
-block is lost with its process.
+A broker requests a block when the last one is used up, so that most producers start without a
+request to the controller. Ids are never reused in a cluster: the rest of a block is lost when the
+broker stops.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ class ProducerIds:
     async def allocate(self) -> int:
         """The next id.
 
-        Raises KafkaError COORDINATOR_NOT_AVAILABLE when no controller can be asked; the producer
-        tries again.
+        Raises KafkaError COORDINATOR_NOT_AVAILABLE if no controller is reachable; the producer
+        retries.
         """
         async with self._asking:
             if self._next == self._end:

@@ -1,8 +1,9 @@
-"""One hosted replica: the rules (PartitionState), the records (Log), and what waits for either.
+"""One hosted replica: its rules (PartitionState), its records (Log), and the requests that wait for
+either.
 
-Every change of the state goes through here, so that it reaches the requests that wait for
-it in the same turn: records wake the followers, the high watermark wakes producers and consumers,
-a change of role wakes all of them.
+Every change of the state goes through here, so that it wakes the waiting requests in the same
+scheduler turn: records wake followers, the high watermark wakes producers and consumers, a change
+of role wakes all of them.
 """
 
 from __future__ import annotations
@@ -27,22 +28,22 @@ class AckWaiter(Protocol):
     """A producer's request that waits for the high watermark."""
 
     done: bool
-    """Answered already, by its deadline for example."""
+    """Whether it was answered already, for example at its deadline."""
 
     def acknowledged(self, slot: int, code: ErrorCode) -> None:
-        """The outcome for the part of the request that was registered as `slot`."""
+        """The outcome for the partition that the request registered as `slot`."""
         ...
 
 
 class Watcher(Protocol):
-    """A partition of a fetch, to be notified of what is new (fetch_session.FetchEntry)."""
+    """A partition of a fetch that is notified of changes (fetch_session.FetchEntry)."""
 
     def changed(self) -> None:
-        """There is something to look at; a fetch that waits looks at the end of this turn."""
+        """There may be something to send; a waiting fetch checks at the end of this turn."""
         ...
 
     def changed_quietly(self) -> None:
-        """There is something to look at that no fetch has to be answered for."""
+        """There is a change, but no fetch needs to be answered because of it."""
         ...
 
     def high_watermark_moved(self) -> None:
@@ -73,19 +74,19 @@ class Replica:
         self.topic, self.index = state.topic_partition
         self.topic_id = topic_id
         self.hosted = True
-        """False once this broker no longer has it: find the partition by its name again."""
+        """False once this broker no longer has it: look the partition up again."""
         self.state = state
         self.log = log
         self.traffic = TopicTraffic()
-        """The counts of its topic, once it is hosted."""
+        """The traffic counters of its topic, once it is hosted."""
         self.followers: dict[Watcher, None] = {}
-        """What followers' fetches look at this replica: woken by records."""
+        """The followers' fetches to notify of new records."""
         self.consumers: dict[Watcher, None] = {}
-        """What consumers' fetches look at this replica: woken by the high watermark."""
+        """The consumers' fetches to notify of a new high watermark."""
         self._acks: deque[tuple[int, AckWaiter, int]] = deque()
-        """(offset to be committed, request, its slot), by ascending offset."""
+        """(required offset, request, its slot), by ascending offset."""
         self._deletions: list[tuple[int, AckWaiter, int]] = []
-        """(offset at which all replicas must begin, request, its slot)."""
+        """(required log start offset of all replicas, request, its slot)."""
 
     # ---- the leader
 
@@ -100,8 +101,8 @@ class Replica:
     ) -> AppendInfo:
         """Append as the leader, and notify the requests that wait for it.
 
-        The caller has checked that this replica leads. `guard` is from `verify`, for what may open
-        a transaction. Raises KafkaError for records that cannot be taken, LogDirFailure when the
+        The caller has checked that this replica leads. `guard` is from `verify`, for a batch that
+        may open a transaction. Raises KafkaError if the records are refused, LogDirFailure if the
         disk fails.
         """
         state = self.state
@@ -125,7 +126,7 @@ class Replica:
     def append_marker(
         self, marker: EndMarker, transaction_version: int, now_s: float, now_ms: int
     ) -> AppendInfo:
-        """As `append`, the end of a transaction of that version (KIP-1228)."""
+        """Append the end of a transaction of that version (KIP-1228), as `append` does."""
         self.log.producer_state.check_marker(marker, transaction_version, self.topic_partition)
         batch = bytearray(encode_end_marker(marker, now_ms))
         return self.append(batch, now_s, now_ms, from_client=False)
@@ -133,18 +134,19 @@ class Replica:
     def verify(
         self, producer_id: int, epoch: int, sequence: int, *, bumps_epoch: bool, now_ms: int
     ) -> Guard | None:
-        """What `append` needs of a producer's first write in a transaction, taken before its
-        coordinator is asked; None when its transaction is open here, and nothing must be asked.
+        """The guard that `append` needs for a producer's first write in a transaction, created
+        before its coordinator is asked; None if its transaction is open here, so that nobody needs
+        to be asked.
 
-        `sequence` is that of the batch, -1 for a coordinator's; `bumps_epoch` says that its
-        transactions are of version 2 (KIP-890).
+        `sequence` is that of the batch, -1 for a coordinator's; `bumps_epoch` is set for
+        transactions of version 2 (KIP-890).
         """
         return self.log.producer_state.begin_verification(
             producer_id, epoch, sequence, bumps_epoch=bumps_epoch, now_ms=now_ms
         )
 
     def wait_for(self, required_offset: int, waiter: AckWaiter, slot: int) -> bool:
-        """Register for records before `required_offset`; False when it has its outcome already."""
+        """Register for records before `required_offset`; False if it already has its outcome."""
         reached = self.state.high_watermark >= required_offset
         code = self.state.acknowledgement(required_offset) if reached else None
         if code is not None:
@@ -154,7 +156,7 @@ class Replica:
         while acks and acks[0][1].done:
             acks.popleft()
         if acks and acks[-1][0] > required_offset:
-            # A repeated batch, answered with offsets from before: put it where it belongs.
+            # A repeated batch, answered with earlier offsets: insert it in order.
             self._acks = deque(sorted((*acks, (required_offset, waiter, slot)), key=_required))
         else:
             acks.append((required_offset, waiter, slot))
@@ -168,7 +170,7 @@ class Replica:
         broker_epoch: int,
         now_s: float,
     ) -> IsrProposal | None:
-        """Take note of a follower's fetch; a proposal when it should now be let into the ISR."""
+        """Record a follower's fetch; return a proposal if it should join the ISR now."""
         state = self.state
         if state.follower_fetched(follower, fetch_offset, start_offset, broker_epoch, now_s):
             self.high_watermark_moved()
@@ -179,7 +181,7 @@ class Replica:
         return state.expansion(follower)
 
     def high_watermark_moved(self) -> None:
-        """Answer the producers whose records it covers, and let consumers have them."""
+        """Answer the producers whose records it covers, and wake the consumers."""
         state, acks = self.state, self._acks
         reached = state.high_watermark
         if self.log.transactions.ended:
@@ -197,7 +199,7 @@ class Replica:
     # ---- leader or follower
 
     def role_changed(self) -> None:
-        """Another epoch, another leader, or gone from this broker: release every waiter."""
+        """Another epoch, another leader, or removed from this broker: release every waiter."""
         acks, self._acks = self._acks, deque()
         deletions, self._deletions = self._deletions, []
         for _, waiter, slot in (*acks, *deletions):
@@ -206,19 +208,19 @@ class Replica:
         self._wake(self.consumers)
 
     def delete_records(self, offset: int) -> None:
-        """Let the log begin at `offset`: followers learn of it at once, consumers when they ask."""
+        """Advance the log's start to `offset`, and notify followers' fetches."""
         if self.log.advance_log_start(offset):
             self._wake(self.followers)
             for watcher in self.consumers:
                 watcher.changed_quietly()
 
     def when_deleted(self, offset: int, waiter: AckWaiter, slot: int) -> None:
-        """Answer the waiter once the log begins at `offset` or later on all live replicas."""
+        """Answer the waiter once the log starts at `offset` or later on all live replicas."""
         self._deletions.append((offset, waiter, slot))
         self.check_deletions()
 
     def check_deletions(self) -> None:
-        """A follower's log may have a new start."""
+        """A follower's log start offset may have changed."""
         if not self._deletions:
             return
         low = self.low_watermark
@@ -231,7 +233,7 @@ class Replica:
 
     @property
     def low_watermark(self) -> int:
-        """The smallest log start offset of all replicas that are alive."""
+        """The smallest log start offset of all live replicas."""
         followers = [
             follower.log_start_offset
             for follower in self.state.followers
@@ -245,7 +247,7 @@ class Replica:
 
     @property
     def under_replicated(self) -> bool:
-        """Whether this leader misses replicas in its ISR."""
+        """Whether replicas of this leader's partition are out of its ISR."""
         view = self.state.view
         return self.state.is_leader and len(view.isr) < len(view.replicas)
 

@@ -1,6 +1,6 @@
-"""Follower fetching: which partition is copied by which fetcher, one fetcher per leader broker.
+"""Follower fetching: assigns partitions to fetchers, one fetcher per leader broker.
 
-What fetches is imported with the first partition to copy: a node without others never does.
+The fetcher modules are imported with the first partition to copy: a single node never needs them.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class ReplicaFetchers:
-    """All fetchers of one broker. `run` must be running for partitions to be copied."""
+    """All fetchers of one broker. `run` must be running."""
 
     def __init__(
         self,
@@ -41,16 +41,16 @@ class ReplicaFetchers:
         self._turn = turn
         self._config = config
         self._endpoint = endpoint
-        """Where a broker listens for the others; None while it is not registered."""
+        """The endpoint of a broker for other brokers; None while it is not registered."""
         self._broker_epoch = broker_epoch
         self.on_contact: Callable[[int, bool], None] = lambda leader_id, reached: None
-        """Called with each leader that is reached, and each whose connection breaks."""
+        """Called when a leader answers, and when its connection breaks."""
         self._fetchers: dict[int, LeaderFetcher] = {}
         self._following: dict[TopicPartition, LeaderFetcher] = {}
         self._nursery: trio.Nursery | None = None
 
     async def run(self) -> None:
-        """One task per leader, until cancelled."""
+        """Run one task per leader, until cancelled."""
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
             for fetcher in self._fetchers.values():
@@ -58,7 +58,7 @@ class ReplicaFetchers:
             await trio.sleep_forever()
 
     def follow(self, replica: Replica) -> None:
-        """Copy it from the leader of its present view, or from none while there is none."""
+        """Copy it from the leader of its current view, or wait if that has none."""
         self.leave(replica.topic_partition)
         leader_id = replica.state.view.leader
         if leader_id < 0:
@@ -76,7 +76,7 @@ class ReplicaFetchers:
             fetcher.remove(topic_partition)
 
     def log_start_moved(self, topic_partition: TopicPartition) -> None:
-        """Records at the beginning of a log are gone; the next fetch from its leader says so."""
+        """Records at the start of a log were deleted; the next fetch reports that to its leader."""
         fetcher = self._following.get(topic_partition)
         if fetcher is not None:
             fetcher.log_start_moved(topic_partition)
@@ -100,11 +100,11 @@ class ReplicaFetchers:
         return fetcher
 
     def brokers_changed(self) -> None:
-        """Brokers have registered, perhaps at other endpoints."""
+        """Brokers have registered, perhaps with other endpoints."""
         for fetcher in self._fetchers.values():
             fetcher.wake()
 
     @property
     def max_lag(self) -> int:
-        """Records that the most lagging partition misses, as far as is known."""
+        """The lag of the most lagging partition, in records, as far as known."""
         return max((fetcher.max_lag for fetcher in self._fetchers.values()), default=0)

@@ -1,4 +1,4 @@
-"""The replicas that a broker hosts, by name and by topic id; and why one cannot be had."""
+"""The replicas that a broker hosts, by name and by topic id, and the errors for others."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ _MOVED = frozenset({ErrorCode.NOT_LEADER_OR_FOLLOWER, ErrorCode.FENCED_LEADER_EP
 
 
 class ReplicaIndex:
-    """Finds replicas for requests, and decides which of them may be used."""
+    """Finds replicas for requests, and checks whether they may be used."""
 
     def __init__(self, node_id: int) -> None:
         self.node_id = node_id
         self.image: MetadataImage = EMPTY_IMAGE
         self.lease_until_s = float("inf")
-        """After this moment (monotonic seconds) the controller may have elected other leaders."""
+        """From then on (monotonic seconds) the controller may have elected other leaders."""
         self._by_name: dict[tuple[str, int], Replica] = {}
         self._by_id: dict[tuple[bytes, int], Replica] = {}
         self.traffic = Traffic()
-        """What passes through the replicas, by topic."""
+        """The traffic of the replicas, by topic."""
         self._topic_counts: Counter[str] = Counter()
         self._offline: dict[tuple[str, int], str] = {}
-        """Replicas that are assigned to this broker but cannot be used, and why."""
+        """Replicas that are assigned to this broker but cannot be used, and the reasons."""
 
     def __iter__(self) -> Iterator[Replica]:
         return iter(tuple(self._by_name.values()))
@@ -40,7 +40,7 @@ class ReplicaIndex:
         return key in self._by_name
 
     def add(self, replica: Replica) -> None:
-        """Host a replica; it can be used."""
+        """Host a replica."""
         self._by_name[replica.topic, replica.index] = replica
         self._by_id[replica.topic_id, replica.index] = replica
         self._topic_counts[replica.topic] += 1
@@ -48,7 +48,7 @@ class ReplicaIndex:
         self.forget_failure(replica.topic, replica.index)
 
     def remove(self, replica: Replica) -> None:
-        """Stop hosting a replica. Later requests learn from the image which brokers have it."""
+        """Stop hosting a replica. Later requests learn from the metadata which brokers have it."""
         del self._by_name[replica.topic, replica.index]
         self._by_id.pop((replica.topic_id, replica.index), None)
         self._topic_counts[replica.topic] -= 1
@@ -57,27 +57,27 @@ class ReplicaIndex:
             self.traffic.forget(replica.topic)
 
     def has_failed(self, topic: str, index: int) -> bool:
-        """Whether a replica that belongs here cannot be used."""
+        """Whether a replica that is assigned to this broker cannot be used."""
         return (topic, index) in self._offline
 
     def failed(self, topic: str, index: int, reason: str) -> None:
-        """A replica that belongs here cannot be used; its requests are answered with `reason`."""
+        """An assigned replica cannot be used; its requests are answered with `reason`."""
         self._offline[topic, index] = reason
 
     def forget_failure(self, topic: str, index: int) -> None:
-        """A replica that could not be used no longer belongs here, or works again."""
+        """A failed replica is no longer assigned to this broker, or works again."""
         self._offline.pop((topic, index), None)
 
     def get(self, topic: str, index: int) -> Replica | None:
-        """The replica, or None when this broker has none that works."""
+        """The replica, or None if this broker has none that works."""
         return self._by_name.get((topic, index))
 
     def find(self, key: PartitionKey) -> Replica:
         """The replica by name or by topic id.
 
-        Raises KafkaError: UNKNOWN_TOPIC_OR_PARTITION or UNKNOWN_TOPIC_ID when there is no such
-        partition, NOT_LEADER_OR_FOLLOWER when others have it, KAFKA_STORAGE_ERROR when its disk
-        has failed.
+        Raises KafkaError: UNKNOWN_TOPIC_OR_PARTITION or UNKNOWN_TOPIC_ID if there is no such
+        partition, NOT_LEADER_OR_FOLLOWER if only other brokers have it, KAFKA_STORAGE_ERROR if its
+        disk has failed.
         """
         topic, index = key
         by_id = not isinstance(topic, str)
@@ -99,7 +99,7 @@ class ReplicaIndex:
         )
 
     def leader_hint(self, key: PartitionKey, code: int) -> tuple[int, int] | None:
-        """(leader, its epoch) for the answer when this broker is the wrong one (KIP-951)."""
+        """(leader, its epoch) for the answer if this broker is the wrong one (KIP-951)."""
         if code not in _MOVED:
             return None
         topic, index = key
@@ -108,11 +108,11 @@ class ReplicaIndex:
         return None if view is None else (view.leader, view.leader_epoch)
 
     def check_serving(self, replica: Replica, now_s: float) -> None:
-        """Refuse to act as leader when the controller has had no heartbeat of ours for too long.
+        """Refuse to act as leader if the controller may have fenced this broker.
 
-        Raises KafkaError NOT_LEADER_OR_FOLLOWER. By the clock and not by a timer: a process that
-        was stopped and continued must know before its first answer. A follower may go on: what is
-        below its high watermark stays committed, whichever replica leads (KIP-392).
+        Raises KafkaError NOT_LEADER_OR_FOLLOWER. Checks the clock instead of a timer: a process
+        that was stopped and continued must notice before its first answer. A follower may continue:
+        everything below its high watermark stays committed, whichever replica leads (KIP-392).
         """
         if now_s > self.lease_until_s and replica.state.is_leader:
             raise KafkaError(
@@ -123,15 +123,15 @@ class ReplicaIndex:
 
     @property
     def offline_count(self) -> int:
-        """Replicas that belong here and cannot be used."""
+        """The number of assigned replicas that cannot be used."""
         return len(self._offline)
 
     @property
     def leader_count(self) -> int:
-        """Partitions that this broker leads."""
+        """The number of partitions that this broker leads."""
         return sum(replica.state.is_leader for replica in self)
 
     @property
     def under_replicated_count(self) -> int:
-        """Partitions that this broker leads and that lack replicas in their ISR."""
+        """The number of partitions that this broker leads and whose ISR lacks replicas."""
         return sum(replica.under_replicated for replica in self)

@@ -1,8 +1,8 @@
-"""All replicas that this broker hosts, kept in line with the metadata.
+"""All replicas that this broker hosts, according to the metadata.
 
-The metadata log says which partitions are here, their leaders and epochs; `publish` turns
-each change into roles, logs and fetches. Handlers find replicas here, and learn why one cannot be
-had. When a disk fails, its replicas go offline here, and the controller learns of it.
+The metadata log assigns partitions to brokers, with their leaders and epochs; `publish` applies
+each change to roles, logs and fetches. Handlers look up replicas here, or get the error for a
+missing one. When a disk fails, this module takes its replicas offline and informs the controller.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Fetching(Protocol):
     """Copies partitions from their leaders (broker/replication/replica_fetchers.py)."""
 
     def follow(self, replica: Replica) -> None:
-        """Fetch from the leader of the replica's present view."""
+        """Fetch from the leader of the replica's current view."""
         ...
 
     def leave(self, topic_partition: TopicPartition) -> None:
@@ -52,23 +52,23 @@ class Fetching(Protocol):
         ...
 
     def log_start_moved(self, topic_partition: TopicPartition) -> None:
-        """Retention has taken records from the beginning of its log."""
+        """Retention has deleted records at the start of its log."""
         ...
 
     def brokers_changed(self) -> None:
-        """Brokers may have come, gone, or have other addresses."""
+        """Brokers may have registered, unregistered, or changed their addresses."""
         ...
 
 
 class RoleListener(Protocol):
-    """Notified of the partitions that this broker leads; the coordinators are such listeners."""
+    """Notified of the partitions that this broker leads; the coordinators implement it."""
 
     def became_leader(self, replica: Replica) -> None:
-        """This broker leads it, in the epoch of the replica's present view."""
+        """This broker leads it, in the epoch of the replica's current view."""
         ...
 
     def resigned(self, topic_partition: TopicPartition, leader_epoch: int) -> None:
-        """This broker no longer leads it; `leader_epoch` is the newest that it knows of."""
+        """This broker no longer leads it; `leader_epoch` is the newest that it knows."""
         ...
 
 
@@ -111,11 +111,11 @@ class ReplicaManager:
         self._turn = turn
         self._broker_epoch = broker_epoch
         self._log_defaults = log_defaults
-        """The settings of topics without their own; the broker's settings may change them."""
+        """The settings of topics without overrides; they follow the broker's dynamic settings."""
         self._checkpoints: dict[TopicPartition, int] = {}
-        """High watermarks as the process before us left them."""
+        """The high watermarks that the previous process has checkpointed."""
         self._written: dict[TopicPartition, int] = {}
-        """High watermarks as we last wrote them down."""
+        """The high watermarks of the last checkpoint."""
         self._on_failed_dir: list[Callable[[], None]] = []
         logs.failure_listeners.append(self._directory_failed)
         logs.corruption_listeners.append(lambda at, words: log.error(f"{at}: {words}"))
@@ -129,7 +129,7 @@ class ReplicaManager:
     # ---- the metadata log
 
     async def prepare(self, image: MetadataImage, delta: MetadataDelta) -> None:
-        """Make the logs that this change will need, beside the event loop; `publish` comes next."""
+        """Create the logs that this change needs, in worker threads; `publish` comes next."""
         wanted = []
         for name, indexes in delta.topics.changed.items():
             topic = image.topics.get(name)
@@ -147,8 +147,8 @@ class ReplicaManager:
         await self.logs.create_ahead(wanted)
 
     def publish(self, image: MetadataImage, delta: MetadataDelta) -> None:
-        """Take over what has changed. The first delta must name everything."""
-        # One turn: requests that wait are answered when all of it is in effect.
+        """Apply a change of the metadata. The first delta must contain everything."""
+        # One turn: waiting requests are answered when all of it is in effect.
         self._turn.begin()
         try:
             self._publish(image, delta)
@@ -203,8 +203,8 @@ class ReplicaManager:
             return
         if replica is None:
             if self.index.has_failed(topic.name, index):
-                # Its log is in a directory that is offline. A new one, in another directory, would
-                # be empty: to lead with it would lose what the others have.
+                # Its log is in an offline directory. A new one in another directory would be empty:
+                # leading with it would lose the records that the other replicas have.
                 return
             if self._is_offline(view):
                 reasons = "; ".join(f"{path}: {why}" for path, why in self.logs.offline.items())
@@ -227,7 +227,7 @@ class ReplicaManager:
             log.error(f"{replica.topic_partition} cannot take its role: {error}")
 
     def _is_offline(self, view: PartitionImage) -> bool:
-        """Whether a replica that is not here is in a directory that was offline from the start."""
+        """Whether a replica that is not here is in a directory that was offline at the start."""
         offline = self.logs.offline
         return bool(offline) and (
             self.placements is not None and self.placements.is_offline(view, offline)
@@ -302,7 +302,7 @@ class ReplicaManager:
         return replica
 
     def _delete(self, name: str, index: int, topic_id: bytes) -> None:
-        """The partition is gone, or no longer has a replica here."""
+        """The partition was deleted, or no longer has a replica here."""
         self.index.forget_failure(name, index)
         replica = self.get(name, index)
         if replica is None or replica.topic_id != topic_id:
@@ -338,13 +338,13 @@ class ReplicaManager:
     # ---- disks
 
     def disk_failed(self, failure: LogDirFailure) -> None:
-        """Take a log directory offline for what a reader outside of the storage layer met."""
+        """Take a log directory offline after an error outside of the storage layer."""
         self.logs.fail(failure.directory, failure.message)
 
     def _directory_failed(self, directory: str, reason: str) -> None:
-        """A log directory went offline, and with it all replicas that it holds.
+        """A log directory went offline, with all its replicas.
 
-        Nothing is acknowledged from there from now on: what reached the disk is unknown.
+        Nothing is acknowledged from there from now on: it is unknown what has reached the disk.
         """
         lost = [replica for replica in self if replica.log.directory.startswith(directory + "/")]
         for replica in lost:
@@ -359,11 +359,11 @@ class ReplicaManager:
             callback()
 
     def on_failed_dir(self, callback: Callable[[], None]) -> None:
-        """Call back when another directory went offline, to send the controller a heartbeat."""
+        """Set the callback that sends a heartbeat to the controller when a directory fails."""
         self._on_failed_dir.append(callback)
 
     async def checkpoint_high_watermarks(self) -> None:
-        """Write down all high watermarks: where consumers may read right after a restart."""
+        """Checkpoint all high watermarks, so that consumers may read up to them after a restart."""
         marks = {replica.topic_partition: replica.state.high_watermark for replica in self}
         if marks != self._written:
             await self.logs.checkpoint_high_watermarks(marks)

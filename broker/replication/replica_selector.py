@@ -1,4 +1,4 @@
-"""Which replica a consumer should read from: one in its own rack, if that is up to it (KIP-392).
+"""Selects the replica for a consumer to read from: one in its own rack, if possible (KIP-392).
 
 `replica.selector.class` names Kafka's RackAwareReplicaSelector; without it, or with the
 LeaderSelector, consumers read from leaders only.
@@ -18,9 +18,9 @@ _LEADER: Final = "LeaderSelector"
 
 
 def selector_name(configured: str | None) -> str | None:
-    """The selector that a setting means, by the last part of the class name; None for leaders.
+    """The selector that a setting names, by the last part of the class name; None for leaders.
 
-    Raises ValueError for a class that is not one of Kafka's.
+    Raises ValueError for a class other than Kafka's.
     """
     if not configured:
         return None
@@ -35,10 +35,10 @@ def selector_name(configured: str | None) -> str | None:
 
 
 def rack_aware(image: Callable[[], MetadataImage]) -> Callable[[Replica, str, int], int]:
-    """Choose among the replicas in the consumer's rack the one that has most of what it asks for.
+    """The replica in the consumer's rack that has most of the requested records.
 
-    The leader stays the choice (NO_BROKER) for consumers without a rack, when it is in their rack
-    itself, and when no replica there has the offset that is asked for.
+    The leader (NO_BROKER) for consumers without a rack, if it is in their rack itself, and if no
+    replica there has the requested offset.
     """
 
     def select(replica: Replica, rack: str, offset: int) -> int:

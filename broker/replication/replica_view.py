@@ -1,7 +1,7 @@
-"""What every replica knows: its view of the partition, and where its log and the truth end.
+"""The state that every replica has: its view of the partition, log end offset and high watermark.
 
-The rules here hold for followers and leaders alike, or for followers only; what a leader adds is
-in broker/replication/partition.py.
+The rules here hold for followers and leaders, or only for followers;
+broker/replication/partition.py adds the leader's.
 """
 
 from __future__ import annotations
@@ -45,12 +45,12 @@ class ReplicaView:
         self.high_watermark = min(high_watermark, log_end_offset)
         self.log_end_offset = log_end_offset
         self.view = NO_VIEW
-        """What the controller has decided about the partition."""
+        """The controller's decisions about the partition."""
         self.is_leader = False
         self._rules_off = rules_off
 
     def _is_stale(self, view: PartitionImage) -> bool:
-        """Whether something newer is known already."""
+        """Whether a newer view is known already."""
         return (view.leader_epoch, view.partition_epoch) < (
             self.view.leader_epoch,
             self.view.partition_epoch,
@@ -65,10 +65,11 @@ class ReplicaView:
     # ---- fencing
 
     def check_leader_epoch(self, asked_epoch: int) -> None:
-        """Fence requests of other leader epochs than ours (KIP-320); NO_EPOCH asks for no check.
+        """Refuse requests with another leader epoch than the replica's (KIP-320); NO_EPOCH skips
+        the check.
 
-        Raises KafkaError: FENCED_LEADER_EPOCH when the asker is behind, UNKNOWN_LEADER_EPOCH when
-        it is ahead and this broker does not know that epoch yet.
+        Raises KafkaError: FENCED_LEADER_EPOCH if the client's epoch is older, UNKNOWN_LEADER_EPOCH
+        if it is newer.
         """
         own = self.view.leader_epoch
         if asked_epoch in (own, NO_EPOCH):
@@ -84,7 +85,7 @@ class ReplicaView:
         )
 
     def check_leader(self, asked_epoch: int = NO_EPOCH) -> None:
-        """As check_leader_epoch, and NOT_LEADER_OR_FOLLOWER unless this replica leads."""
+        """Check the leader epoch; also raise NOT_LEADER_OR_FOLLOWER unless this replica leads."""
         self.check_leader_epoch(asked_epoch)
         if not self.is_leader:
             raise KafkaError(
@@ -97,15 +98,15 @@ class ReplicaView:
     # ---- the follower's log
 
     def follower_appended(self, log_end_offset: int, leader_high_watermark: int) -> bool:
-        """A follower stored what the leader sent, along with the leader's high watermark."""
+        """A follower stored records from the leader, along with the leader's high watermark."""
         self.log_end_offset = log_end_offset
         return self._learn_high_watermark(leader_high_watermark)
 
     def diverged(self, leader_high_watermark: int) -> bool:
-        """The leader answered that our log diverges from its own; whether to truncate now.
+        """The leader answered that the logs diverge; return whether to truncate now.
 
-        What it says of its high watermark must not be believed before that, since offsets below it
-        may still name records that the leader does not have.
+        Its high watermark must be ignored until then, since records of this log below it may differ
+        from the leader's.
         """
         if Rule.TRUNCATE_BEFORE_HIGH_WATERMARK not in self._rules_off:
             return True
@@ -119,11 +120,11 @@ class ReplicaView:
         return True
 
     def truncated(self, log_end_offset: int) -> None:
-        """The follower's log was cut (or, after it was left far behind, restarted) there."""
+        """The follower's log was truncated to that offset, or restarted there."""
         self.log_end_offset = log_end_offset
         self.high_watermark = min(self.high_watermark, log_end_offset)
 
     def restarted_at(self, offset: int) -> None:
-        """The follower's log was emptied and begins again at the leader's log start offset."""
+        """The follower's log was emptied and restarted at the leader's log start offset."""
         self.log_end_offset = offset
         self.high_watermark = offset

@@ -1,17 +1,17 @@
-"""Which followers' brokers have stopped fetching although their connections are whole.
+"""Detects followers whose brokers have stopped fetching although their connections are open.
 
-A process that does not run (SIGSTOP, a machine on the move, a pulled plug) closes nothing. Its
-partitions' leaders would wait for it with every record of acks=all until the controller fences it,
-nine seconds at the defaults. A follower that lives asks at least every replica.fetch.wait.max.ms,
-whether there are records or not, so its leader knows after two seconds
-(raftka.replica.silence.max.ms) and goes on without it, where min.insync.replicas allows that.
+A process that does not run (SIGSTOP, VM migration, a pulled plug) closes no connection. Every
+record with acks=all would wait for it until the controller fences it, nine seconds at the defaults.
+A live follower fetches at least every replica.fetch.wait.max.ms, even without records, so its
+leader notices after two seconds (raftka.replica.silence.max.ms) and drops it from the ISR if
+min.insync.replicas allows that.
 
-What may look like silence, and is not:
-- The leader itself did not run: then it has not listened. Every follower's time begins again.
-- A fetch waits at the leader: the follower has asked, and must be answered first.
-- A disk or a network so slow that a follower's rounds take seconds. It is dropped once; when it is
-  back it gets twice the time, and again, up to replica.lag.time.max.ms, until it was never silent
-  that long for ten minutes.
+What may look like silence but is not:
+- The leader itself did not run, so it could not receive. Every follower's time restarts.
+- A fetch waits at the leader: it owes the follower an answer.
+- A disk or network so slow that a follower's fetches take seconds. It is dropped once; its allowed
+  time then doubles with each drop, up to replica.lag.time.max.ms, and is reset when it was never
+  silent that long for ten minutes.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Link(Protocol):
     """One follower's fetches (fetch_session.Feed)."""
 
     last_fetch_s: float
-    """When the latest arrived, monotonic seconds."""
+    """When the latest fetch arrived, in monotonic seconds."""
 
     @property
     def is_waiting(self) -> bool:
@@ -39,32 +39,32 @@ class Link(Protocol):
         ...
 
     def replicas(self) -> list[Replica]:
-        """What it fetches."""
+        """The replicas that it fetches."""
         ...
 
 
 class _Heard:
-    """What is known of one follower's broker."""
+    """The state of one follower's broker."""
 
     __slots__ = ("allowed_s", "counted_s", "fetch_s", "since_s", "slow_s")
 
     def __init__(self, allowed_s: float, now_s: float) -> None:
         self.allowed_s = allowed_s
         self.since_s = now_s
-        """The last look at which it had fetched, or waited for an answer."""
+        """The last check at which it had fetched, or waited for an answer."""
         self.fetch_s = -1.0
         self.counted_s = -1.0
-        """The `since_s` of the silence for which it got more time last."""
+        """The `since_s` of the silence after which its allowed time was last doubled."""
         self.slow_s = now_s
-        """When it was last silent for longer than a healthy one may be."""
+        """When it was last silent for longer than `allowed_s` of a healthy broker."""
 
 
 class Silence:
-    """Learns by looks, `LOOK_EVERY_S` apart. `most_s` is replica.lag.time.max.ms."""
+    """Checks followers every `LOOK_EVERY_S`. `most_s` is replica.lag.time.max.ms."""
 
     def __init__(self, allowed_s: float, most_s: float) -> None:
         self.links: dict[int, Link] = {}
-        """By broker id: the feed by which it fetched last."""
+        """By broker id: the feed of its latest fetch."""
         self._allowed_s = allowed_s
         self._most_s = most_s
         self._heard: dict[int, _Heard] = {}
@@ -90,7 +90,7 @@ class Silence:
                 yield broker_id, silent_s
 
     def dropped(self, broker_id: int) -> None:
-        """It left an ISR for its silence; the next time it gets longer."""
+        """It was dropped from an ISR for its silence; double its allowed time."""
         heard = self._heard[broker_id]
         if heard.counted_s != heard.since_s:  # Once for all partitions of one silence.
             heard.counted_s = heard.since_s

@@ -1,4 +1,4 @@
-"""Logs that a broker finds at its start, and that the metadata knows nothing of."""
+"""Logs that a broker finds when it starts and that are not in the metadata."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ log = get_logger(__name__)
 
 
 def set_strays_aside(logs: LogManager, image: MetadataImage, node_id: int) -> None:
-    """Keep logs from before our restart whose topics are gone, or other ones of the same name,
-    under another name.
+    """Rename logs from before the restart whose topics were deleted, or recreated under the same
+    name.
 
-    One that has lost its topic's id in a crash may be either. What it has was never flushed,
-    since a flush makes the id durable first.
+    A log that has lost its topic id in a crash may be either. Its records were never flushed, since
+    a flush makes the id durable first.
     """
     for topic_partition, topic_id in logs.hosted():
         topic = image.topics.get(topic_partition.topic)

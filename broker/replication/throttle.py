@@ -1,8 +1,8 @@
-"""Limits what replicas that are not in sync copy, so that a move leaves room for others (KIP-73).
+"""Limits the copying by out-of-sync replicas, so that a move leaves bandwidth for others (KIP-73).
 
-One for what a broker sends as a leader, one for what it takes as a follower. Both sides count all
-bytes of the partitions that are named, and hold back those alone that are named and whose follower
-is not in sync: what is in sync stays so, whatever the limit. Pure: the caller says what time it is.
+One throttle limits what a broker sends as a leader, another what it copies as a follower. Both
+count all bytes of the configured partitions, but only hold back those whose follower is out of
+sync: in-sync replicas stay in sync, whatever the limit. Pure: the caller passes the time.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from raftka.model.settings import Config
 log = get_logger(__name__)
 
 ALL: Final = "*"
-"""As the partitions of a topic: all of them."""
+"""Stands for all partitions of a topic."""
 
 UNLIMITED: Final = 2**63 - 1
-"""The rate that is set by default."""
+"""The default rate."""
 
 _RATES: Final = {
     "leader": "leader.replication.throttled.rate",
@@ -43,7 +43,7 @@ class ReplicationThrottle:
         """Whether anything is throttled."""
 
     def follow(self, rate: int, partitions: Mapping[str, frozenset[int] | None]) -> None:
-        """Take a limit in bytes a second, and by topic the partitions for which it holds.
+        """Set the limit in bytes per second, and its partitions by topic.
 
         None stands for all partitions of a topic; with the rate `UNLIMITED` none is throttled.
         """
@@ -59,13 +59,13 @@ class ReplicationThrottle:
         return named is None or target.partition in named
 
     def record(self, size: int, now_ms: int) -> None:
-        """Count bytes of a partition that is covered."""
+        """Count the bytes of a throttled partition."""
         self._sent.record(size, now_ms)
 
     def wait_ms(self, now_ms: int) -> int:
-        """How long until the rate is at the limit again; 0 when it is not above it.
+        """How long until the rate is down to the limit; 0 if it is not above it.
 
-        The rate is Kafka's SimpleRate: what was counted, by the time since the oldest of it, but
+        The rate is Kafka's SimpleRate: the recorded bytes by the time since the oldest of them, but
         at least one window.
         """
         total = self._sent.total(now_ms)
@@ -78,7 +78,7 @@ class ReplicationThrottle:
 
 
 class ReplicationThrottles:
-    """Both directions, as the settings of the broker and of the topics have them."""
+    """Both directions, from the settings of the broker and the topics."""
 
     def __init__(self, node_id: int, windows: Windows) -> None:
         self.leader = ReplicationThrottle(windows)
@@ -86,7 +86,7 @@ class ReplicationThrottles:
         self._node_id = node_id
 
     def follow(self, config: Config, image: MetadataImage, delta: MetadataDelta) -> None:
-        """Take the limits again when any setting has changed."""
+        """Read the limits again after any setting has changed."""
         if not delta.configs.changed:
             return
         for each, side in ((self.leader, "leader"), (self.follower, "follower")):
@@ -108,9 +108,9 @@ class ReplicationThrottles:
 def throttled_partitions(
     configs: Mapping[str, str], broker_id: int
 ) -> Mapping[str, frozenset[int] | None]:
-    """The partitions that settings of topics name for a broker: "partition:broker,..." or "*".
+    """The partitions of a broker in topics' throttle settings: "partition:broker,..." or "*".
 
-    `configs` has the setting's text by topic.
+    `configs` maps topics to the setting's text.
     """
     found: dict[str, frozenset[int] | None] = {}
     for topic, text in configs.items():

@@ -1,7 +1,7 @@
 """Records and bytes by topic, as Kafka's BrokerTopicMetrics has them.
 
-The data plane adds to plain integers that it finds at the replica; the metrics reporter makes
-the sums (broker/metrics).
+The data plane increments plain integers at the replica; the metrics reporter computes the sums
+(broker/metrics).
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ COUNTS: Final = (
 
 
 class TopicTraffic:
-    """What has passed through the replicas of one topic on this broker.
+    """The traffic of one topic's replicas on this broker.
 
-    Requests are counted once for each partition that they name.
+    A request counts once for each of its partitions.
     """
 
     __slots__ = COUNTS
@@ -36,7 +36,7 @@ class TopicTraffic:
         """Records that this broker appended as leader."""
         self.bytes_in = 0
         self.bytes_rejected = 0
-        """Of batches larger than the topic takes."""
+        """In batches that exceeded the topic's max.message.bytes."""
         self.bytes_out = 0
         """To consumers."""
         self.replication_bytes_in = 0
@@ -49,7 +49,7 @@ class TopicTraffic:
         self.failed_fetch_requests = 0
 
     def add(self, other: TopicTraffic) -> None:
-        """Count what `other` counted, too."""
+        """Add another topic's counts."""
         for name in COUNTS:
             setattr(self, name, getattr(self, name) + getattr(other, name))
 
@@ -60,17 +60,17 @@ class Traffic:
     def __init__(self) -> None:
         self._topics: dict[str, TopicTraffic] = {}
         self._gone = TopicTraffic()
-        """Of topics that have left this broker: a sum that is a counter must not fall."""
+        """Of topics that have left this broker: a counter must not decrease."""
 
     def of(self, topic: str) -> TopicTraffic:
-        """The counts of a topic, from zero when it is new here."""
+        """The counts of a topic, starting at zero."""
         found = self._topics.get(topic)
         if found is None:
             found = self._topics[topic] = TopicTraffic()
         return found
 
     def forget(self, topic: str) -> None:
-        """No replica of the topic is here any longer."""
+        """The last replica of the topic has left this broker."""
         gone = self._topics.pop(topic, None)
         if gone is not None:
             self._gone.add(gone)
@@ -79,7 +79,7 @@ class Traffic:
         return iter(self._topics.items())
 
     def total(self) -> TopicTraffic:
-        """Over all topics since the process began."""
+        """Over all topics since the process started."""
         total = TopicTraffic()
         total.add(self._gone)
         for traffic in self._topics.values():

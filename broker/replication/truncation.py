@@ -1,8 +1,8 @@
-"""Where a follower's log diverges from its leader's, and so where the follower's must be cut.
+"""Where a follower's log diverges from its leader's, and must therefore be truncated.
 
-Both sides know at which offset each leader epoch began (the leader-epoch cache). Two logs are equal
-up to the end of the last epoch that both have, so offsets and high watermarks decide nothing here:
-cutting at the high watermark loses acknowledged records, or leaves the logs different (KIP-101).
+Both sides know the start offset of each leader epoch (the leader-epoch cache). Two logs are equal
+up to the end of the last epoch that both have. Offsets and high watermarks do not matter:
+truncating to the high watermark loses acknowledged records, or leaves the logs different (KIP-101).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from raftka.model.named_tuple import NamedTuple
 
 
 class EpochEnd(NamedTuple):
-    """The largest epoch up to the one asked for, and the offset at which it ends."""
+    """The largest epoch not above the requested one, and its end offset."""
 
     epoch: int
     end_offset: int
@@ -24,26 +24,26 @@ NO_EPOCH_END = EpochEnd(NO_EPOCH, NO_OFFSET)
 
 
 class EpochHistory(Protocol):
-    """The part of a log that knows its leader epochs."""
+    """The leader epochs of a log."""
 
     def end_offset_for_epoch(self, epoch: int) -> tuple[int, int]:
-        """(largest epoch <= `epoch`, its end offset), or (NO_EPOCH, NO_OFFSET) when unknown."""
+        """(largest epoch <= `epoch`, its end offset), or (NO_EPOCH, NO_OFFSET) if unknown."""
         ...
 
 
 class Cut(NamedTuple):
-    """Keep the records before `offset`; `complete` when the logs are then known to be equal."""
+    """Keep the records before `offset`; `complete` if the logs are known to be equal then."""
 
     offset: int
     complete: bool
 
 
 def divergence(log: EpochHistory, fetch_offset: int, last_fetched_epoch: int) -> EpochEnd | None:
-    """The leader's side: where a follower's log must end at most, or None when all is well.
+    """The leader's side: the maximal end of a follower's log, or None if the logs do not diverge.
 
     `last_fetched_epoch` is the epoch of the follower's last record, which is just before
-    `fetch_offset`. NO_EPOCH_END when the leader's own log no longer reaches back that far: then
-    the fetch is out of range.
+    `fetch_offset`. NO_EPOCH_END if the leader's log no longer reaches back that far: then the fetch
+    is out of range.
     """
     end = EpochEnd(*log.end_offset_for_epoch(last_fetched_epoch))
     if end.epoch == NO_EPOCH or end.end_offset == NO_OFFSET:
@@ -54,10 +54,10 @@ def divergence(log: EpochHistory, fetch_offset: int, last_fetched_epoch: int) ->
 
 
 def cut(log: EpochHistory, leader: EpochEnd, log_end_offset: int, high_watermark: int) -> Cut:
-    """The follower's side: where to cut for the leader's answer.
+    """The follower's side: where to truncate for the leader's answer.
 
-    The leader answers with its largest epoch that is no larger than ours. When we never had that
-    epoch, our own largest one below it is the next to compare, after a cut (KIP-279).
+    The leader answers with its largest epoch not above the follower's. If the follower never had
+    that epoch, it truncates to its own largest epoch below it, and compares again (KIP-279).
     """
     if leader.end_offset == NO_OFFSET:
         return Cut(min(high_watermark, log_end_offset), True)

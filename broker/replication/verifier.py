@@ -1,11 +1,11 @@
-"""What a transactional producer's request waits for before its records are appended (KIP-890).
+"""Verifies a transactional producer's request before its records are appended (KIP-890).
 
-A partition in which the producer's transaction is not open yet needs its coordinator to confirm
-that the producer has made the partition join, or with transaction.version 2 (Produce 12) that it
-joins now. The guard of each partition is taken before the question leaves, so that a marker which
-overtakes the answer makes it void (storage/verification.py).
+If the producer's transaction is not open in a partition yet, its coordinator must confirm that the
+producer has added the partition, or with transaction.version 2 (Produce 12) add it. The guard of
+each partition is created before the coordinator is asked, so that a marker that overtakes the
+answer invalidates it (storage/verification.py).
 
-Requests of one connection keep their order: while one waits, those behind it wait too.
+Requests of one connection keep their order: while one waits, later ones wait too.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _JOINS_FROM: Final = 12
 _KNOWS_ABORTABLE_FROM: Final = 11
 
 _MOST_WAITING: Final = 16
-"""Requests of one connection whose records are kept: three times what a producer may send ahead."""
+"""Requests of one connection whose records are held: three times what a producer may pipeline."""
 
 _COORDINATOR_AWAY: Final = frozenset(
     {
@@ -53,18 +53,18 @@ Returned = Answer | Pending
 
 
 class Verified(NamedTuple):
-    """What the coordinator has said, for the partitions of one request."""
+    """The coordinator's answers, for the partitions of one request."""
 
     guards: Mapping[Key, Guard] = {}
     errors: Mapping[Key, KafkaError] = {}
     refusal: KafkaError | None = None
-    """What is wrong with the request as a whole."""
+    """The error of the whole request."""
     denied: Set[str | bytes] = frozenset()
     """The topics that the client may not write to."""
 
 
 class _First(NamedTuple):
-    """A transactional batch of a request."""
+    """The first transactional batch of a partition in a request."""
 
     key: Key
     producer_id: int
@@ -73,7 +73,7 @@ class _First(NamedTuple):
 
 
 class Verifier:
-    """Takes guards and asks coordinators for the partitions that this broker leads."""
+    """Creates guards and asks coordinators for the partitions that this broker leads."""
 
     def __init__(
         self,
@@ -84,7 +84,7 @@ class Verifier:
         verifies: Callable[[], bool],
         rules_off: RulesOff = ALL_HOLD,
     ) -> None:
-        """`verifies` is transaction.partition.verification.enable, as it is."""
+        """`verifies` returns the current transaction.partition.verification.enable."""
         self._may_ask = Rule.FIRST_WRITE_IS_VERIFIED not in rules_off
         self._joining = joining
         self._replicas = replicas
@@ -102,14 +102,17 @@ class Verifier:
         denied: Set[str | bytes],
         append: Callable[[Verified], Returned],
     ) -> Returned:
-        """What `append` answers, at once or, as a Pending, when the coordinator has answered.
+        """The answer of `append`, at once or, as a Pending, after the coordinator has answered.
 
-        `append` is called once, in the order of the connection's requests. `refusal` is why the
-        transactional id may not be used, if it may not; of the topics in `denied` nothing is asked.
+        `append` is called once, in the order of the connection's requests. `refusal` is the error
+        if the transactional id may not be used. The coordinator is not asked about topics in
+        `denied`.
         """
         batches = _transactional(request, by_id=version >= _BY_ID)
         if not batches:
-            refusal = None  # A transactional id without a transaction: nothing depends on it.
+            refusal = (
+                None  # A transactional id without a transactional batch: nothing depends on it.
+            )
         elif len({(each.producer_id, each.epoch) for each in batches}) > 1:
             refusal = refusal or KafkaError(
                 ErrorCode.INVALID_PRODUCER_ID_MAPPING,
@@ -141,8 +144,8 @@ class Verifier:
     def guards(
         self, batches: list[_First], *, bumps_epoch: bool
     ) -> dict[Key, tuple[TopicPartition, Guard]]:
-        """The partitions whose coordinator must be asked. One that cannot be written to is left to
-        the append, which says why."""
+        """The partitions whose coordinator must be asked. Those that cannot be written to are left
+        out: the append will return their error."""
         found: dict[Key, tuple[TopicPartition, Guard]] = {}
         now_ms = self._clock.wall_ms()
         for each in batches:
@@ -199,7 +202,7 @@ class _Waiting:
         self._append = append
 
     def ask(self) -> bool:
-        """Take guards and ask the coordinator; False when there is nothing to ask."""
+        """Create guards and ask the coordinator; False if there is nothing to ask."""
         self.is_asked = True
         joins = self._version >= _JOINS_FROM
         guards = self._verifier.guards(self._batches, bumps_epoch=joins)
@@ -226,12 +229,12 @@ class _Waiting:
         return True
 
     def finish(self) -> None:
-        """Append, and answer when that has its outcome."""
+        """Append, and answer once that has its outcome."""
         assert self.verified is not None
         try:
             answer = self._append(self.verified)
         except CloseConnection:
-            answer = None  # With acks=0 there is no answer that could say so.
+            answer = None  # With acks=0 there is no answer to report it.
         if isinstance(answer, Pending):
             answer.on_resolved(self.pending.resolve)
         else:
@@ -239,7 +242,7 @@ class _Waiting:
 
 
 class _Line:
-    """The requests of one connection that wait, in their order."""
+    """The waiting requests of one connection, in order."""
 
     def __init__(self, turn: Turn, ended: Callable[[], object]) -> None:
         self._turn = turn
@@ -256,7 +259,7 @@ class _Line:
         return waiting.pending
 
     def advance(self) -> None:
-        """Append what has been verified, and let the next one ask."""
+        """Append verified requests, and let the next one ask."""
         if self._is_busy:
             return
         self._is_busy = True
@@ -277,7 +280,7 @@ class _Line:
 
 
 def _transactional(request: ProduceRequest, *, by_id: bool) -> list[_First]:
-    """The batches of a transaction in a request."""
+    """The transactional batches in a request."""
     found: list[_First] = []
     for topic in request.topic_data:
         for data in topic.partition_data:
@@ -294,7 +297,7 @@ def _transactional(request: ProduceRequest, *, by_id: bool) -> list[_First]:
 
 
 def _keep_records(request: ProduceRequest) -> None:
-    """Copy the records: the buffer in which they came is used again after this turn."""
+    """Copy the records: the receive buffer is reused after this turn."""
     data: PartitionProduceData
     for topic in request.topic_data:
         for data in topic.partition_data:
@@ -303,9 +306,10 @@ def _keep_records(request: ProduceRequest) -> None:
 
 
 def _for_producer(code: ErrorCode, version: int) -> KafkaError | None:
-    """The producer's answer that follows from the coordinator's; None when it may write.
+    """Map the coordinator's code to the producer's answer; None if it may write.
 
-    What its version of Produce does not know becomes an error that it retries, or gives up for.
+    A code that its version of Produce does not know becomes an error that it retries, or that is
+    fatal for it.
     """
     if code is ErrorCode.NONE:
         return None

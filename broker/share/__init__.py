@@ -1,10 +1,10 @@
 """Share groups in the partitions that this broker leads (KIP-932).
 
-A share-partition is a partition as one share group sees it: members acquire records for a while
-and acknowledge them one by one, in any order, and what they do not acknowledge is delivered again.
+A share-partition is a pair of share group and partition: members acquire records for a limited time
+and acknowledge them individually, in any order; unacknowledged records are delivered again.
 
 - `batches` is the vocabulary: ranges of offsets with a delivery state and count, and how newer
-  ranges are laid over older ones. The share coordinator uses it too.
-- `partition` is one share-partition as a state machine without I/O: what may be acquired, by whom,
-  until when; what an acknowledgement changes; which changes must be persisted first.
+  ranges override older ones. The share coordinator uses it too.
+- `partition` is one share-partition as a state machine without I/O: which records a member may
+  acquire, and until when; the effect of acknowledgements; which changes must be persisted first.
 """

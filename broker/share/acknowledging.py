@@ -1,5 +1,5 @@
-"""Acknowledgements of records, as ShareFetch and ShareAcknowledge carry them, on their way to the
-share-partitions: what is wrong with them, and when all of them are written."""
+"""Validates the acknowledgements in ShareFetch and ShareAcknowledge, passes them to the
+share-partitions, and waits until all are written."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class WrittenBatch(Protocol):
 
 
 def read_batches(batches: Iterable[WrittenBatch], *, renews: bool) -> list[Acknowledged]:
-    """Acknowledgements of one share-partition. Raises KafkaError INVALID_REQUEST.
+    """Decode the acknowledgements of one share-partition. Raises KafkaError INVALID_REQUEST.
 
-    `renews` says that the request announces renewals (KIP-1222).
+    `renews` is set if the request announces renewals (KIP-1222).
     """
     found: list[Acknowledged] = []
     behind = -1
@@ -53,7 +53,7 @@ def _invalid(words: str) -> KafkaError:
 
 
 class Acknowledging:
-    """Acknowledgements of one request; `finished` gets the outcome of each share-partition."""
+    """The acknowledgements of one request; `finished` gets the outcome of each share-partition."""
 
     def __init__(
         self,
@@ -71,7 +71,7 @@ class Acknowledging:
         self._left = 1
 
     def start(self, said: Said) -> None:
-        """Take over what is said; calls `finished` once, maybe at once."""
+        """Apply the acknowledgements; calls `finished` once, maybe at once."""
         for key, batches in said.items():
             self._left += 1
             self._acknowledge(key, batches)
@@ -85,7 +85,8 @@ class Acknowledging:
         try:
             led = self._partitions.find(key)
             if led.machine is None:
-                # What another leader gave out, no member has acquired here.
+                # The member may have acquired the record from another leader, but not from this
+                # one.
                 raise KafkaError(
                     ErrorCode.INVALID_RECORD_STATE,
                     f"{key} has just been taken over: the records are not acquired",

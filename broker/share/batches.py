@@ -1,7 +1,7 @@
 """Delivery states of ranges of offsets, as leaders and the share coordinator exchange them.
 
-Source: KIP-932, "Share-partition state". An offset without a range has not been delivered yet: it
-is available, and its count is 0.
+Source: KIP-932, "Share-partition state". An offset outside of all ranges was not delivered yet: it
+is available, with delivery count 0.
 """
 
 from __future__ import annotations
@@ -14,35 +14,35 @@ from typing import NamedTuple
 
 
 class Delivery(enum.IntEnum):
-    """What has become of a record in a share group; the values are those of Kafka's records.
+    """The delivery state of a record in a share group; the values are those of Kafka's records.
 
-    ACQUIRED is never written: a new leader takes such a record as available.
+    ACQUIRED is never written: a new leader treats such a record as available.
     """
 
     AVAILABLE = 0
     ACQUIRED = 1
     ACKNOWLEDGED = 2
     ARCHIVING = 3
-    """It is archived when the group's dead letter queue has it (KIP-1191)."""
+    """To be archived once the group's dead letter queue has it (KIP-1191)."""
     ARCHIVED = 4
 
 
 COMPLETE = frozenset({Delivery.ACKNOWLEDGED, Delivery.ARCHIVED})
-"""States that a record does not leave."""
+"""The final states."""
 
 
 class StateBatch(NamedTuple):
-    """The offsets from `first` to `last`, both included, in one state."""
+    """The offsets from `first` to `last`, inclusive, in one state."""
 
     first: int
     last: int
     state: Delivery
     deliveries: int
-    """How often they have been delivered."""
+    """Their delivery count."""
 
     @property
     def size(self) -> int:
-        """How many offsets it covers."""
+        """The number of offsets."""
         return self.last - self.first + 1
 
 
@@ -52,13 +52,13 @@ _last = attrgetter("last")
 def overlay(
     known: Sequence[StateBatch], newer: Iterable[StateBatch], start_offset: int
 ) -> list[StateBatch]:
-    """`known` with `newer` on top, without what is before `start_offset`.
+    """`known`, overridden by `newer`, without offsets before `start_offset`.
 
-    A record's deliveries and its state only go up, so of two that speak of one offset the greater
-    is the newer, even if it came first: a write that was given up may arrive late.
+    A record's delivery count and state only increase, so of two batches with the same offset the
+    greater one is newer, even if it came first: an abandoned write may arrive late.
 
-    `known` and the result are in order, without overlaps; neighbours in the same state are one
-    batch. `newer` may overlap and be in any order.
+    `known` and the result are sorted, without overlaps; adjacent batches in the same state are
+    merged. `newer` may overlap and be in any order.
     """
     found = list(known)
     for batch in newer:
@@ -85,12 +85,12 @@ def overlay(
 
 
 def _progress(batch: StateBatch) -> tuple[int, bool, int]:
-    # What is complete stays so, also when a rejection that was given up (ARCHIVING) arrives late.
+    # Complete offsets stay so, even if an abandoned rejection (ARCHIVING) arrives late.
     return batch.deliveries, batch.state in COMPLETE, batch.state
 
 
 def merge(batches: Iterable[StateBatch], start_offset: int = 0) -> list[StateBatch]:
-    """Batches in order, without what is before `start_offset`; equal neighbours become one."""
+    """Sort batches, drop offsets before `start_offset`, and merge equal neighbours."""
     found: list[StateBatch] = []
     for batch in batches:
         if batch.last < start_offset:

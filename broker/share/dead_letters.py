@@ -1,12 +1,13 @@
-"""Dead letter queues (KIP-1191): writes what share groups give up to the topic that they name.
+"""Dead letter queues (KIP-1191): writes the records that share groups give up to the configured
+topic.
 
-A queue's topic begins with errors.deadletterqueue.topic.name.prefix and allows it by its setting
-errors.deadletterqueue.group.enable; one that is missing is created where
-errors.deadletterqueue.auto.create.topics.enable says so. A partition's dead letters go to the
-partition of the same number, modulo those of the queue, in the order of their offsets, one record
-for each offset. Those of one share-partition that come while a write is on its way go with the
-next. What cannot be written after five tries is logged, and archived all the same, as Apache Kafka
-does: one bad queue must not hold a group up for ever. A record may be there twice after a crash.
+A queue's topic name starts with errors.deadletterqueue.topic.name.prefix, and the topic enables it
+by errors.deadletterqueue.group.enable; a missing topic is created if
+errors.deadletterqueue.auto.create.topics.enable is set. A partition's dead letters go to the
+partition of the same number, modulo the queue's partition count, in the order of their offsets, one
+record for each offset. Dead letters that arrive during a write go with the next one. After five
+failed attempts they are logged and archived anyway, as in Apache Kafka: one bad queue must not
+block a group for ever. After a crash the queue may have a record twice.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ _MOST_BACKOFF_S: Final = 30.0
 _ALL: Final = -1
 _READ_BYTES: Final = 1024 * 1024
 _READS_MAX: Final = 4
-"""For one batch of dead letters: nothing else runs meanwhile."""
+"""Reads per batch of dead letters: they block everything else on this node."""
 _RECORDS_MAX: Final = 1_000
 _RECORD_OVERHEAD: Final = 64
 _BATCH_OVERHEAD: Final = 61
@@ -63,14 +64,14 @@ _HOPELESS: Final = frozenset(
         ErrorCode.POLICY_VIOLATION,
     }
 )
-"""Trying again would not help."""
+"""Errors for which a retry would not help."""
 
 _first = attrgetter("first")
 
 Buried = Callable[[int, int], None]
 """Called with the first and the last offset that are dealt with."""
 CreateTopic = Callable[[str, Mapping[str, str]], Awaitable[str]]
-"""Creates a topic at the defaults, with these settings; returns why not, "" when that is done."""
+"""Creates a topic at the defaults, with these settings; returns the error, or ""."""
 
 
 class _Grave:
@@ -99,7 +100,7 @@ class DeadLetters:
         create_topic: CreateTopic,
         timeout_s: float,
     ) -> None:
-        """`settings` are those of a group. `timeout_s`: for each request."""
+        """`settings` are those of a group. `timeout_s` applies to each request."""
         self._peers = peers
         self._clock = clock
         self._image = image
@@ -129,7 +130,7 @@ class DeadLetters:
         grave.waiting += letters
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Run until cancelled."""
         async with trio.open_nursery() as nursery:
             while True:
                 new, self._new = self._new, []
@@ -158,7 +159,7 @@ class DeadLetters:
             del self._graves[grave.key]
 
     async def _insist(self, grave: _Grave, letters: Sequence[DeadLetter]) -> list[tuple[int, int]]:
-        """The ranges of offsets that the queue has now, from the first on. Raises KafkaError."""
+        """The ranges of offsets that the queue has now, after retries. Raises KafkaError."""
         backoff_s = _FIRST_BACKOFF_S
         for left in reversed(range(_TRIES)):
             try:
@@ -205,7 +206,7 @@ class DeadLetters:
         return taken
 
     async def _prepare(self, group_id: str, name: str) -> None:
-        """See that the queue's topic is there. Raises KafkaError when it may not be used."""
+        """Ensure that the queue's topic exists. Raises KafkaError if it may not be used."""
         config, image = self._config(), self._image()
         prefix = config.text("errors.deadletterqueue.topic.name.prefix")
         if not name:
@@ -238,7 +239,7 @@ class DeadLetters:
     def _records(
         self, grave: _Grave, letters: Sequence[DeadLetter], most_bytes: int
     ) -> tuple[list[Record], list[tuple[int, int]]]:
-        """Dead letters for one batch, at least one, and the offsets that they are of."""
+        """The records of one batch of dead letters, at least one, and their offsets."""
         names = self._image().topic_names
         topic = names.get(grave.key.topic_id, "") or str(grave.key)
         copies = self._settings(grave.key.group_id).copies_dead
@@ -270,7 +271,9 @@ class DeadLetters:
                     _headers(topic, grave.key, offset, letter),
                 )
                 if not records and size + _size(record) > most_bytes:
-                    record = record._replace(key=None, value=None)  # It does not fit with those.
+                    record = record._replace(
+                        key=None, value=None
+                    )  # It does not fit with key and value.
                 size += _size(record)
                 if records and (size > most_bytes or len(records) >= _RECORDS_MAX):
                     return records, taken
@@ -287,7 +290,7 @@ class DeadLetters:
 def _headers(
     topic: str, key: SharePartitionKey, offset: int, letter: DeadLetter
 ) -> tuple[Header, ...]:
-    """Which record it was, and why it is here; names and order are Apache Kafka's."""
+    """Headers that identify the record and give the reason; names and order are Apache Kafka's."""
     said = (
         ("topic", topic),
         ("partition", str(key.partition)),
@@ -309,7 +312,7 @@ def _size(record: Record) -> int:
 
 
 def _without(letters: list[DeadLetter], last: int) -> list[DeadLetter]:
-    """What is behind `last`."""
+    """The ranges after `last`."""
     return [each._replace(first=max(each.first, last + 1)) for each in letters if each.last > last]
 
 

@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from raftka.broker.request import Context
 
 _RECORD_LIMIT: Final = 1
-"""The acquire mode in which batches are cut at max_records."""
+"""The acquire mode in which batches are split at max_records."""
 _TRIES: Final = 16
-"""How often a fetch goes on behind batches that have no records for the group."""
+"""How often a fetch skips batches that have no records for the group."""
 
 Errors = dict[SharePartitionKey, KafkaError]
 
@@ -65,7 +65,7 @@ class ShareFetching:
         self._is_queued = False
 
     def begin(self, acknowledged: dict[SharePartitionKey, KafkaError | None]) -> None:
-        """What the member has said is taken over: fetch, unless it only wanted to say that."""
+        """The acknowledgements are applied: fetch, unless the member only wanted to acknowledge."""
         self._acknowledged = acknowledged
         request, node = self._request, self._context.node
         if request.share_session_epoch == FINAL_EPOCH or request.is_renew_ack:
@@ -90,11 +90,11 @@ class ShareFetching:
             if not (is_enough or is_last or self._errors):
                 return False
             if reads and self._may_send(size):
-                self._is_queued = True  # Nothing wakes it meanwhile: it would take them twice.
+                self._is_queued = True  # Do not wake it meanwhile: it would acquire twice.
                 self._acquire(reads)
                 self._is_queued = False
                 if not self._found and not self._errors:
-                    continue  # Nothing of it was for the group: what is behind it?
+                    continue  # Nothing of it was for the group: try the records after it.
             self._respond()
             return True
         if is_last:
@@ -102,7 +102,7 @@ class ShareFetching:
         return is_last
 
     def _look(self) -> tuple[int, list[tuple[Led, Batches]]]:
-        """(bytes, what there is) in the order of the session, as far as the limits let it."""
+        """(bytes, batches) in the order of the session, within the limits."""
         request, partitions = self._request, self._context.node.share.partitions
         left = min(request.max_bytes, self._context.node.fetch_max_bytes)
         metering = self._context.metering
@@ -139,7 +139,7 @@ class ShareFetching:
         return size, reads
 
     def _may_send(self, size: int) -> bool:
-        """Whether the client's quota lets it have that now; nothing is acquired otherwise."""
+        """Whether the client's quota allows that now; otherwise nothing is acquired."""
         metering = self._context.metering
         return metering is None or metering.fetched(size)
 
@@ -177,7 +177,7 @@ class ShareFetching:
         self._context.session.held[self] = None
 
     def changed(self) -> None:
-        """Look once the present turn has brought all that it will."""
+        """Check once the current turn has ended, with all its changes."""
         if not self._is_queued:
             self._is_queued = True
             self._context.node.turn.before_end(self._look_again)
@@ -194,15 +194,15 @@ class ShareFetching:
             self._try(is_last=False)
 
     def expire(self) -> None:
-        """The wait is over: answer with what there is."""
+        """The wait is over: answer with what is available."""
         self._try(is_last=True)
 
     def hurry(self) -> None:
-        """The session goes on without this request: give it nothing that it might miss."""
+        """The session's next request has arrived: return no records that it might miss."""
         self._respond()
 
     def abandon(self, code: ErrorCode) -> None:
-        """The connection is gone."""
+        """The connection is closed."""
         self._end()
         self.pending.resolve(ShareFetchResponse(error_code=int(code)))
 

@@ -1,4 +1,4 @@
-"""Which share-partition is meant."""
+"""The key of a share-partition."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from raftka.model.ids import uuid_text
 
 
 class SharePartitionKey(NamedTuple):
-    """A share-partition: a partition of a topic, as a share group sees it."""
+    """A share-partition: a pair of share group and partition."""
 
     group_id: str
     topic_id: bytes
     partition: int
 
     def __str__(self) -> str:
-        """As FindCoordinator names it, and as its partition of __share_group_state is found."""
+        """Its key in FindCoordinator, whose hash selects the partition of __share_group_state."""
         return f"{self.group_id}:{uuid_text(self.topic_id)}:{self.partition}"

@@ -1,19 +1,19 @@
-"""One share-partition as a state machine without I/O: a partition as one share group sees it.
+"""One share-partition (a pair of share group and partition) as a state machine without I/O.
 
 Rules (KIP-932), each in one place:
 
-- A record is acquired by one member at a time, until its lock is over (`acquire`, `tick`).
-- What a member acknowledges counts when the share coordinator has it (`acknowledge`, `written`);
-  until then the record is neither delivered again nor passed by the start.
-- A record that was delivered as often as the limit says is archived instead of being available
-  again (`_release`).
-- What is rejected, or delivered too often, is archived when the group's dead letter queue has it,
-  if the group has one (`take_dead_letters`, `buried`; KIP-1191).
-- The start moves over what is acknowledged or archived, and over what the log has lost.
+- A record is acquired by one member at a time, until its lock expires (`acquire`, `tick`).
+- An acknowledgement takes effect when the share coordinator has it (`acknowledge`, `written`);
+  until then the record is not delivered again, and the start does not move past it.
+- A record that has reached the delivery limit is archived instead of being available again
+  (`_release`).
+- A record that was rejected, or delivered too often, is archived once the group's dead letter
+  queue, if any, has it (`take_dead_letters`, `buried`; KIP-1191).
+- The start moves past acknowledged and archived records, and past those deleted from the log.
 
-Changes are written one write at a time, in order; what happens meanwhile is in the next one.
-Offsets that hold no record for the group are archived here and nowhere else: another leader finds
-that out by itself. Times are monotonic seconds.
+Changes are written one write at a time, in order; later changes go into the next write. Offsets
+without a record for the group are archived only in memory: another leader finds them by itself.
+Times are monotonic seconds.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ _BECOMES: Final = {
 
 
 class SharePartition:
-    """What the group's members have of a partition. `limits` are read before each operation."""
+    """The state of the group's records in a partition. `limits` are read before each operation."""
 
     def __init__(
         self,
@@ -65,7 +65,7 @@ class SharePartition:
         is_new: bool = False,
         rules_off: RulesOff = ALL_HOLD,
     ) -> None:
-        """`is_new`: the coordinator does not know the start offset yet; the first write has it."""
+        """`is_new`: the coordinator has no start offset yet; the first write contains it."""
         self.limits = ShareLimits()
         self.state_epoch = state_epoch
         self._ranges = Ranges(start_offset)
@@ -73,10 +73,10 @@ class SharePartition:
         self._waiting: list[Done] = []
         self._writes_start = is_new
         self._start_at_risk = False
-        """Whether the write on its way has the first start offset."""
+        """Whether the write in flight contains the first start offset."""
         self._writing: Write | None = None
         self._number = SETTLED + 1
-        """Of the write that takes what is queued."""
+        """The number of the write that takes the queued changes."""
         self._excludes = Rule.SHARE_LOCK_EXCLUDES not in rules_off
         self._knows_owners = Rule.SHARE_OWNER_ACKNOWLEDGES not in rules_off
         self._limits_deliveries = Rule.SHARE_DELIVERIES_END not in rules_off
@@ -91,33 +91,33 @@ class SharePartition:
                 self._has_letters = True
         self._advance()
 
-    # ---- what there is
+    # ---- state
 
     @property
     def start_offset(self) -> int:
-        """The first offset that may be delivered yet."""
+        """The first offset that may still be delivered."""
         return self._ranges.start
 
     @property
     def end_offset(self) -> int:
-        """The offset behind the last one that was looked at."""
+        """The offset after the last one that was read."""
         return self._ranges.end
 
     @property
     def complete_count(self) -> int:
-        """How many offsets between start and end will not be delivered again."""
+        """The number of offsets between start and end that will not be delivered again."""
         return sum(each.size for each in self._ranges if each.state in COMPLETE)
 
     @property
     def open_count(self) -> int:
-        """How many offsets between start and end are not complete."""
+        """The number of offsets between start and end that are not complete."""
         return self.end_offset - self.start_offset - self.complete_count
 
     def next_fetch_offset(self) -> int | None:
-        """From where a member can be given records; None when it must wait for others.
+        """The offset from which a member can get records; None if it must wait for others.
 
-        What lies between start and end is tried first; behind the end only while the group has
-        less than its limit of open records.
+        Offsets between start and end come first; those after the end only while the group has fewer
+        open records than its limit.
         """
         for each in self._ranges:
             if each.may_be_acquired:
@@ -133,7 +133,7 @@ class SharePartition:
     def acquire(
         self, member: str, fetched_from: int, spans: Sequence[Span], wish: Wish, now_s: float
     ) -> list[Acquired]:
-        """Give a member what is available of the batches that were read from `fetched_from` on."""
+        """Acquire available records of batches that were read from `fetched_from` on."""
         taking = Taking(member, now_s + self.limits.lock_s, wish)
         cursor = max(fetched_from, self.start_offset)
         for span in spans:
@@ -151,14 +151,14 @@ class SharePartition:
         return taking.acquired
 
     def _take(self, taking: Taking, low: int, high: int) -> bool:
-        """Acquire from one batch; whether the next one may be looked at."""
+        """Acquire from one batch; return whether to continue with the next one."""
         taking.begin_batch()
         end = self.end_offset
         for each in self._ranges.overlapping(low, min(high, end - 1)):
             if not self._may_take(each):
                 continue
             if self._limits_deliveries and each.deliveries >= self.limits.deliveries:
-                # The limit is lower than it was when the record was released.
+                # The limit was lowered after the record was released.
                 ended = self._ranges.between(each.first, each.last)
                 self._change(ended, Delivery.ARCHIVED, cause=Cause.EXCEEDED)
                 continue
@@ -189,7 +189,7 @@ class SharePartition:
         )
 
     def _archive_empty(self, first: int, last: int) -> None:
-        """No record of these offsets is for the group."""
+        """None of these offsets has a record for the group."""
         if last < first:
             return
         for each in self._ranges.between(first, last):
@@ -200,7 +200,7 @@ class SharePartition:
             self._ranges.append(Range(self.end_offset, last, Delivery.ARCHIVED))
 
     def _cover(self, last: int) -> None:
-        """Let the end be behind `last`; what was not looked at is available."""
+        """Move the end to after `last`; offsets that were not covered are available."""
         if last >= self.end_offset:
             self._ranges.append(Range(self.end_offset, last))
 
@@ -209,11 +209,11 @@ class SharePartition:
     def acknowledge(
         self, member: str, said: Sequence[Acknowledged], now_s: float, done: Done
     ) -> None:
-        """Take over what a member says; `done` is called when the coordinator has it.
+        """Apply a member's acknowledgements; `done` is called when the coordinator has them.
 
-        All of it counts, or nothing. Offsets before the start are passed over: the log has lost
-        them, or they are complete. Raises KafkaError INVALID_RECORD_STATE for what the member does
-        not hold, INVALID_REQUEST for what no member was given.
+        All of them take effect, or none. Offsets before the start are ignored: they are deleted or
+        complete. Raises KafkaError INVALID_RECORD_STATE for records that the member has not
+        acquired, INVALID_REQUEST for records that no member has acquired.
         """
         changes: list[tuple[list[Range], int]] = []
         for first, last, kind in pieces(said):
@@ -262,7 +262,7 @@ class SharePartition:
         return self._ranges.between(first, last)
 
     def release_all(self, member: str) -> None:
-        """A member has gone: what it holds is available to others."""
+        """A member has left: release the records that it has acquired."""
         for each in [each for each in self._ranges if each.member == member]:
             if each.state is Delivery.ACQUIRED:
                 self._change([each], Delivery.AVAILABLE)
@@ -277,9 +277,9 @@ class SharePartition:
         cause: Cause | None = None,
         tentative: bool = False,
     ) -> None:
-        """Give ranges another state, and have it written; with a `cause` they are dead letters.
+        """Change the state of ranges, and queue the write; with a `cause` they are dead letters.
 
-        What the members say is `tentative`: if it cannot be written, it was not said.
+        Acknowledgements are `tentative`: if they cannot be written, they are undone.
         """
         for each in ranges:
             ends = self._limits_deliveries and each.deliveries >= self.limits.deliveries
@@ -297,7 +297,7 @@ class SharePartition:
             self._queued.append(StateBatch(each.first, each.last, each.state, each.deliveries))
 
     def take_dead_letters(self) -> list[DeadLetter]:
-        """What goes to the group's dead letter queue now; call `buried` when that has it."""
+        """The records for the group's dead letter queue; call `buried` when that has them."""
         if not self._has_letters:
             return []
         found, self._has_letters = self._ranges.take_dead_letters(self.limits.deliveries)
@@ -305,7 +305,7 @@ class SharePartition:
         return found
 
     def buried(self, first: int, last: int) -> None:
-        """The dead letter queue has the records of these offsets, or cannot take them."""
+        """The dead letter queue has the records of these offsets, or cannot accept them."""
         for each in self._ranges.between(first, last):
             if each.state is Delivery.ARCHIVING and not each.write:
                 self._change([each], Delivery.ARCHIVED)
@@ -315,12 +315,12 @@ class SharePartition:
     # ---- time and the log
 
     def next_deadline_s(self) -> float | None:
-        """When `tick` has something to do."""
+        """When `tick` is due, in monotonic seconds."""
         due_s = min((e.deadline_s for e in self._ranges if not e.write), default=inf)
         return None if due_s == inf else due_s
 
     def tick(self, now_s: float) -> bool:
-        """End the acquisitions whose time is over; whether there were any."""
+        """Release records whose acquisition has expired; return whether there were any."""
         due = [e for e in self._ranges if e.deadline_s <= now_s and not e.write]
         self._change(due, Delivery.AVAILABLE)
         if due:
@@ -329,13 +329,13 @@ class SharePartition:
         return bool(due)
 
     def log_starts_at(self, offset: int) -> None:
-        """The log has lost what is before `offset`."""
+        """The log has deleted the records before `offset`."""
         if offset > self.start_offset:
             self._ranges.begin_at(offset)
             self._advance()
 
     def _advance(self) -> None:
-        """Move the start over what is over."""
+        """Move the start past complete offsets."""
         start = self.start_offset
         for each in self._ranges:
             if not each.is_over:
@@ -347,14 +347,14 @@ class SharePartition:
     # ---- writing
 
     def take_write(self) -> Write | None:
-        """The next change for the coordinator; None while one is on its way, or there is none."""
+        """The next change for the coordinator; None if one is in flight, or there is none."""
         if self._writing is not None or not (self._queued or self._writes_start or self._waiting):
             return None
         start = self.start_offset
         for each in self._ranges:
             if each.state not in COMPLETE or each.write not in (SETTLED, self._number):
                 break
-            start = each.last + 1  # So it is, when this is written.
+            start = each.last + 1  # That is the start once this is written.
         after = [e for e in self._ranges if e.state in COMPLETE and e.first >= start]
         write = self._writing = Write(
             self._number,
@@ -369,8 +369,8 @@ class SharePartition:
         return write
 
     def written(self, write: Write, error: KafkaError | None) -> None:
-        """The coordinator has a change, or it is unknown whether it has: then the members hold the
-        records as before, and those whose time is over by now are released by the next `tick`."""
+        """The coordinator has a change, or the outcome is unknown: then members hold the records as
+        before, and the next `tick` releases expired ones."""
         assert write is self._writing, "writes are answered in their order"
         self._writing = None
         for each in self._ranges:
@@ -389,7 +389,7 @@ class SharePartition:
             done(error)
 
     def abandon(self, error: KafkaError) -> None:
-        """This broker no longer leads the partition: what becomes of the rest is unknown."""
+        """This broker no longer leads the partition: the outcome of pending writes is unknown."""
         waiting, self._waiting = self._waiting, []
         if self._writing is not None:
             waiting = [*self._writing.waiting, *waiting]

@@ -1,7 +1,8 @@
-"""All share-partitions that this broker leads: reads their state, keeps their time, writes.
+"""All share-partitions that this broker leads: reads their state, runs their timers, writes
+changes.
 
-A share-partition is read from its coordinator when a member first asks for it, and forgotten when
-this broker no longer leads it; fetches that wait for it are notified at the end of the turn.
+A share-partition is read from its coordinator when a member first requests it, and dropped when
+this broker no longer leads it; waiting fetches are notified at the end of the turn.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ _AS_CLIENT_ERROR: Final = {
     ErrorCode.FENCED_STATE_EPOCH: ErrorCode.NOT_LEADER_OR_FOLLOWER,
     ErrorCode.INVALID_REQUEST: ErrorCode.COORDINATOR_NOT_AVAILABLE,
 }
-"""What the coordinator's refusals mean to a member, as Apache Kafka translates them."""
+"""The coordinator's errors, mapped to a member's as Apache Kafka does."""
 
 _LOOK_EVERY_S: Final = 0.02
 
@@ -46,7 +47,7 @@ _MUST_READ_AGAIN: Final = frozenset(
     {
         ErrorCode.FENCED_LEADER_EPOCH,
         ErrorCode.FENCED_STATE_EPOCH,
-        ErrorCode.INVALID_REQUEST,  # The state has been deleted.
+        ErrorCode.INVALID_REQUEST,  # The state was deleted.
         ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,
     }
 )
@@ -70,21 +71,21 @@ class Led:
         self.replica = replica
         self.leader_epoch = replica.state.view.leader_epoch
         self.machine: SharePartition | None = None
-        """None until its state has been read."""
+        """None until its state was read."""
         self.error: KafkaError | None = None
-        """Why it could not be read; it is read again with the next request."""
+        """Why it could not be read; the next request reads it again."""
         self.watchers: dict[Watcher, None] = {}
 
     @property
     def is_current(self) -> bool:
-        """Whether this broker leads it in that epoch yet."""
+        """Whether this broker still leads it in that epoch."""
         state = self.replica.state
         return (
             self.replica.hosted and state.is_leader and state.view.leader_epoch == self.leader_epoch
         )
 
     def wake(self) -> None:
-        """Notify all fetches that wait for it."""
+        """Notify all waiting fetches."""
         for watcher in list(self.watchers):
             watcher.changed()
 
@@ -101,7 +102,7 @@ class SharePartitions:
         dead_letters: DeadLetters,
         rules_off: RulesOff = ALL_HOLD,
     ) -> None:
-        """`settings` are those of a group, by its id, as they are now."""
+        """`settings` returns the current settings of a group, by its id."""
         self._dead_letters = dead_letters
         self._replicas = replicas
         self._persister = persister
@@ -113,10 +114,10 @@ class SharePartitions:
         self._alarm = clock.alarm()
         self._nursery: trio.Nursery | None = None
         self._unread: list[Led] = []
-        """What was asked for before `run` has started."""
+        """Requested before `run` has started."""
 
     async def run(self) -> None:
-        """Read states and end acquisitions until cancelled."""
+        """Read states and expire acquisitions until cancelled."""
         async with trio.open_nursery() as self._nursery:
             for led in self._unread:
                 self._nursery.start_soon(self._read, led)
@@ -128,15 +129,15 @@ class SharePartitions:
                     action(now)
 
     def led(self) -> dict[SharePartitionKey, Led]:
-        """All that members have asked for, for people and checkers."""
+        """All share-partitions that members have requested, for people and checkers."""
         return dict(self._led)
 
     # ---- for requests
 
     def find(self, key: SharePartitionKey) -> Led:
-        """The share-partition; its state may be on its way.
+        """The share-partition; its state may still be loading.
 
-        Raises KafkaError when this broker does not lead it: NOT_LEADER_OR_FOLLOWER,
+        Raises KafkaError if this broker does not lead it: NOT_LEADER_OR_FOLLOWER,
         UNKNOWN_TOPIC_OR_PARTITION, KAFKA_STORAGE_ERROR.
         """
         led = self._led.get(key)
@@ -150,7 +151,7 @@ class SharePartitions:
         return led
 
     def refresh(self, led: Led) -> None:
-        """Before an operation: let it go by the settings and the log as they are now.
+        """Before an operation: apply the current settings and log start.
 
         Raises KafkaError: why its state could not be read, or that this broker may not lead it.
         """
@@ -180,9 +181,9 @@ class SharePartitions:
         return replica
 
     def touched(self, led: Led, *, wakes: bool = True) -> None:
-        """An operation has changed it: write that, keep its time, wake the requests that wait.
+        """After an operation: write its changes, schedule its timer, wake the waiting requests.
 
-        `wakes`: whether there may be more for others than before.
+        `wakes`: whether more records may be available to others than before.
         """
         machine = led.machine
         if machine is None:
@@ -204,14 +205,14 @@ class SharePartitions:
             led.wake()
 
     def release(self, group_id: str, member_id: str) -> None:
-        """A member has gone: what it holds goes to others."""
+        """A member has left: release the records that it has acquired."""
         for key, led in list(self._led.items()):
             if key.group_id == group_id and led.machine is not None and led.is_current:
                 led.machine.release_all(member_id)
                 self.touched(led)
 
     def read_again(self, group_id: str) -> None:
-        """The group has members again: its offsets may have been altered while it had none."""
+        """The group has members again: its offsets may have been altered meanwhile."""
         for key, led in list(self._led.items()):
             if key.group_id == group_id:
                 words = f"the members of {group_id!r} had gone"
@@ -220,11 +221,11 @@ class SharePartitions:
     # ---- roles
 
     def became_leader(self, replica: Replica) -> None:
-        """ReplicaManager's role listener: what was known of it is of a former epoch."""
+        """ReplicaManager's role listener: the known state belongs to an earlier epoch."""
         self._forget_all(replica.topic_partition)
 
     def resigned(self, topic_partition: TopicPartition, leader_epoch: int) -> None:
-        """ReplicaManager's role listener: another broker leads it now, or none."""
+        """ReplicaManager's role listener: another broker leads the partition now, or none does."""
         self._forget_all(topic_partition)
 
     def _forget_all(self, topic_partition: TopicPartition) -> None:
@@ -266,8 +267,8 @@ class SharePartitions:
         led.wake()
 
     def _made(self, led: Led, known: Known) -> SharePartition:
-        """The share-partition as its coordinator knows it; one that is new begins where the
-        group's share.auto.offset.reset says."""
+        """The share-partition as its coordinator knows it; a new one starts according to the
+        group's share.auto.offset.reset."""
         if Rule.SHARE_STATE_IS_READ in self._rules_off:
             return SharePartition(led.replica.log.log_start_offset, rules_off=self._rules_off)
         start, is_new = known.start_offset, known.start_offset == NO_OFFSET
@@ -298,7 +299,7 @@ class SharePartitions:
     def _write(self, led: Led, machine: SharePartition, write: Write) -> None:
         def done(error: KafkaError | None) -> None:
             if led.machine is not machine:
-                return  # Its waiters have been answered.
+                return  # Its waiters were answered.
             if error is None:
                 machine.written(write, None)
             elif error.code in _MUST_READ_AGAIN:

@@ -1,9 +1,8 @@
-"""Reads and writes the state of share-partitions at their coordinators, over `broker/peers.py`.
+"""Reads and writes the state of share-partitions at their coordinators, by `broker/peers.py`.
 
-Writes to one coordinator that wait at the same time go in one request per group. The caller has one
-write of a share-partition under way at a time, so that none overtakes another. What cannot be
-written now is tried again for a while: meanwhile a new coordinator may have been elected, and has
-read its log.
+Pending writes to one coordinator share one request per group. The caller has one write of a
+share-partition in flight at a time, so that none overtakes another. Failed writes are retried for a
+while, so that a new coordinator can be elected and load its log.
 """
 
 from __future__ import annotations
@@ -45,7 +44,7 @@ Coordinator = Callable[[SharePartitionKey], Awaitable[int]]
 
 
 class Known:
-    """What the coordinator knows of a share-partition."""
+    """The coordinator's state of a share-partition."""
 
     __slots__ = ("batches", "start_offset", "state_epoch")
 
@@ -74,7 +73,7 @@ class Persister:
     def __init__(
         self, peers: ToBroker, clock: Clock, *, coordinator: Coordinator, patience_s: float
     ) -> None:
-        """`patience_s`: for how long a write is tried again."""
+        """`patience_s`: how long a write is retried."""
         self._peers = peers
         self._clock = clock
         self._coordinator = coordinator
@@ -93,7 +92,7 @@ class Persister:
         return Known(found.state_epoch, found.start_offset, read_batches(found.state_batches))
 
     async def initialize(self, key: SharePartitionKey, state_epoch: int, start_offset: int) -> None:
-        """Begin the state of a share-partition. Raises KafkaError."""
+        """Initialize the state of a share-partition. Raises KafkaError."""
         wanted = initializing.PartitionData(
             partition=key.partition, state_epoch=state_epoch, start_offset=start_offset
         )
@@ -104,7 +103,7 @@ class Persister:
         await self._insist(key, request)
 
     async def delete(self, key: SharePartitionKey) -> None:
-        """Forget a share-partition. Raises KafkaError."""
+        """Delete the state of a share-partition. Raises KafkaError."""
         wanted = deleting.PartitionData(partition=key.partition)
         request = deleting.DeleteShareGroupStateRequest(
             group_id=key.group_id,
@@ -113,7 +112,7 @@ class Persister:
         await self._insist(key, request)
 
     async def summary(self, key: SharePartitionKey) -> summing.PartitionResult:
-        """Where a share-partition begins. Raises KafkaError."""
+        """The start offset of a share-partition. Raises KafkaError."""
         wanted = summing.PartitionData(partition=key.partition)
         request = summing.ReadShareGroupStateSummaryRequest(
             group_id=key.group_id,
@@ -123,7 +122,7 @@ class Persister:
         return found
 
     async def _insist(self, key: SharePartitionKey, request: Any) -> Any:
-        """What the answer says of the share-partition. Raises KafkaError."""
+        """Send a request with retries; return the share-partition's result. Raises KafkaError."""
         gives_up_s = self._clock.monotonic() + self._patience_s
         backoff_s = _FIRST_BACKOFF_S
         while True:
@@ -160,13 +159,13 @@ class Persister:
         write: Write,
         done: Done,
     ) -> None:
-        """Have a change written; `done` is called with what came of it."""
+        """Write a change; `done` is called with the outcome."""
         gives_up_s = self._clock.monotonic() + self._patience_s
         self._new.append(_Waiting(key, leader_epoch, state_epoch, write, done, gives_up_s))
         self._alarm.ring()
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Run until cancelled."""
         async with trio.open_nursery() as nursery:
             while True:
                 new, self._new = self._new, []
@@ -216,7 +215,7 @@ class Persister:
                     nursery.start_soon(self._failed, each, outcome)
 
     async def _failed(self, each: _Waiting, error: KafkaError) -> None:
-        """Try again in a moment, or give up."""
+        """Retry in a moment, or give up."""
         if error.code not in _AGAIN or self._clock.monotonic() >= each.gives_up_s:
             each.done(error)
             return

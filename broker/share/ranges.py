@@ -1,7 +1,7 @@
 """The offsets of a share-partition between its start and its end: ranges in one state each.
 
-The ranges cover every offset from the first to the last without holes, in order. Neighbours that
-do not differ are one range, so that the cost is that of the differences, not of the records.
+The ranges cover every offset from the first to the last without gaps, in order. Equal neighbours
+are merged, so that the cost grows with the number of differences, not of records.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from raftka.broker.share.terms import Cause, DeadLetter
 
 NOBODY: Final = ""
 SETTLED: Final = 0
-"""The write of a range that waits for none."""
+"""The write number of a range that waits for no write."""
 
 
 class Range:
-    """Offsets that differ in nothing. Only `Ranges` changes `first` and `last`."""
+    """Offsets with the same state. Only `Ranges` changes `first` and `last`."""
 
     __slots__ = ("cause", "deadline_s", "deliveries", "first", "last", "member", "state", "write")
 
@@ -35,29 +35,29 @@ class Range:
         self.member = NOBODY
         """The member that has acquired it; kept while its acknowledgement is being written."""
         self.deadline_s = inf
-        """When its acquisition ends (monotonic)."""
+        """When its acquisition expires, in monotonic seconds."""
         self.write = SETTLED
-        """The write that must be committed before the state holds."""
+        """The write that must be committed before the state is final."""
         self.cause: Cause | None = None
-        """Why it becomes a dead letter; None again when it is on its way to the queue."""
+        """Why it becomes a dead letter; None once it is on its way to the queue."""
 
     @property
     def size(self) -> int:
-        """How many offsets it has."""
+        """The number of offsets."""
         return self.last - self.first + 1
 
     @property
     def may_be_acquired(self) -> bool:
-        """Whether it is available, and nothing may take that back."""
+        """Whether it is available, and no pending write can change that."""
         return self.state is Delivery.AVAILABLE and not self.write
 
     @property
     def is_over(self) -> bool:
-        """Whether it will never be delivered again, for sure."""
+        """Whether it is complete, and no pending write can change that."""
         return self.state in COMPLETE and not self.write
 
     def differs(self, other: Range) -> bool:
-        """Whether the two must stay apart."""
+        """Whether the two must not be merged."""
         return (
             self.state is not other.state
             or self.deliveries != other.deliveries
@@ -68,7 +68,7 @@ class Range:
         )
 
     def _tail(self, first: int) -> Range:
-        """A copy of the offsets from `first` on."""
+        """A copy of the range for the offsets from `first` on."""
         tail = Range(first, self.last, self.state, self.deliveries)
         tail.member, tail.deadline_s, tail.write = self.member, self.deadline_s, self.write
         tail.cause = self.cause
@@ -96,18 +96,18 @@ class Ranges:
 
     @property
     def end(self) -> int:
-        """The offset behind the last one."""
+        """The offset after the last one."""
         return self._listed[-1].last + 1 if self._listed else self.start
 
     def append(self, added: Range) -> None:
-        """Cover the offsets behind the end."""
+        """Add offsets at the end."""
         assert added.first == self.end, (added.first, self.end)
         self._listed.append(added)
 
     def between(self, first: int, last: int) -> list[Range]:
-        """Ranges that make up exactly these offsets, as far as they are covered.
+        """Ranges that consist of exactly these offsets, as far as they are covered.
 
-        Call `tidy` when what was to be changed in them is changed.
+        Call `tidy` after changing them.
         """
         self._cut_at(first)
         self._cut_at(last + 1)
@@ -120,7 +120,7 @@ class Ranges:
         return found
 
     def overlapping(self, first: int, last: int) -> list[Range]:
-        """Ranges that have some of these offsets, as they are."""
+        """The ranges that contain some of these offsets, unchanged."""
         found = []
         for each in self._listed[max(0, self._place(first)) :]:
             if each.first > last:
@@ -130,7 +130,7 @@ class Ranges:
         return found
 
     def tidy(self) -> None:
-        """Make one of neighbours that do not differ."""
+        """Merge equal neighbours."""
         kept: list[Range] = []
         for each in self._listed:
             if kept and not kept[-1].differs(each):
@@ -140,9 +140,10 @@ class Ranges:
         self._listed = kept
 
     def take_dead_letters(self, limit: int) -> tuple[list[DeadLetter], bool]:
-        """(what goes to the dead letter queue now, whether more does once it is written).
+        """(records for the dead letter queue, whether a pending write will add more).
 
-        `limit`: of the deliveries, which say why where a former leader knew.
+        `limit`: the delivery limit, from which the reason is derived if only a previous leader knew
+        it.
         """
         found: list[DeadLetter] = []
         has_more = False
@@ -160,17 +161,17 @@ class Ranges:
         return found, has_more
 
     def begin_at(self, start: int) -> None:
-        """Drop all before `start`; with nothing left, the end is there too."""
+        """Drop all offsets before `start`; if nothing is left, `start` is the end too."""
         self._cut_at(start)
         self._listed = self._listed[self._place(start) :] if start < self.end else []
         self.start = max(self.start, start)
 
     def _place(self, offset: int) -> int:
-        """Which range has the offset; for one before them all, the first."""
+        """The index of the range with the offset; of the first range for an offset before all."""
         return max(0, bisect_right(self._listed, offset, key=_first) - 1)
 
     def _cut_at(self, offset: int) -> None:
-        """Let a range begin at the offset, if it is within one."""
+        """Split the range that contains the offset, so that one starts there."""
         if not self._listed:
             return
         place = self._place(offset)

@@ -1,4 +1,4 @@
-"""What a share-partition can be given of its log: whole batches, and where each begins and ends."""
+"""Reads the batches that a share-partition can deliver, with their first and last offsets."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ class Batches:
     ) -> None:
         self.fetched_from = fetched_from
         self.size = size
-        """The bytes of all of them."""
+        """The bytes of all batches."""
         self.spans = spans
         self._places = places
 
     def pieces(self, acquired: Sequence[Acquired]) -> list[Piece]:
-        """The batches that have something of what was acquired."""
+        """The batches that contain acquired offsets."""
         pieces: list[FileRegion] = []
         place = 0
         for span, region in zip(self.spans, self._places, strict=True):
@@ -59,10 +59,10 @@ class Batches:
 def records_of(
     replica: Replica, first: int, last: int, max_bytes: int, batch_bytes_max: int
 ) -> tuple[dict[int, Record], int]:
-    """(the records of these offsets, for a copy of each; how far that goes, at least to `first`).
+    """(the records of these offsets, to be copied; the last offset covered, at least `first`).
 
-    From at most `max_bytes` of the log, and one batch, and no more than about that of records.
-    Left out is what cannot be read, and a batch that decompresses to more than `batch_bytes_max`.
+    Reads at most `max_bytes` of the log, or one batch, and returns about that size of records.
+    Unreadable batches, and those that decompress to more than `batch_bytes_max`, are left out.
     """
     found: dict[int, Record] = {}
     size, read_to = 0, last
@@ -98,11 +98,10 @@ def records_of(
 def read(
     replica: Replica, offset: int, max_bytes: int, max_records: int, *, committed: bool
 ) -> Batches | None:
-    """The batches from `offset` on that a group may have now; None for none.
+    """The batches from `offset` on that a group may have now; None if there are none.
 
-    At least one, however small the limits are, and no more than have `max_records` offsets. With
-    `committed` none from an open transaction on, and those of aborted ones are not for the group.
-    Raises KafkaError OFFSET_OUT_OF_RANGE.
+    At least one, however small the limits are, and at most `max_records` offsets. With `committed`,
+    stops before an open transaction and skips aborted ones. Raises KafkaError OFFSET_OUT_OF_RANGE.
     """
     log = replica.log
     upper = replica.state.high_watermark

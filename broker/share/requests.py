@@ -1,4 +1,4 @@
-"""What ShareFetch and ShareAcknowledge have in common: permissions, and which leader to ask."""
+"""Common checks of ShareFetch and ShareAcknowledge: permissions, and hints at leaders."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def check_version(context: Context) -> None:
 
 
 def check_topic(context: Context, key: SharePartitionKey) -> None:
-    """Whether the client may read the topic.
+    """Check that the client may read the topic.
 
     Raises KafkaError: UNKNOWN_TOPIC_ID, TOPIC_AUTHORIZATION_FAILED.
     """
@@ -54,10 +54,10 @@ def check_topic(context: Context, key: SharePartitionKey) -> None:
 def leader_of(
     context: Context, key: SharePartitionKey, error: KafkaError
 ) -> tuple[int, int] | None:
-    """(leader, its epoch) where an error says that the client has asked the wrong broker."""
+    """(leader, its epoch) if the error means that the client asked the wrong broker."""
     return context.node.replicas.index.leader_hint((key.topic_id, key.partition), error.code)
 
 
 def endpoints(context: Context, leaders: Iterable[int], endpoint: Callable[..., E]) -> list[E]:
-    """Where the leaders that an answer names can be reached."""
+    """The endpoints of the leaders in an answer."""
     return node_endpoints(context.node.image, context.listener, leaders, endpoint)

@@ -1,4 +1,4 @@
-"""Share groups on a broker that leads partitions: their sessions and their share-partitions."""
+"""Share groups on a broker that leads partitions: their sessions and share-partitions."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from raftka.broker.share.sessions import ShareSession, ShareSessions
 
 
 class ShareService:
-    """What the handlers of ShareFetch and ShareAcknowledge work on."""
+    """The state behind the handlers of ShareFetch and ShareAcknowledge."""
 
     def __init__(self, sessions: ShareSessions, partitions: SharePartitions) -> None:
         self.sessions = sessions
@@ -15,13 +15,13 @@ class ShareService:
         self.run = partitions.run
 
     def begin(self, group_id: str, member_id: str) -> ShareSession:
-        """A session for a member. Raises KafkaError SHARE_SESSION_LIMIT_REACHED."""
+        """Create a member's session. Raises KafkaError SHARE_SESSION_LIMIT_REACHED."""
         if not self.sessions.has_group(group_id):
             self.partitions.read_again(group_id)
         return self.sessions.create(group_id, member_id)
 
     def end(self, session: ShareSession) -> None:
-        """A member leaves, or its connection has gone: what it holds goes to others."""
+        """A member leaves, or its connection is closed: release its acquired records."""
         if session.waiting is not None:
             session.waiting.hurry()
         if self.sessions.remove(session):

@@ -1,7 +1,7 @@
-"""Share sessions: a member names its partitions once, and later only what changed (KIP-932).
+"""Share sessions: a member names its partitions once, and later only changes (KIP-932).
 
 There is one per member and group on a broker, and it belongs to a connection. Unlike a fetch
-session it is not given up for another: what its member has acquired would be lost with it.
+session it is never evicted for another: its member's acquired records would be lost with it.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ _MAX_EPOCH: Final = 2**31 - 1
 
 
 class WaitingFetch(Protocol):
-    """A fetch that is held until there is enough to answer it."""
+    """A fetch that waits until there is enough to answer it."""
 
     def hurry(self) -> None:
-        """Answer with what there is: the next request of the session is here."""
+        """Answer with what is available: the session's next request has arrived."""
         ...
 
 
 class ShareSession:
-    """What a member fetches from this broker."""
+    """The partitions that a member fetches from this broker."""
 
     __slots__ = ("epoch", "group_id", "member_id", "partitions", "waiting")
 
@@ -38,7 +38,7 @@ class ShareSession:
         self.waiting: WaitingFetch | None = None
 
     def in_turn(self) -> list[SharePartitionKey]:
-        """Its partitions, each time with another one first: limits must starve none."""
+        """Its partitions, rotated by each call, so that limits starve none."""
         found = list(self.partitions)
         if not found:
             return found
@@ -47,7 +47,7 @@ class ShareSession:
 
 
 class ShareSessions:
-    """The share sessions of one broker, group.share.max.share.sessions of them at most."""
+    """The share sessions of one broker, at most group.share.max.share.sessions."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -61,8 +61,8 @@ class ShareSessions:
         return any(group == group_id for group, _ in self._sessions)
 
     def create(self, group_id: str, member_id: str) -> ShareSession:
-        """A new session, in place of the one that the member had before; what it has acquired
-        stays with it.
+        """A new session, which replaces the member's previous one; the member keeps its acquired
+        records.
 
         Raises KafkaError SHARE_SESSION_LIMIT_REACHED.
         """
@@ -101,7 +101,7 @@ class ShareSessions:
         return session
 
     def remove(self, session: ShareSession) -> bool:
-        """End a session; whether it was the member's present one."""
+        """End a session; return whether it was the member's current one."""
         key = (session.group_id, session.member_id)
         if self._sessions.get(key) is not session:
             return False

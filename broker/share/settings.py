@@ -1,6 +1,7 @@
-"""What a share group's settings say, those of the group itself before those of the broker.
+"""The settings of a share group: its own, or else the broker's.
 
-A group's own settings are kept within the broker's bounds, as Apache Kafka does when they change.
+A group's own settings are clamped to the broker's bounds, as Apache Kafka does when the bounds
+change.
 """
 
 from __future__ import annotations
@@ -19,28 +20,28 @@ if TYPE_CHECKING:
 
 SHARE_VERSION: Final = "share.version"
 DEAD_LETTERS_FROM: Final = 2
-"""The share.version from which groups may have dead letter queues (KIP-1191)."""
+"""The lowest share.version in which groups may have dead letter queues (KIP-1191)."""
 
 
 @dataclass(frozen=True, slots=True)
 class ShareGroupSettings:
-    """The settings of one share group, as its partitions' leaders go by them."""
+    """The settings of one share group, for the leaders of its partitions."""
 
     limits: ShareLimits
     lock_ms: int
     """share.record.lock.duration.ms."""
     reads_committed: bool
-    """share.isolation.level: the records of aborted transactions are not for the group."""
+    """share.isolation.level is read_committed: the group does not get aborted records."""
     offset_reset: str
-    """share.auto.offset.reset: where a share-partition begins that has no state."""
+    """share.auto.offset.reset: where a share-partition without state starts."""
     dead_letter_topic: str
-    """errors.deadletterqueue.topic.name; empty without one, or while share.version is below 2."""
+    """errors.deadletterqueue.topic.name; empty without one, or if share.version is below 2."""
     copies_dead: bool
-    """errors.deadletterqueue.copy.record.enable: a dead letter has the record's key and value."""
+    """errors.deadletterqueue.copy.record.enable: whether dead letters have key and value."""
 
 
 def settings_of(config: Config, image: MetadataImage, group_id: str) -> ShareGroupSettings:
-    """The settings of a group, as they are now."""
+    """The current settings of a group."""
     own = image.configs.get(ConfigResource(GROUP_RESOURCE, group_id), {})
 
     def bounded(name: str) -> int:

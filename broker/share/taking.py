@@ -1,4 +1,4 @@
-"""What one fetch acquires of a share-partition, and in which pieces it is answered."""
+"""The records that one fetch acquires in a share-partition, and their grouping in the answer."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from raftka.broker.share.terms import Acquired, Wish
 
 
 class Taking:
-    """Gives ranges to one member, up to what it wishes."""
+    """Acquires ranges for one member, up to its limit."""
 
     def __init__(self, member: str, deadline_s: float, wish: Wish) -> None:
         self.wish = wish
@@ -17,20 +17,20 @@ class Taking:
         self._deadline_s = deadline_s
         self._taken = 0
         self._may_join = False
-        """Whether the next range may be in one piece with the one before."""
+        """Whether the next range may be merged with the previous one."""
 
     @property
     def is_full(self) -> bool:
         return self._taken >= self.wish.records
 
     def begin_batch(self) -> None:
-        """The next ranges are of another batch of the log."""
+        """The next ranges belong to another batch of the log."""
         if self.acquired:
             last = self.acquired[-1]
             self._may_join = last.last - last.first + 1 < self.wish.batch_size
 
     def fitting(self, first: int, last: int) -> int:
-        """Up to where the member may be given, from `first` on."""
+        """The last offset that the member may acquire, from `first` on."""
         return min(last, first + self.wish.records - self._taken - 1) if self.wish.strict else last
 
     def take(self, taken: Range) -> None:
@@ -51,9 +51,9 @@ class Taking:
 
 
 def throttled(each: Range, first: int, last: int, limit: int) -> tuple[int, bool]:
-    """(up to where to take, whether nothing else goes along): records that fail again and again
-    are delivered in smaller and smaller pieces, and for the last time, by the `limit` of
-    deliveries, alone, so that one bad record takes no good ones with it."""
+    """(the last offset to acquire, whether to acquire nothing else): records that fail repeatedly
+    are delivered in smaller and smaller pieces, and the last time (by the delivery `limit`) alone,
+    so that one bad record does not affect good ones."""
     begins = max(2, (limit + 1) // 2)
     if each.deliveries < begins:
         return last, False

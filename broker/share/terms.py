@@ -1,4 +1,4 @@
-"""Share-partitions' words: what members are given, what they say, what is written (KIP-932)."""
+"""The vocabulary of share-partitions: acquisitions, acknowledgements, writes (KIP-932)."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from raftka.model.dataclass import dataclass
 from raftka.model.errors import KafkaError
 
 Done = Callable[[KafkaError | None], None]
-"""Called once: with None when the coordinator has it, or with why that is unknown."""
+"""Called once: with None when the coordinator has it, or with the reason why that is unknown."""
 
 GAP, ACCEPT, RELEASE, REJECT, RENEW = range(5)
-"""The types of an acknowledgement, as ShareAcknowledge numbers them."""
+"""The types of an acknowledgement, by their numbers in ShareAcknowledge."""
 
 
 @dataclass(frozen=True, slots=True)
 class ShareLimits:
-    """What a group may do in a share-partition, by its settings as they are now."""
+    """The limits of a group in a share-partition, by its current settings."""
 
     lock_s: float = 30.0
     """share.record.lock.duration.ms, in seconds."""
     deliveries: int = 5
     """share.delivery.count.limit."""
     records: int = 2000
-    """share.partition.max.record.locks: the most records between start and end that are open."""
+    """share.partition.max.record.locks: the limit of open records between start and end."""
     renews: bool = True
     """share.renew.acknowledge.enable."""
     buries: bool = False
@@ -39,11 +39,11 @@ class Span(NamedTuple):
     first: int
     last: int
     is_for_group: bool = True
-    """False for a control batch, and for an aborted one where the group reads what is committed."""
+    """False for control batches, and for aborted ones if the group reads only committed records."""
 
 
 class Acquired(NamedTuple):
-    """Offsets that a member has acquired, and for which time they are delivered."""
+    """Offsets that a member has acquired, and their delivery count."""
 
     first: int
     last: int
@@ -51,12 +51,12 @@ class Acquired(NamedTuple):
 
 
 class Cause(enum.Enum):
-    """Why a record is dead; the value is what its `__dlq.errors.message` says, as in Kafka."""
+    """Why a record is dead; the value is the text in its `__dlq.errors.message`, as in Kafka."""
 
     REJECTED = "Offset rejected by client."
     EXCEEDED = "Offset delivery count exceeded the threshold."
     FORGOTTEN = "Another leader knew."
-    """Which of the two it was is concluded from the number of deliveries."""
+    """A previous leader knew the reason; it is derived from the delivery count."""
 
 
 class DeadLetter(NamedTuple):
@@ -69,7 +69,7 @@ class DeadLetter(NamedTuple):
 
 
 class Acknowledged(NamedTuple):
-    """What a member says of some offsets: one type for all, or one for each."""
+    """The acknowledgement of some offsets: one type for all, or one for each."""
 
     first: int
     last: int
@@ -77,18 +77,18 @@ class Acknowledged(NamedTuple):
 
 
 class Wish(NamedTuple):
-    """How much a member wants."""
+    """The limits of a member's fetch."""
 
     records: int
-    """max_records; exceeded to the end of a batch unless `strict`."""
+    """max_records; exceeded up to the end of a batch unless `strict`."""
     batch_size: int
-    """The number of records in which it would like to acknowledge."""
+    """The number of records in each acquired piece that the member prefers."""
     strict: bool = False
     """Acquire mode record-limit (KIP-1206)."""
 
 
 class Write(NamedTuple):
-    """A change for the share coordinator; hand its outcome to `written`."""
+    """A change for the share coordinator; pass its outcome to `written`."""
 
     number: int
     start_offset: int
@@ -98,7 +98,7 @@ class Write(NamedTuple):
 
 
 def pieces(said: Iterable[Acknowledged]) -> Iterator[tuple[int, int, int]]:
-    """(first, last, type) of offsets that follow each other and are said the same of."""
+    """(first, last, type) of consecutive offsets with the same acknowledgement."""
     for first, last, types in said:
         if len(types) == 1:
             yield first, last, types[0]

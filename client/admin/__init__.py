@@ -1,4 +1,4 @@
-"""The admin client: every operation but reading and writing records.
+"""The admin client: every operation except reading and writing records.
 
 async with Admin({"bootstrap.servers": "localhost:9092"}) as admin:
     await admin.create_topics([NewTopic("topic", partitions=3, replication_factor=3)])

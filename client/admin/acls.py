@@ -15,7 +15,7 @@ from raftka.net.protocol.messages.describe_acls import DescribeAclsRequest
 
 
 class ResourcePattern(NamedTuple):
-    """The resources that an ACL is about: one by its name, all (*), or all with a prefix."""
+    """The resources of an ACL: one by its name, all (*), or all with a prefix."""
 
     type: ResourceType
     name: str
@@ -26,7 +26,7 @@ class AclEntry(NamedTuple):
     """What a principal may do, or must not do, from a host."""
 
     principal: str
-    """type:name; User:* is everybody."""
+    """type:name; User:* is every user."""
     operation: Operation
     permission: Permission = Permission.ALLOW
     host: str = WILDCARD
@@ -41,7 +41,7 @@ class Acl(NamedTuple):
 
 
 class AclFilter(NamedTuple):
-    """Which ACLs are meant; None, or ANY, leaves a field open."""
+    """A filter of ACLs; None, or ANY, matches every value of a field."""
 
     type: ResourceType = ResourceType.ANY
     name: str | None = None
@@ -53,7 +53,7 @@ class AclFilter(NamedTuple):
 
 
 async def create_acls(admin: Calls, acls: Iterable[Acl]) -> None:
-    """Add ACLs; one that is there already stays as it is. Raises SomeFailed."""
+    """Add ACLs; one that already exists is left as it is. Raises SomeFailed."""
     wishes = list(acls)
     answer = await admin.ask(
         CreateAclsRequest(
@@ -109,7 +109,7 @@ async def describe_acls(admin: Calls, wanted: AclFilter) -> list[Acl]:
 
 
 async def delete_acls(admin: Calls, filters: Iterable[AclFilter]) -> list[Acl]:
-    """Remove what the filters match; the ACLs that went. Raises SomeFailed."""
+    """Remove the ACLs that the filters match, and return them. Raises SomeFailed."""
     wishes = list(filters)
     answer = await admin.ask(
         DeleteAclsRequest(

@@ -1,4 +1,4 @@
-"""What all administrative operations share: which node to ask, and how long to retry.
+"""The common base of all administrative operations: which node to ask, and how long to retry.
 
 An operation is a function whose first argument is a `Calls`; Admin has each as a method.
 """
@@ -34,12 +34,12 @@ NOT_TO_RETRY = frozenset(
         ErrorCode.LISTENER_NOT_FOUND,
     }
 )
-"""Codes that may pass, but that the caller wants to hear of rather than wait."""
+"""Errors that may pass, but that are raised at once instead of retried."""
 
 _TIMEOUTS: Final = 2
-"""How often brokers may answer that they waited in vain before the caller hears of it."""
+"""How often brokers may answer REQUEST_TIMED_OUT before it is raised."""
 _SILENCE_S: Final = 5.0
-"""How long a retried error is retried before the user sees a line about it; most pass sooner."""
+"""How long an error is retried before the log mentions it; most pass sooner."""
 
 
 class Calls(Client):
@@ -65,10 +65,9 @@ class Calls(Client):
         return int(self._cluster.request_timeout_s * 1000)
 
     async def retrying(self, attempt: Callable[[], Awaitable[T]]) -> T:
-        """Retry until it succeeds. Raises KafkaError: what no retry cures, or the last one.
-
-        A broker that answers REQUEST_TIMED_OUT has already waited for long, as for a controller:
-        it is asked once more, and then its message is the error.
+        """Retry until the attempt succeeds. Raises KafkaError: one that is not retriable, or the
+        last one. A broker that answers REQUEST_TIMED_OUT has already waited for long, for example
+        for a controller: it is asked once more, and then its message is the error.
         """
         failures = timeouts = 0
         problem: BrokenConnection | KafkaError | None = None
@@ -131,7 +130,7 @@ class Calls(Client):
             raise self._silent(node_id, error) from None
 
     def _silent(self, node_id: int, error: ClusterUnreachable) -> KafkaError:
-        """The error for one broker that does not answer while others do."""
+        """The error for a broker that does not answer while others do."""
         broker = self._cluster.view.brokers.get(node_id)
         if broker is None:
             return error
@@ -143,7 +142,7 @@ class Calls(Client):
         )
 
     async def _channel(self) -> Channel:
-        """A channel to any broker; of the controllers only the active one knows everything."""
+        """A channel to any broker, or to the active controller, which alone knows everything."""
         if not self._config.controllers:
             return await self._cluster.any_channel()
         await self.know_brokers()
@@ -180,7 +179,7 @@ class Calls(Client):
         return answers
 
     async def layout_of(self, topics: Sequence[str]) -> None:
-        """Make sure that the view has these topics, freshly asked for."""
+        """Ask for these topics, so that the view has their current layout."""
         self._cluster.follow(topics, allow_creation=False)
         version = self._cluster.view.version
         while True:

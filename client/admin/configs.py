@@ -34,7 +34,7 @@ Altered = TypeVar("Altered", AlterConfigsResponse, IncrementalAlterConfigsRespon
 
 
 class ResourceType(enum.IntEnum):
-    """What settings belong to, by the numbers of the protocol (KIP-133)."""
+    """The types of resources with settings, by the numbers of the protocol (KIP-133)."""
 
     UNKNOWN = 0
     TOPIC = 2
@@ -189,7 +189,7 @@ async def alter_configs(
 
 
 async def _ask_one(admin: Calls, node: int | None, request: Request[R]) -> R:
-    """Ask that broker, or any."""
+    """Send a request to that broker, or to any."""
     return await (admin.ask(request) if node is None else admin.ask_broker(node, request))
 
 

@@ -17,7 +17,7 @@ T = TypeVar("T")
 async def with_group(
     admin: Calls, group_id: str, attempt: Callable[[GroupClient], Awaitable[T]]
 ) -> T:
-    """Attempt it, again where it can be retried, at the group's coordinator. Raises KafkaError."""
+    """Attempt an operation at the group's coordinator, with retries. Raises KafkaError."""
     group = GroupClient(admin.cluster, group_id, patient=False)
     return await at_coordinator(admin, group.coordinator, lambda: attempt(group))
 
@@ -25,7 +25,7 @@ async def with_group(
 async def at_coordinator(
     admin: Calls, coordinator: Coordinator, attempt: Callable[[], Awaitable[T]]
 ) -> T:
-    """The same for any coordinator, which is looked up again once it has moved or broken off."""
+    """The same for any coordinator, which is looked up again after it has moved or disconnected."""
 
     async def once() -> T:
         try:

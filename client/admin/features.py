@@ -24,15 +24,15 @@ class Feature(NamedTuple):
 
 
 class FeatureSet(NamedTuple):
-    """All features, as of a moment."""
+    """All features at one time."""
 
     features: Mapping[str, Feature]
     epoch: int | None
-    """How new that is; None when the node does not know any finalized feature yet."""
+    """The epoch of the finalized features; None when the node knows none yet."""
 
 
 class UpgradeType(enum.IntEnum):
-    """In which direction a level may go (KIP-584, KIP-778)."""
+    """The direction in which a level may change (KIP-584, KIP-778)."""
 
     UPGRADE = 1
     SAFE_DOWNGRADE = 2
@@ -40,7 +40,7 @@ class UpgradeType(enum.IntEnum):
 
 
 class FeatureUpdate(NamedTuple):
-    """A wish for one feature's level; 0 turns it off."""
+    """A requested level of one feature; 0 disables it."""
 
     name: str
     level: int
@@ -68,9 +68,8 @@ async def describe_features(admin: Calls) -> FeatureSet:
 async def update_features(
     admin: Calls, updates: Sequence[FeatureUpdate], *, dry_run: bool = False
 ) -> None:
-    """Change levels: all of them, or none. With `dry_run` nothing changes.
-
-    Raises KafkaError, whose message names the feature that kept all of them from changing.
+    """Change all of these levels, or none. With `dry_run` nothing changes. Raises KafkaError, whose
+    message names the feature that prevented the change.
     """
     answer = await admin.ask(
         UpdateFeaturesRequest(

@@ -39,7 +39,7 @@ _CLASSIC_MEMBER = 0
 """The MemberType of a member that speaks the classic protocol."""
 
 _DEAD = "Dead"
-"""The state that brokers before version 6 of DescribeGroups answer for an unknown group."""
+"""The state of an unknown group in answers before version 6 of DescribeGroups."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +54,8 @@ class GroupListing:
 
 @dataclass(frozen=True, slots=True)
 class GroupMember:
-    """A member and what is assigned to it; `instance_id` only for static ones.
-
-    The rest is known in groups of the consumer protocol (KIP-848).
+    """A member and its assignment; only a static member has an `instance_id`. The other fields
+    exist in groups of the consumer protocol (KIP-848).
     """
 
     member_id: str
@@ -66,16 +65,16 @@ class GroupMember:
     assignment: tuple[TopicPartition, ...]
     epoch: int | None = None
     target: tuple[TopicPartition, ...] | None = None
-    """What will be assigned to it once the group has settled."""
+    """Its target: the assignment that it will have once the group is stable."""
     speaks_classic: bool = False
-    """It has not been upgraded yet (KIP-1099)."""
+    """Whether it still speaks the classic protocol (KIP-1099)."""
     rack: str | None = None
     awaited: bool = False
-    """The rebalance of a classic group waits for it; brokers of Apache Kafka do not say."""
+    """Whether the rebalance of a classic group waits for it; Apache Kafka does not report that."""
     topics: tuple[str, ...] = ()
-    """What it subscribes to by name, in a group of the consumer protocol."""
+    """The topics that it subscribes to by name, in a group of the consumer protocol."""
     pattern: str = ""
-    """What it subscribes to by a regular expression, likewise."""
+    """The regular expression that it subscribes to, likewise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +92,7 @@ class GroupDescription:
     coordinator: Broker
     epoch: int | None = None
     target_epoch: int | None = None
-    """The epoch that the members' targets are for."""
+    """The epoch of the members' targets."""
 
 
 async def list_groups(

@@ -1,6 +1,5 @@
-"""What a running node's metadata log says of leaders, asked in pieces (broker/metadata_history.py).
-
-It is the log of brokers, topics and partitions, as the node has it since its newest snapshot.
+"""A running node's metadata log, fetched in pieces (broker/metadata_history.py). It is the log of
+brokers, topics and partitions since the node's newest snapshot.
 """
 
 from __future__ import annotations
@@ -23,10 +22,10 @@ from raftka.net.protocol.messages.describe_cluster import (
 )
 
 PATIENCE_S: Final = 60.0
-"""For all of a log: one of 20 MB takes a few seconds."""
+"""The timeout for a whole log: 20 MB take a few seconds."""
 BYTES_MAX: Final = 512 * 1024 * 1024
 _TIMES: Final = 3
-"""A snapshot that a newer one replaces while it is read is read again so often."""
+"""How often reading starts over when a newer snapshot replaces the one being read."""
 
 
 @dataclass(slots=True)
@@ -43,10 +42,7 @@ class MetadataLog:
 async def metadata_log(
     config: Mapping[str, object], endpoints: Iterable[Endpoint], **options: Any
 ) -> MetadataLog | str:
-    """That of the first node that gives it away, asked one after the other; or why none did.
-
-    Options as of `ask_each`. Raises ConfigError.
-    """
+    """The log of the first node that sends it, or why none did. Raises ConfigError."""
     reasons: list[str] = []
     for endpoint in dict.fromkeys(endpoints):
         options.setdefault("patience_s", PATIENCE_S)

@@ -65,7 +65,7 @@ class QuorumInfo:
     voters: tuple[QuorumReplica, ...]
     observers: tuple[QuorumReplica, ...]
     endpoints: dict[int, dict[str, Endpoint]]
-    """By node id and listener name."""
+    """Endpoints by node id and listener name."""
 
 
 async def describe_cluster(
@@ -170,7 +170,7 @@ async def api_versions(admin: Calls, broker_id: int) -> ApiVersionsResponse:
 
 
 async def all_api_versions(admin: Calls) -> dict[Broker, ApiVersionsResponse | str]:
-    """The API versions of each broker, or why it did not answer."""
+    """The API versions of each broker, or the error that explains why it did not answer."""
     nodes = await admin.retrying(admin.know_brokers)
     found: dict[Broker, ApiVersionsResponse | str] = {}
     for node in nodes:

@@ -58,10 +58,9 @@ def raise_for(code: int, message: str | None = None) -> None:
 
 
 def is_without_controller(answer: Struct) -> bool:
-    """Whether every item of an answer is refused with NOT_CONTROLLER, or the answer as a whole.
-
-    Then nothing was decided, and another controller may be asked for all of it. Where some items
-    succeeded, what is left is the caller's to ask for again.
+    """Whether every item of an answer, or the answer as a whole, has NOT_CONTROLLER. Then nothing
+    was decided, and the whole request may go to another controller. If some items succeeded, the
+    caller must request the others again.
     """
     first = next(_codes(answer), ErrorCode.NONE)
     return first == ErrorCode.NOT_CONTROLLER and set(_codes(answer)) == {first}

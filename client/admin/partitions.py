@@ -52,33 +52,34 @@ class Reassignment:
 
 @dataclass(frozen=True, slots=True)
 class CleanerInfo:
-    """What a broker's log cleaner knows of a replica of a compacted topic."""
+    """The state of a compacted topic's replica in its broker's log cleaner."""
 
     dirty_bytes: int
-    """In closed segments that may be cleaned now."""
+    """Bytes in closed segments that may be cleaned now."""
     blocked_bytes: int
-    """In closed segments that may not."""
+    """Bytes in closed segments that may not be cleaned yet."""
     dirty_percent: int
-    """The dirty share of what a cleaning would read; min.cleanable.dirty.ratio asks for one."""
+    """The dirty share of the bytes to clean; min.cleanable.dirty.ratio is its threshold."""
     cleaned_to: int
-    """The offset that the last cleaning reached; -1 without one."""
+    """The offset that the last cleaning reached; -1 before the first one."""
     last_run_ms: int
-    """When that was, ms since 1970; -1 when none has been since the broker started."""
+    """When the last cleaning ended, ms since 1970; -1 when none has since the broker started."""
     blocked_by: str
-    """What keeps records from being cleaned, in words; empty when nothing does."""
+    """A sentence about what prevents a cleaning; empty when nothing does."""
     uncleanable: str
-    """Why the cleaner has given the replica up; empty while it has not."""
+    """Why the cleaner has given up on the replica; empty while it has not."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReplicaInfo:
-    """A replica in a log directory: bytes, and how far its end is behind (records)."""
+    """A replica in a log directory: its size in bytes, and its lag in records."""
 
     size: int
     offset_lag: int
     is_future: bool
     cleaner: CleanerInfo | None = None
-    """Of a compacted topic, once the broker's cleaner has looked; a raftka broker says so."""
+    """For a compacted topic, once checked by the broker's cleaner; only raftka brokers report it.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +112,7 @@ def _cleaner(part: DescribeLogDirsPartition) -> CleanerInfo | None:
 async def elect_leaders(
     admin: Calls, election: ElectionType, partitions: Iterable[TopicPartition] | None = None
 ) -> dict[TopicPartition, KafkaError | None]:
-    """Hold elections in these partitions, or in all; the errors, by partition."""
+    """Hold elections in these partitions, or in all; returns the errors by partition."""
     wanted = (
         None
         if partitions is None
@@ -141,8 +142,8 @@ async def alter_partition_reassignments(
 ) -> None:
     """Move partitions to these brokers; None cancels a reassignment. Raises SomeFailed.
 
-    With `keep_replication_factor` the controller refuses another number of replicas than there
-    is (KIP-860).
+    With `keep_replication_factor` the controller refuses to change the number of replicas
+    (KIP-860).
     """
     topics: dict[str, ReassignableTopic] = {}
     for target, replicas in targets.items():
@@ -203,10 +204,9 @@ async def list_partition_reassignments(
 async def alter_replica_log_dirs(
     admin: Calls, moves: Mapping[tuple[int, TopicPartition], str]
 ) -> dict[tuple[int, TopicPartition], KafkaError | None]:
-    """Begin to move replicas to other log directories of their brokers (KIP-113).
-
-    Each move is of a replica, by broker and partition, to the path of a directory. What became
-    of each beginning; describe_log_dirs shows how far they are.
+    """Begin to move replicas to other log directories of their brokers (KIP-113). `moves`: by
+    broker and partition, the path of the target directory. Returns the outcome of each request;
+    describe_log_dirs shows the progress of moves.
     """
     by_broker: dict[int, dict[str, list[TopicPartition]]] = {}
     for (broker, target), path in moves.items():
@@ -238,7 +238,7 @@ async def describe_log_dirs(
     brokers: Iterable[int],
     partitions: Iterable[TopicPartition] | None = None,
 ) -> dict[int, list[LogDirDescription]]:
-    """By broker, its log directories and the replicas in them."""
+    """The log directories of brokers, and the replicas in them."""
     wanted = (
         None
         if partitions is None

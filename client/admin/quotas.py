@@ -22,7 +22,7 @@ from raftka.net.protocol.messages.describe_client_quotas import (
 
 
 class QuotaType(enum.StrEnum):
-    """What a quota may belong to: a user, a client id, both together, or an address."""
+    """The entities that may have a quota: a user, a client id, both together, or an address."""
 
     USER = "user"
     CLIENT_ID = "client-id"
@@ -30,7 +30,7 @@ class QuotaType(enum.StrEnum):
 
 
 QuotaEntity = tuple[tuple[QuotaType, str | None], ...]
-"""What a quota belongs to: (type, name) pairs, ordered by type; a name of None is the default."""
+"""The entity of a quota: (type, name) pairs, ordered by type; a name of None is the default."""
 
 
 class QuotaMatch(enum.IntEnum):
@@ -42,7 +42,7 @@ class QuotaMatch(enum.IntEnum):
 
 
 class QuotaFilter(NamedTuple):
-    """Which entities of one type are meant; `name` goes with EXACT alone."""
+    """A filter of the entities of one type; `name` is for EXACT only."""
 
     type: QuotaType
     match: QuotaMatch = QuotaMatch.ANY

@@ -1,7 +1,6 @@
-"""What the flight recorders of running nodes hold, asked at addresses that the caller names.
-
-Each node is asked for itself, at exactly that address, whether brokers or controllers listen
-there: what other nodes know of the layout plays no role, and one that is silent delays none.
+"""The contents of running nodes' flight recorders, fetched from addresses that the caller names.
+Each node, broker or controller, is asked at exactly that address: the cluster's layout plays no
+role, and a silent node delays no other.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ from raftka.net.protocol.messages.describe_cluster import (
 from raftka.net.transport import TcpNetwork
 
 PATIENCE_S: Final = 10.0
-"""For all of one node's answers."""
+"""The timeout for all answers of one node."""
 _BROKERS, _CONTROLLERS = 1, 2
 T = TypeVar("T")
 
@@ -47,7 +46,7 @@ class RecorderContent:
 async def recorder_contents(
     config: Mapping[str, object], endpoints: Iterable[Endpoint], **options: Any
 ) -> dict[Endpoint, RecorderContent | str]:
-    """Their recorders, as `ask_each`."""
+    """The recorders of these nodes, as for `ask_each`."""
     return await ask_each(config, endpoints, _content, **options)
 
 
@@ -61,9 +60,8 @@ async def ask_each(
     dice: Dice | None = None,
     patience_s: float = PATIENCE_S,
 ) -> dict[Endpoint, T | str]:
-    """All nodes are asked side by side; of one that does not answer, why.
-
-    `config`: Kafka's admin client settings. Raises ConfigError.
+    """Ask all nodes at once; returns each one's answer, or why there is none. `config`: Kafka's
+    admin client settings. Raises ConfigError.
     """
     clock, dice = clock or system_clock(), dice or system_dice()
     settings = admin_config(config)
@@ -96,9 +94,8 @@ def _words(endpoint: Endpoint, error: BrokenConnection | KafkaError) -> str:
 
 
 async def _content(channel: Channel, patience_s: float) -> RecorderContent:
-    """All that the node has recorded until now: the rings as they are at the first answer.
-
-    Raises KafkaError, BrokenConnection.
+    """Everything that the node has recorded: the rings as of the first answer. Raises KafkaError,
+    BrokenConnection.
     """
     first = await _part(channel, RecorderAfter(), patience_s)
     content = RecorderContent(first.node_id)
@@ -134,10 +131,7 @@ async def _part(channel: Channel, after: RecorderAfter, patience_s: float) -> Re
 async def describe(
     channel: Channel, request: DescribeClusterRequest, patience_s: float
 ) -> DescribeClusterResponse:
-    """The answer of a node whatever it is, a broker or a controller.
-
-    Raises KafkaError, BrokenConnection.
-    """
+    """The answer of a node, broker or controller. Raises KafkaError, BrokenConnection."""
     version = channel.version_for(DescribeClusterRequest)
     answer = None
     for kind in (_BROKERS, _CONTROLLERS):

@@ -19,9 +19,8 @@ from raftka.net.protocol.messages.delete_records import (
 async def delete_records(
     admin: Calls, offsets: Mapping[TopicPartition, int]
 ) -> dict[TopicPartition, int]:
-    """Delete the records before each offset (-1: all that are committed); the new log starts.
-
-    Raises SomeFailed.
+    """Delete the records before each offset (-1: all that are committed); returns the new log start
+    offsets. Raises SomeFailed.
     """
     outcomes: dict[TopicPartition, int | KafkaError] = {}
     remaining = dict(offsets)

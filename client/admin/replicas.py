@@ -1,4 +1,4 @@
-"""Reading a replica where it is: at the broker that has it, whoever leads the partition."""
+"""Reads a replica from the broker that has it, leader or not."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from raftka.net.protocol.messages.fetch import (
 )
 
 _DEBUGGING_CONSUMER = -2
-"""The replica id of a reader that any replica answers, not the leader alone."""
+"""The replica id of a reader that followers answer, too."""
 _ANSWER_BYTES_MAX = 64 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class ReplicaRecords:
-    """What one replica has from an offset on; `records` are whole batches and perhaps a piece."""
+    """One replica's data from an offset on; `records`: whole batches, perhaps a partial one."""
 
     high_watermark: int
     records: bytes
@@ -79,6 +79,6 @@ def _records(part: PartitionData) -> ReplicaRecords | KafkaError:
     if error is not None:
         return error
     records = part.records
-    # A list is what a sender writes; what was received is one buffer, or nothing.
+    # Senders set a list; a received answer has one buffer, or nothing.
     received = b"" if records is None or isinstance(records, list) else bytes(records)
     return ReplicaRecords(part.high_watermark, received)

@@ -1,4 +1,4 @@
-"""Passwords of users for SCRAM (KIP-554): what brokers keep of them is set, listed and removed."""
+"""SCRAM credentials of users (KIP-554): set, listed and removed."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class ScramPassword(NamedTuple):
 
 
 class ScramRemoval(NamedTuple):
-    """A user's password for one mechanism is removed."""
+    """The removal of a user's password for one mechanism."""
 
     user: str
     mechanism: str
@@ -46,9 +46,8 @@ class ScramRemoval(NamedTuple):
 async def describe_user_scram_credentials(
     admin: Calls, users: Iterable[str] = ()
 ) -> dict[str, dict[str, int]]:
-    """By user and mechanism, the iterations; of all users when none is named.
-
-    Users without a password are left out. Raises KafkaError.
+    """The iterations by user and mechanism, of all users if none is named. Users without a password
+    are left out. Raises KafkaError.
     """
     request = DescribeUserScramCredentialsRequest(
         users=[UserName(name=each) for each in names_in(users, "users")]
@@ -71,9 +70,8 @@ async def describe_user_scram_credentials(
 async def alter_user_scram_credentials(
     admin: Calls, changes: Iterable[ScramPassword | ScramRemoval]
 ) -> None:
-    """Set and remove passwords; no password itself leaves this process.
-
-    Raises SomeFailed, with outcomes by user; ValueError for a mechanism that is none.
+    """Set and remove passwords; no password itself leaves this process. Raises SomeFailed, with
+    outcomes by user; ValueError for an unknown mechanism.
     """
     request = AlterUserScramCredentialsRequest()
     for change in changes:

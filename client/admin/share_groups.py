@@ -1,4 +1,4 @@
-"""Share groups: members, offsets and lags, where they begin (KIP-932)."""
+"""Share groups: members, offsets, lags, and offset resets (KIP-932)."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class ShareOffset:
     """A share group's progress in a partition; None for a value that is not known yet."""
 
     start_offset: int | None
-    """The first offset that is not done."""
+    """The first offset that is not acknowledged."""
     leader_epoch: int
     lag: int | None
     """How many records remain to be acknowledged."""
@@ -77,7 +77,7 @@ async def list_share_group_offsets(
 async def alter_share_group_offsets(
     admin: Calls, group_id: str, offsets: Mapping[TopicPartition, int]
 ) -> None:
-    """Let a group without members begin elsewhere. Raises SomeFailed."""
+    """Set the start offsets of a group without members. Raises SomeFailed."""
     topics: dict[str, altering.AlterShareGroupOffsetsRequestTopic] = {}
     for target, offset in offsets.items():
         topic = topics.setdefault(
@@ -107,7 +107,9 @@ async def alter_share_group_offsets(
 async def delete_share_group_offsets(
     admin: Calls, group_id: str, topics: Iterable[str]
 ) -> dict[str, KafkaError | None]:
-    """Forget the topics of a group without members; what came of each. Raises KafkaError."""
+    """Delete the offsets of topics of a group without members; returns each outcome. Raises
+    KafkaError.
+    """
     request = deleting.DeleteShareGroupOffsetsRequest(
         group_id=group_id,
         topics=[

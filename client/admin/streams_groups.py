@@ -19,12 +19,12 @@ TaskIds = dict[str, tuple[int, ...]]
 """Partitions by subtopology."""
 
 _LEAVES = -1
-"""The epoch by which a member says that it leaves (KIP-1071)."""
+"""The epoch with which a member leaves (KIP-1071)."""
 
 
 @dataclass(frozen=True, slots=True)
 class StreamsAssignment:
-    """Tasks by what a member does with them."""
+    """Tasks by the member's role."""
 
     active: TaskIds
     standby: TaskIds
@@ -33,7 +33,7 @@ class StreamsAssignment:
 
 @dataclass(frozen=True, slots=True)
 class StreamsGroupMember:
-    """A thread of an application: what it has, and what it will have."""
+    """A thread of an application: its tasks, and its target tasks."""
 
     member_id: str
     epoch: int
@@ -49,7 +49,7 @@ class StreamsGroupMember:
 
 @dataclass(frozen=True, slots=True)
 class Subtopology:
-    """A piece of a topology that shares tasks, with the topics that it needs."""
+    """A subtopology, whose tasks belong together, with the topics that it needs."""
 
     subtopology_id: str
     source_topics: tuple[str, ...]
@@ -60,7 +60,7 @@ class Subtopology:
 
 @dataclass(frozen=True, slots=True)
 class StreamsGroupDescription:
-    """A streams group; `topology_epoch` is -1 while no member has said its topology."""
+    """A streams group; `topology_epoch` is -1 until a member has sent its topology."""
 
     group_id: str
     state: str
@@ -72,7 +72,7 @@ class StreamsGroupDescription:
     coordinator: Broker
     assignor: str
     not_ready: str = ""
-    """Why it has no tasks, in words; brokers of Apache Kafka do not say."""
+    """A sentence about why it has no tasks; Apache Kafka's brokers do not report it."""
 
 
 async def describe_streams_groups(

@@ -40,7 +40,7 @@ class Token(NamedTuple):
 
     @property
     def password(self) -> str:
-        """For a SCRAM login in which the token's id is the user."""
+        """The password of a SCRAM login whose user is the token's id."""
         return b64encode(self.hmac).decode()
 
     def __repr__(self) -> str:
@@ -54,8 +54,7 @@ async def create_delegation_token(
     renewers: Sequence[Principal] = (),
     max_lifetime_ms: int = -1,
 ) -> Token:
-    """A token of `owner`, by default of the caller; -1 lasts as long as the cluster allows.
-
+    """Create a token for `owner`, by default the caller; -1 lasts as long as the cluster allows.
     Raises KafkaError.
     """
     answer = await admin.ask(
@@ -84,9 +83,8 @@ async def create_delegation_token(
 
 
 async def renew_delegation_token(admin: Calls, hmac: bytes, period_ms: int = -1) -> int:
-    """Make a token last longer, -1 for as long as the cluster gives; until when, in ms.
-
-    Raises KafkaError.
+    """Renew a token, with -1 for the longest period that the cluster allows; returns its expiry, ms
+    since 1970. Raises KafkaError.
     """
     request = RenewDelegationTokenRequest(hmac=hmac, renew_period=period_ms)
     answer = await admin.ask(request)
@@ -95,9 +93,8 @@ async def renew_delegation_token(admin: Calls, hmac: bytes, period_ms: int = -1)
 
 
 async def expire_delegation_token(admin: Calls, hmac: bytes, period_ms: int = -1) -> int:
-    """Have a token end after `period_ms`, or at once for -1; when, in ms, or -1.
-
-    Raises KafkaError.
+    """Make a token expire after `period_ms`, or at once for -1; returns its expiry, ms since 1970,
+    or -1. Raises KafkaError.
     """
     request = ExpireDelegationTokenRequest(hmac=hmac, expiry_time_period=period_ms)
     answer = await admin.ask(request)
@@ -108,10 +105,7 @@ async def expire_delegation_token(admin: Calls, hmac: bytes, period_ms: int = -1
 async def describe_delegation_tokens(
     admin: Calls, owners: Sequence[Principal] | None = None
 ) -> list[Token]:
-    """The tokens that concern these users, or all, as far as the asker may see them.
-
-    Raises KafkaError.
-    """
+    """The tokens of these users, or all, as far as the caller may see them. Raises KafkaError."""
     wanted = None
     if owners is not None:
         wanted = [

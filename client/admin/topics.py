@@ -111,7 +111,7 @@ async def create_topics(
 
 
 def _new_topics(given: Iterable[NewTopic]) -> list[NewTopic]:
-    """Raises TypeError for anything else than topics, such as their names."""
+    """Raises TypeError for anything but NewTopic, such as a name."""
     found = list(given) if isinstance(given, Iterable) else [given]
     for each in found:
         if not isinstance(each, NewTopic):

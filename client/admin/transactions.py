@@ -59,28 +59,28 @@ class TransactionDescription:
     producer_epoch: int
     timeout_ms: int
     started_ms: int | None
-    """When the newest transaction began (ms since 1970); None before the first."""
+    """When the newest transaction began, ms since 1970; None before the first."""
     partitions: frozenset[TopicPartition]
-    """What is in the transaction; while it ends, what has no marker yet."""
+    """The partitions in the transaction; while it ends, those without a marker yet."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProducerState:
-    """What a replica remembers of a producer."""
+    """A producer's state in a replica."""
 
     producer_id: int
     producer_epoch: int
     last_sequence: int
     last_timestamp_ms: int
     coordinator_epoch: int
-    """Of the coordinator that wrote the producer's last marker; -1 before the first."""
+    """The epoch of the coordinator that wrote the producer's last marker; -1 before the first."""
     transaction_start: int | None
     """The first offset of its open transaction; None while none is open."""
 
 
 @dataclass(frozen=True, slots=True)
 class AbortSpec:
-    """An open transaction in one partition, by who wrote it."""
+    """An open transaction in one partition, by its producer."""
 
     partition: TopicPartition
     producer_id: int
@@ -169,8 +169,7 @@ async def describe_producers(
 async def abort_transaction(admin: Calls, spec: AbortSpec) -> None:
     """Write an abort marker for a transaction that its coordinator does not end (KIP-664).
 
-    For a transaction that hangs, and for no other: the marker goes past the coordinator.
-    Raises KafkaError.
+    Only for a hanging transaction, since the marker bypasses the coordinator. Raises KafkaError.
     """
     outcomes: dict[TopicPartition, KafkaError | None] = {}
 
@@ -224,7 +223,7 @@ async def _of_leaders(
     *,
     broker_id: int | None = None,
 ) -> None:
-    """Ask until each partition has its outcome. `ask` returns what failed for now."""
+    """Ask until each partition has its outcome. `ask` returns the partitions to retry."""
 
     async def attempt() -> None:
         remaining = [target for target in targets if target not in outcomes]

@@ -13,7 +13,7 @@ from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ids import TopicPartition
 
 Assignment = dict[str, list[TopicPartition]]
-"""By member id."""
+"""Assignments by member id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +152,7 @@ class StickyAssignor:
 
 
 class CooperativeStickyAssignor:
-    """As sticky, in two rounds: a moving partition is first revoked, then assigned (KIP-429)."""
+    """Like sticky, in two rounds: a moving partition is first revoked, then assigned (KIP-429)."""
 
     name = "cooperative-sticky"
     cooperative = True
@@ -177,9 +177,8 @@ def _all_partitions(partitions: Mapping[str, int]) -> list[TopicPartition]:
 def _rightful_owners(
     partitions: Mapping[str, int], members: Sequence[Member]
 ) -> dict[TopicPartition, str]:
-    """Which member keeps a partition: of two that claim it, the one of the later generation.
-
-    Two claims of one generation contradict each other, so neither counts.
+    """The member that keeps each partition: of two claims, the one of the later generation. Two
+    claims of one generation contradict each other, so neither counts.
     """
     claims: dict[TopicPartition, list[Member]] = {}
     for member in members:

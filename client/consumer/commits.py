@@ -27,7 +27,7 @@ class AutoCommit:
         self, group: GroupClient | None, assignment: Assignment, config: ClientConfig
     ) -> None:
         self.hold_back: Iterable[ConsumerRecord] = ()
-        """Records that were taken but not handed to the caller yet."""
+        """Records that were taken but not returned to the caller yet."""
         self.due_at = float("inf")
         """When the next commit of `maybe_send` is due."""
         self._group = group
@@ -45,7 +45,7 @@ class AutoCommit:
         self.due_at = float("inf")
 
     def consumed(self) -> dict[TopicPartition, OffsetAndMetadata]:
-        """The positions, without records that were not yet handed to the caller."""
+        """The positions, before any record that was not yet returned to the caller."""
         positions = self._assignment.positions()
         for record in self.hold_back:
             target = TopicPartition(record.topic, record.partition)

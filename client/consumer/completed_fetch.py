@@ -36,7 +36,7 @@ class CompletedFetch:
         """`aborted`: None to see all records, also of open and aborted transactions."""
         self.target = target
         self.position = start
-        """The next offset to read: past what was taken, and past what is not to be seen."""
+        """The next offset to read, after taken records and those that the caller must not see."""
         self.size = len(records)
         self._check_crcs = check_crcs
         self._committed_only = aborted is not None
@@ -72,7 +72,7 @@ class CompletedFetch:
                         yield make(
                             (topic, partition, offset, time_ms, key, value, headers, kind, epoch)
                         )
-            # Compaction leaves gaps at the end of a batch; markers are no records for the caller.
+            # Compaction leaves gaps at the end of a batch; markers are not for the caller.
             end = Position(header.next_offset, header.leader_epoch)
         self.position = end
 

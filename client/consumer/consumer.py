@@ -5,8 +5,8 @@
         async for record in consumer:
             ...
 
-One task uses a consumer. Partitions and positions change only within `poll` (and iteration,
-which polls); only heartbeats run beside it.
+One task uses a consumer. Partitions and positions change only within `poll` (and iteration, which
+polls); only heartbeats run in the background.
 """
 
 from __future__ import annotations
@@ -81,8 +81,8 @@ class Consumer(Client):
         self._manual = self._subscribed = False
         self.polled = Polled()
         self._caller_works = False
-        """The caller may be at work on records that it was given last."""
-        # Records that iteration has polled but not handed out yet count as not consumed.
+        """Whether the caller may still process the last returned records."""
+        # Records that iteration has polled but not yielded yet count as not consumed.
         self._commits.hold_back = self.polled
         self._cluster.on_change = self._layout_changed
 
@@ -160,7 +160,7 @@ class Consumer(Client):
     ) -> list[ConsumerRecord]:
         """The next records, as soon as there are any; none when the timeout is over.
 
-        Raises KafkaError for what no retry cures, and LogTruncated, NoOffset.
+        Raises KafkaError that is not retriable, LogTruncated, NoOffset.
         """
         if not self._subscribed and not self._manual:
             raise KafkaError(
@@ -183,13 +183,14 @@ class Consumer(Client):
         return records
 
     def __aiter__(self) -> AsyncIterator[ConsumerRecord]:
-        """Every record from here on, endlessly."""
+        """Every record from the current positions on, endlessly."""
         return self
 
     async def __anext__(self) -> ConsumerRecord:
         self._caller_works = False
         if self.polled:
-            # Many records are at hand: yield to other tasks now and then, not for each record.
+            # While many records are buffered, yield to other tasks now and then, not for each
+            # record.
             if len(self.polled) % _RECORDS_PER_CHECKPOINT == 0:
                 await trio.lowlevel.checkpoint()
         else:
@@ -202,7 +203,7 @@ class Consumer(Client):
     # Positions
 
     def seek(self, partition: TopicPartition, offset: int) -> None:
-        """Read on from `offset`."""
+        """Continue at `offset`."""
         self._assignment.seek(partition_in(partition), offset_in(offset))
         self.polled.drop(partition)
 
@@ -290,10 +291,9 @@ class Consumer(Client):
         return await self._lookups.committed(self._require_group(), partitions)
 
     def group_metadata(self) -> GroupMetadata:
-        """The consumer's place in its group, for `Producer.send_offsets_to_transaction`.
-
-        Ask for it after the poll whose records are dealt with: the coordinator refuses the offsets
-        of a member that has lost its partitions since then (KIP-447).
+        """The consumer's membership, for `Producer.send_offsets_to_transaction`. Read it after the
+        poll whose records are processed: the coordinator refuses the offsets of a member that has
+        lost its partitions since then (KIP-447).
         """
         return self._require_group().metadata
 
@@ -324,9 +324,9 @@ class Consumer(Client):
     async def close(self) -> None:
         """Commit if that is automatic, revoke the partitions, and leave the group.
 
-        Takes _CLOSE_S at most, and a moment to leave. Leaving `async with` calls it; when the body
-        is cancelled or fails, it takes LAST_WORDS_S at most, and commits only while the caller
-        works on no record: the record being worked on is delivered again.
+        Takes _CLOSE_S at most, and a moment to leave. Leaving `async with` calls it. When the body
+        is cancelled or fails, closing takes LAST_WORDS_S at most, and commits only if the caller
+        processes no record; a record in progress is delivered again.
         """
         await self._end(_CLOSE_S, LEAVE_S)
 

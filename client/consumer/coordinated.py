@@ -1,14 +1,11 @@
 """A member of a group of the consumer protocol (KIP-848): the coordinator assigns.
 
-Theory of operation. A task of its own sends ConsumerGroupHeartbeat, as often as the coordinator
-says, and at once when there is something to say: the subscription, or which partitions the member
-has by now. An answer may bring the partitions that the member shall have; the next poll hands over
-what is missing and takes what is new (`ensure_active`), and only then a heartbeat confirms it, so
-that no other member gets a partition before this one has committed and given it up. Partitions that
-stay are read all the time.
-
-A fenced member drops everything (`on_lost`) and joins again. A lost answer is asked for again by a
-heartbeat that says everything.
+Theory of operation. A background task sends ConsumerGroupHeartbeat at the coordinator's interval,
+and at once when the subscription or the owned partitions change. An answer may bring a new
+assignment; the next poll revokes and adds partitions (`ensure_active`), and only then a heartbeat
+confirms that, so that no other member gets a partition before this one has committed and revoked
+it. Partitions that stay are read all the time. A fenced member drops everything (`on_lost`) and
+joins again. After a lost answer, the next heartbeat has all fields.
 """
 
 from __future__ import annotations
@@ -41,7 +38,7 @@ _LEAVE_EPOCH = -1
 _STATIC_LEAVE_EPOCH = -2
 _NO_EPOCH = -1
 _HAND_OVER_S = 5.0
-"""How much longer a member that is cancelled may take to hand partitions over."""
+"""How long a cancelled member may still take to revoke partitions."""
 _FENCED = (ErrorCode.FENCED_MEMBER_EPOCH, ErrorCode.UNKNOWN_MEMBER_ID)
 
 
@@ -57,7 +54,7 @@ class CoordinatedMember:
         before_revoke: Callable[[], Awaitable[None]],
         news: Alarm,
     ) -> None:
-        """`before_revoke` commits what was consumed; `news` wakes a poll that waits."""
+        """`before_revoke` commits the consumed offsets; `news` wakes a waiting poll."""
         self.listener: RebalanceListener | None = None
         self.topics: frozenset[str] = frozenset()
         self.fatal: KafkaError | None = None
@@ -77,19 +74,19 @@ class CoordinatedMember:
         self._active = False
         """Whether the consumer is subscribed: a member, or about to be."""
         self._full = True
-        """The next heartbeat says everything."""
+        """Whether the next heartbeat has all fields."""
         self._confirm = False
-        """The next heartbeat says which partitions there are."""
+        """Whether the next heartbeat lists the owned partitions."""
         self._wanted: list[tuple[bytes, list[int]]] | None = None
-        """What the coordinator has assigned and no poll has taken over yet."""
+        """The assignment that no poll has applied yet."""
         self._is_lost = False
-        """The member was fenced: the next poll drops everything."""
+        """Whether the member was fenced: the next poll drops everything."""
         self._interval_s = 0.0
         self._next_beat_s = 0.0
         self._last_poll = self._clock.monotonic()
         self._polling = False
 
-    # ---- for the consumer
+    # For the consumer.
 
     @property
     def joining(self) -> bool:
@@ -106,7 +103,7 @@ class CoordinatedMember:
         self._subscribe(frozenset(topics), None)
 
     def subscribe_by(self, regex: str) -> None:
-        """Subscribe to the topics that match, as the coordinator finds."""
+        """Subscribe to the topics that the coordinator finds to match."""
         self._subscribe(frozenset(), regex)
 
     def _subscribe(self, topics: frozenset[str], regex: str | None) -> None:
@@ -116,13 +113,13 @@ class CoordinatedMember:
             self._beat_now(full=True)
 
     def ready(self) -> bool:
-        """Whether a poll has nothing to take over. Raises KafkaError when it never will."""
+        """Whether a poll has no assignment to apply. Raises KafkaError when it never will."""
         if self.fatal is not None:
             raise self.fatal
         return self._group.generation > 0 and self._wanted is None and not self._is_lost
 
     async def ensure_active(self) -> None:
-        """Take over what the coordinator has assigned; wait for it while there is nothing yet."""
+        """Apply the coordinator's assignment, or wait for the first one."""
         while not self.ready():
             if self._is_lost:
                 await self._lose_all()
@@ -141,7 +138,7 @@ class CoordinatedMember:
             await self._revoke(self._assignment.partitions, remaining=[])
 
     async def leave(self, reason: str, timeout_s: float = LEAVE_S) -> None:
-        """Leave at once; a static member says that it comes back within its session (KIP-345)."""
+        """Leave at once; a static member may return within its session (KIP-345)."""
         group = self._group
         was_member, self._active = group.generation > 0, False
         group.generation = _NO_EPOCH
@@ -184,7 +181,7 @@ class CoordinatedMember:
             failures += 1
             await self._clock.sleep(self._cluster.retry_backoff.pause(failures))
 
-    # ---- partitions, within a poll
+    # Partitions, within a poll.
 
     def _named(self, wanted: list[tuple[bytes, list[int]]]) -> list[TopicPartition] | None:
         """The partitions by name; None while the client does not know one of the topics."""
@@ -194,10 +191,9 @@ class CoordinatedMember:
         return [TopicPartition(names[topic_id], i) for topic_id, found in wanted for i in found]
 
     async def _take_over(self, partitions: list[TopicPartition]) -> None:
-        """Give up what is no longer ours, take what is new, and confirm it.
+        """Revoke and add partitions as assigned, and confirm that.
 
-        The poll may be over at any point from here on: what follows from a step is set with it,
-        since a cancelled body ends, but nothing after it runs.
+        The poll may be cancelled at any point, so each step sets all its consequences itself.
         """
         taken = self._wanted
         async with delayed_cancellation(self._clock, _HAND_OVER_S):
@@ -207,7 +203,7 @@ class CoordinatedMember:
             if going:
                 await self._revoke(going, [target for target in owned if target in partitions])
             if self._wanted is taken:
-                # Otherwise another assignment came while the listener gave these up.
+                # Otherwise another assignment came while the listener ran.
                 self._wanted = None
             self._assignment.replace(partitions)
             self._confirm = True
@@ -236,7 +232,7 @@ class CoordinatedMember:
             if self.listener is not None and lost:
                 await self.listener.on_lost(lost)
 
-    # ---- heartbeats
+    # Heartbeats.
 
     def _beat_now(self, *, full: bool) -> None:
         self._full = self._full or full
@@ -280,7 +276,7 @@ class CoordinatedMember:
         self._active = self._is_lost = self._full = True
 
     async def _beat(self) -> bool:
-        """One heartbeat; whether it was answered."""
+        """Send one heartbeat; returns whether it was answered."""
         group = self._group
         if not group.member_id:
             bits = self._cluster.dice.getrandbits(128).to_bytes(16, "big")
@@ -322,7 +318,7 @@ class CoordinatedMember:
             request.rack_id = self._rack
             request.rebalance_timeout = self._rebalance_ms
             request.subscribed_topic_names = sorted(self.topics)
-            # Without an expression, one of before must be taken back.
+            # Without an expression, an earlier one must be withdrawn.
             request.subscribed_topic_regex = "" if self._regex is None else self._regex
             request.server_assignor = self._assignor
         if joins:
@@ -358,7 +354,7 @@ class CoordinatedMember:
         self._news.ring()
 
     def _refused(self, code: ErrorCode, error: KafkaError) -> None:
-        """An error of a heartbeat: to try again, to join again, or to give up with."""
+        """Handle an error of a heartbeat: try again, join again, or give up with it."""
         group = self._group
         if code in COORDINATOR_MOVED:
             group.lost(code.name)

@@ -1,4 +1,4 @@
-"""A fetch session: only what changed travels (KIP-227). Pure.
+"""A fetch session: requests and responses have only changes (KIP-227). Pure.
 
 The broker remembers the partitions. Each request names the session and its next epoch, the
 partitions whose parameters changed, and those to forget; each response holds the partitions
@@ -28,12 +28,12 @@ class Wish(NamedTuple):
 
 
 class SessionRequest(NamedTuple):
-    """The parts of the next Fetch that the broker needs to know (KIP-227)."""
+    """The session's fields of the next Fetch (KIP-227)."""
 
     session_id: int
     session_epoch: int
     wishes: Mapping[TopicPartition, Wish]
-    """New or changed ones; in a full request all."""
+    """New or changed partitions; in a full request all."""
     forgotten: Mapping[TopicPartition, bytes]
     """Partitions to drop, with their topic ids."""
 
@@ -68,7 +68,7 @@ class FetchSession:
                 self._id = 0
             self.restart()
         elif session_id == 0:
-            # The broker keeps no session for us: ask for everything each time.
+            # The broker keeps no session for this consumer: send full requests.
             self._id = 0
             self.restart()
         else:

@@ -1,7 +1,7 @@
 """Fetches records from leaders or nearby replicas, and buffers them until they are polled.
 
-Each broker gets one request at a time, sent as soon as all records from that broker were
-polled, so that the next response is on its way while the caller works on the last one.
+Each broker gets one request at a time, sent as soon as all its records were polled, so that the
+next response is in flight while the caller processes the last one.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Fetcher:
     ) -> None:
         self.news = cluster.clock.alarm()
         self.failures: dict[TopicPartition, KafkaError] = {}
-        """What the caller must hear of, by partition."""
+        """Errors to raise in the caller's next poll, by partition."""
         self._cluster = cluster
         self._clock = cluster.clock
         self._assignment = assignment
@@ -116,7 +116,7 @@ class Fetcher:
             fetch = self._completed[0]
             state = self._assignment.get(fetch.target)
             if state is None or state.position != fetch.position:
-                # The partition was revoked, or the caller has sought elsewhere.
+                # The partition was revoked, or the caller has called `seek`.
                 self._completed.popleft()
                 continue
             if state.paused:
@@ -266,7 +266,7 @@ class Fetcher:
         state.log_start_offset = part.log_start_offset
         if part.preferred_read_replica >= 0:
             if part.preferred_read_replica not in self._cluster.view.brokers:
-                # The layout changed while it was away: the leader would name it again at once.
+                # The layout changed during the fetch: otherwise the leader names it again at once.
                 self._cluster.refresh_soon()
                 state.retry_at = self._clock.monotonic() + self._cluster.retry_backoff.pause(1)
                 return

@@ -27,8 +27,7 @@ R = TypeVar("R", bound=Response)
 T = TypeVar("T")
 
 LEAVING_LANE = "leaving"
-"""The connection of a member that leaves while the coordinator holds back an answer: requests of
-one connection are answered one after the other."""
+"""The lane for leaving while an answer is withheld: one connection's answers come in order."""
 _LAST_BY_NAME_COMMIT = 9
 _LAST_BY_NAME_FETCH = 9
 _FIRST_WITH_GROUPS = 8
@@ -57,14 +56,14 @@ class RebalanceInProgress(KafkaError):
 
 
 _QUIET_S: Final = 5.0
-"""A coordinator that says nothing while members join is not asked about before this time."""
+"""Before this time a coordinator may be silent without a lookup, since members join."""
 
 
 class GroupClient:
     """Requests to the coordinator of one group."""
 
     def __init__(self, cluster: Cluster, group_id: str, *, patient: bool = True) -> None:
-        """Unless it is `patient`, it raises the first failure, for a caller that retries itself."""
+        """`patient`: whether it retries; otherwise it raises the first failure."""
         self._patient = patient
         self.group_id = group_id
         self.cluster = cluster
@@ -74,9 +73,8 @@ class GroupClient:
         self.instance_id: str | None = None
 
     async def channel(self) -> Channel:
-        """A connection to the coordinator, looking for it as long as that takes.
-
-        Raises KafkaError that no retry cures; unless patient, any, and BrokenConnection.
+        """A connection to the coordinator, which it looks up until it is found. Raises KafkaError
+        that is not retriable; unless patient, any KafkaError and BrokenConnection.
         """
         failures = 0
         while True:
@@ -96,7 +94,7 @@ class GroupClient:
         return self.coordinator.ready()
 
     def lost(self, why: str) -> None:
-        """The coordinator cannot be reached or is another broker by now: look for it again."""
+        """The coordinator is unreachable, or another broker by now: look it up again."""
         self.coordinator.lost(why)
 
     @property
@@ -118,9 +116,8 @@ class GroupClient:
         return channel.send(request, version, timeout_s, wait_s=min(wait_s, _QUIET_S))
 
     async def leave(self, reason: str) -> None:
-        """Ask the coordinator, wherever it is by now, to remove this member from the group.
-
-        Returns when it has, or knows no such member. Raises KafkaError that no retry cures.
+        """Ask the group's current coordinator to remove this member. Returns when it has, or knows
+        no such member. Raises KafkaError that is not retriable.
         """
         identity = MemberIdentity(member_id=self.member_id, reason=reason)
         request = LeaveGroupRequest(
@@ -194,7 +191,7 @@ class GroupClient:
         await self._until_answered(ask)
 
     async def _until_answered(self, ask: Callable[[Channel], Awaitable[T]]) -> T:
-        """The coordinator's answer, wherever it is by now. Raises as `channel`."""
+        """The answer of the current coordinator. Raises as `channel`."""
         failures = 0
         while True:
             channel = await self.channel()

@@ -1,4 +1,4 @@
-"""The messages of a group's members to each other, inside of JoinGroup and SyncGroup.
+"""The messages of a group's members to each other, inside JoinGroup and SyncGroup.
 
 The bytes are Kafka's, so that Java consumers and these can share a group.
 """
@@ -79,7 +79,7 @@ def encode_assignment(partitions: Iterable[TopicPartition]) -> bytes:
 
 
 def decode_assignment(data: Buffer) -> list[TopicPartition]:
-    """No bytes stand for no partitions."""
+    """Empty bytes stand for no partitions."""
     if not len(data):
         return []
     message = codec.decode_versioned(ConsumerProtocolAssignment, data, newest=True)
@@ -99,7 +99,7 @@ def by_topic(partitions: Iterable[TopicPartition]) -> dict[str, list[int]]:
 
 
 def _user_data(assignor: Assignor, owned: list[TopicPartition], generation: int) -> bytes | None:
-    """What Kafka's sticky strategies add: the generation, and, if eager, the last assignment."""
+    """The user data of sticky strategies: the generation and, if eager, the last assignment."""
     if not assignor.sticky:
         return None
     if assignor.cooperative:

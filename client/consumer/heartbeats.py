@@ -1,4 +1,4 @@
-"""Heartbeats that a group member sends while its caller works on records (KIP-62)."""
+"""Heartbeats that a group member sends while its caller processes records (KIP-62)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ async def keep_alive(
 ) -> None:
     """Send heartbeats while there is a membership to keep; runs until cancelled.
 
-    It changes only what the next poll looks at: the generation, and the need to rejoin.
+    It changes only state that the next poll reads: the generation, and the need to rejoin.
     """
     interval_s = config.seconds("heartbeat.interval.ms")
     session_s = config.seconds("session.timeout.ms")

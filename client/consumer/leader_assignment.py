@@ -1,4 +1,4 @@
-"""What the leader of a group does for all: learn the partition counts, and assign partitions."""
+"""The duties of a group's leader: learn the partition counts, and assign partitions."""
 
 from __future__ import annotations
 

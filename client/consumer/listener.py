@@ -12,10 +12,10 @@ class RebalanceListener(Protocol):
     """A caller's reactions to a rebalance. Called within poll."""
 
     async def on_assigned(self, partitions: Sequence[TopicPartition]) -> None:
-        """These are read from now on; seek here."""
+        """These partitions are read from now on; call `seek` here."""
 
     async def on_revoked(self, partitions: Sequence[TopicPartition]) -> None:
-        """These are about to be revoked; commit here."""
+        """These partitions are about to be revoked; commit here."""
 
     async def on_lost(self, partitions: Sequence[TopicPartition]) -> None:
-        """Other members own these already: it is too late to commit."""
+        """Other members already own these partitions: it is too late to commit."""

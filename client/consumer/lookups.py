@@ -1,4 +1,4 @@
-"""Questions of a consumer about partitions, whether it reads them or not."""
+"""A consumer's lookups of partitions, whether it reads them or not."""
 
 from __future__ import annotations
 

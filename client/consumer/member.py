@@ -1,4 +1,4 @@
-"""What a consumer and its poll loop see of a membership, whichever protocol the group speaks."""
+"""The interface of a membership for a consumer and its poll loop, for either group protocol."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class GroupMember(Protocol):
         ...
 
     async def ensure_active(self) -> None:
-        """Be a member with partitions. May be cancelled, and continues at the next call."""
+        """Become a member with partitions. May be cancelled, and continues at the next call."""
         ...
 
     async def revoke_all(self) -> None:

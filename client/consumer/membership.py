@@ -1,12 +1,11 @@
 """A member of a consumer group: it joins, is assigned partitions, sends heartbeats, and leaves.
 
-Theory of operation. `ensure_active` is called by each poll and takes the member through
-JoinGroup and SyncGroup. A poll may end while a response is outstanding: the future stays, and the
-next poll continues there. A task of its own sends heartbeats; what it learns (a rebalance, a
-lost membership) it only notes, and the next poll acts on it, so that partitions never change
-hands without the caller noticing.
+Theory of operation. `ensure_active` is called by each poll and takes the member through JoinGroup
+and SyncGroup. A poll may end while a response is outstanding: the future stays, and the next poll
+continues there. A background task sends heartbeats; it only notes a rebalance or a lost membership,
+and the next poll acts on it, so that partitions never change owners unnoticed by the caller.
 
-Sources: the group membership protocol of Kafka's documentation; KIP-62 (heartbeats beside polls),
+Sources: the group membership protocol of Kafka's documentation; KIP-62 (heartbeats between polls),
 394 (member ids), 345 (static members), 429 (cooperative rebalances), 800 (reasons), 814 (skipped
 assignment).
 """
@@ -51,10 +50,11 @@ _UNKNOWN_GENERATION = -1
 _JOIN_GRACE_S = 5.0
 """How much longer than the rebalance timeout the answer to JoinGroup may take."""
 _HAND_OVER_S = 5.0
-"""How much longer a member that is cancelled may take to hand partitions over: a commit and the
-listener, of which the one waits for the coordinator and the other for whatever it likes."""
+"""How long a cancelled member may still take to revoke partitions: a commit, which waits for the
+coordinator, and the listener, which may wait for anything.
+"""
 LEAVE_S = 5.0
-"""How long to try to leave: without the coordinator the session ends by itself."""
+"""How long to try to leave: without it, the session expires."""
 
 
 class Membership:
@@ -69,7 +69,7 @@ class Membership:
         before_revoke: Callable[[], Awaitable[None]],
         news: Alarm,
     ) -> None:
-        """`before_revoke` commits what was consumed; `news` wakes a poll that waits."""
+        """`before_revoke` commits the consumed offsets; `news` wakes a waiting poll."""
         self.listener: RebalanceListener | None = None
         self.topics: frozenset[str] = frozenset()
         self.fatal: KafkaError | None = None
@@ -137,7 +137,7 @@ class Membership:
         return self.stable
 
     async def ensure_active(self) -> None:
-        """Be a member with partitions. May be cancelled, and continues at the next call."""
+        """Become a member with partitions. May be cancelled, and continues at the next call."""
         failures = 0
         while not self.stable:
             try:
@@ -197,14 +197,14 @@ class Membership:
                 self._group.member_id = joining.result().member_id
 
     def _go_around_held_answers(self) -> None:
-        """While the coordinator holds back JoinGroup or SyncGroup, send over another connection."""
+        """While the coordinator withholds an answer to a join, use another connection."""
         if self.joining:
             self._group.coordinator.lane = LEAVING_LANE
 
     # Joining
 
     async def _advance(self) -> None:
-        """One step towards a stable membership."""
+        """Take one step towards a stable membership."""
         if self._joined is None and self._joining is None:
             await self._prepare()
             self._joining = await self._send_join()
@@ -225,7 +225,7 @@ class Membership:
         await self._complete(decode_assignment(synced.result().assignment))
 
     async def _prepare(self) -> None:
-        """Before JoinGroup: an eager member revokes everything."""
+        """Before JoinGroup, an eager member revokes everything."""
         if self._prepared:
             return
         async with delayed_cancellation(self._clock, _HAND_OVER_S):
@@ -302,7 +302,7 @@ class Membership:
         return group.send(channel, request, wait_s=self._rebalance_ms / 1000)
 
     async def _complete(self, partitions: list[TopicPartition]) -> None:
-        """The assignment has come: notify the listener of what is assigned and what is revoked."""
+        """The assignment has arrived: notify the listener of assigned and revoked partitions."""
         async with delayed_cancellation(self._clock, _HAND_OVER_S):
             self._prepared = False
             self._previous = partitions
@@ -343,7 +343,7 @@ class Membership:
         self.request_rejoin(reason)
 
     async def _refused(self, error: KafkaError) -> None:
-        """An error response. Raises it when no retry helps."""
+        """Handle an error response. Raises it when no retry helps."""
         self._start_over(error.code.name)
         if error.code in COORDINATOR_MOVED:
             self._group.lost(error.code.name)

@@ -63,10 +63,8 @@ def by_leader(
 async def list_offsets_once(
     cluster: Cluster, timestamps: Mapping[TopicPartition, int], *, committed_only: bool = False
 ) -> Answers:
-    """One request to each leader. Partitions without an answer, or with a retriable error, are left
-    out.
-
-    An offset of -1: no record is that young. Raises KafkaError UNSUPPORTED_VERSION.
+    """Send one request to each leader. Partitions without an answer, or with a retriable error, are
+    left out. Offset -1: no record is that recent. Raises KafkaError UNSUPPORTED_VERSION.
     """
     found: Answers = {}
     for node, targets in by_leader(cluster, timestamps).items():
@@ -215,6 +213,6 @@ async def epoch_ends(
                 elif not (error := KafkaError(ErrorCode(part.error_code))).retriable:
                     found[target] = error
     if len(found) < len(epochs):
-        # No leader, none that answers, or an answer that our layout is out of date.
+        # No leader, no answer from it, or an answer that this client's layout is out of date.
         cluster.refresh_soon()
     return found

@@ -1,7 +1,6 @@
-"""How a poll gets its records: positions, requests, responses, and the waiting in between.
-
-What takes several exchanges with brokers runs in tasks of its own and only leaves its result: a
-poll that its timeout ends must not lose the work for the next one.
+"""How a poll gets its records: positions, requests, responses, and the waiting in between. Work of
+several exchanges with brokers runs in background tasks that keep their result: a poll that times
+out must not lose it.
 """
 
 from __future__ import annotations
@@ -44,11 +43,11 @@ class Reading:
         self._finding = False
         self._found_out: KafkaError | None = None
         self._joining: trio.CancelScope | None = None
-        """Around a poll that waits for its group."""
+        """A context for a poll that waits for its group."""
 
     @property
     def news(self) -> Alarm:
-        """Wakes a poll that waits."""
+        """Wakes a waiting poll."""
         return self._fetcher.news
 
     def start(self, nursery: trio.Nursery) -> None:
@@ -56,7 +55,7 @@ class Reading:
         self._tasks = nursery
 
     def layout_changed(self) -> None:
-        """The view of the cluster changed: a waiting poll looks at it."""
+        """The view of the cluster changed: wake a waiting poll."""
         if self._joining is not None and self._cluster.view.refused_topics:
             self._joining.cancel()
         self.news.ring()
@@ -64,10 +63,7 @@ class Reading:
     async def next_records(
         self, limit: int, membership: GroupMember | None, timeout_s: float
     ) -> list[ConsumerRecord]:
-        """Up to `limit` records, waiting for the first; none when the timeout is over.
-
-        Raises KafkaError.
-        """
+        """Up to `limit` records, awaiting the first; none after the timeout. Raises KafkaError."""
         now = self._clock.monotonic()
         end = now + timeout_s
         has_waited = False
@@ -112,7 +108,7 @@ class Reading:
         await self.news.wait(max(until, now + SHORTEST_WAIT_S))
 
     def _next_moment(self, now: float) -> float:
-        """When there is something to do, even without responses."""
+        """The time of the next work, even without responses."""
         first = self._commits.due_at
         for state in self._assignment.states:
             if now < state.retry_at < first:
@@ -120,7 +116,7 @@ class Reading:
         return first
 
     def _find_positions(self, now: float) -> float:
-        """Start looking up missing positions; when to check again at the latest."""
+        """Start to look up missing positions; returns when to check again at the latest."""
         if self._finding or self._positions.complete:
             return inf
         if self._positions.retry_at <= now:
@@ -156,7 +152,7 @@ class Reading:
             self.news.ring()
 
     def _raise_refusals(self) -> None:
-        """Errors of topics that no waiting cures: an invalid name, or no permission."""
+        """Raise errors of topics that are not retriable: an invalid name, or no permission."""
         for code, names in self._cluster.view.refused_topics.items():
             listed = ", ".join(names)
             if code == ErrorCode.INVALID_TOPIC_EXCEPTION:

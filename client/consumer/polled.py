@@ -1,4 +1,4 @@
-"""Records that were polled for iteration and wait to be handed out one by one. Pure."""
+"""Records that were polled for iteration and wait to be yielded one by one. Pure."""
 
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ class Polled:
         self._records.extend(records)
 
     def next(self) -> ConsumerRecord:
-        """Hand out the first. Raises IndexError when there is none."""
+        """Remove and return the first. Raises IndexError when there is none."""
         return self._records.popleft()
 
     def take(self, limit: int) -> list[ConsumerRecord]:
-        """Hand out up to `limit` of them."""
+        """Remove and return up to `limit` of them."""
         count = min(limit, len(self._records))
         return [self._records.popleft() for _ in range(count)]
 
     def drop(self, target: TopicPartition) -> None:
-        """The caller goes elsewhere in this partition."""
+        """Drop the records of a partition whose position the caller has changed."""
         self._records = deque(r for r in self._records if (r.topic, r.partition) != tuple(target))
 
     def start(self, target: TopicPartition, position: int) -> int:
-        """The offset of the partition's first record that was not handed out, or `position`."""
+        """The offset of the partition's first waiting record, or `position`."""
         held = [r.offset for r in self._records if (r.topic, r.partition) == target]
         return min([position, *held])
 
     def count(self, target: TopicPartition) -> int:
-        """How many of them are of the partition."""
+        """The number of the partition's waiting records."""
         return sum((r.topic, r.partition) == tuple(target) for r in self._records)

@@ -30,7 +30,7 @@ class NoOffset(KafkaError):
 
 
 class LogTruncated(KafkaError):
-    """Records that were read are gone, after an unclean election: where the logs diverge."""
+    """Consumed records are gone after an unclean election; has the offset of divergence."""
 
     def __init__(self, target: TopicPartition, position: Position, end: EpochEnd) -> None:
         super().__init__(
@@ -76,7 +76,7 @@ class Positions:
         return self._not_before
 
     async def update(self) -> None:
-        """One round of requests. Raises KafkaError that concerns the caller."""
+        """Send one round of requests. Raises KafkaError that concerns the caller."""
         await self._take_committed()
         await self._look_up()
         await self._compare()

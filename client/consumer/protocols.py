@@ -27,7 +27,7 @@ def begin_membership(
     news: Alarm,
     tasks: trio.Nursery,
 ) -> GroupMember:
-    """A member of the group, in its protocol, with the task that shows its life."""
+    """A member of the group, in its protocol, with its heartbeat task."""
     if config.text("group.protocol") == "consumer":
         member = CoordinatedMember(cluster, group, assignment, config, before_revoke, news)
         tasks.start_soon(member.run)

@@ -53,9 +53,9 @@ class PartitionState:
     preferred_replica: int | None = None
     preferred_until: float = 0.0
     turn: int = 0
-    """Where in the order of a fetch without a session it is named: what was served comes last."""
+    """Its rank in a fetch without a session: partitions served last come last."""
     retry_at: float = 0.0
-    """After an error, the consumer does not fetch the partition before this moment."""
+    """After an error, the consumer does not fetch the partition before this time."""
 
     def fetchable(self, now: float) -> bool:
         return self.position is not None and not self.paused and self.retry_at <= now
@@ -102,7 +102,7 @@ class Assignment:
         return state
 
     def replace(self, partitions: Iterable[TopicPartition]) -> None:
-        """Read exactly these; those that stay keep their state."""
+        """Read exactly these partitions; those that were read before keep their state."""
         self._states = {
             target: self._states.get(target) or PartitionState(target)
             for target in dict.fromkeys(partitions)

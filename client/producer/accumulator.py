@@ -25,7 +25,7 @@ class Accumulator:
         self._in_flight_max = in_flight_max
         self._queues: dict[TopicPartition, PartitionQueue] = {}
         self._by_topic: dict[str, dict[int, PartitionQueue]] = {}
-        """The same; a record finds its queue here without a TopicPartition of its own."""
+        """The same by topic and number, without a TopicPartition for each record."""
         self.on_release: Callable[[], None] = lambda: None
         """Called when memory became free."""
         self.is_abandoned = False
@@ -44,7 +44,7 @@ class Accumulator:
         size: int,
         now: float,
     ) -> tuple[Delivery, bool]:
-        """Add a record; its future, and whether the sender should look now."""
+        """Add a record; returns its future, and whether to wake the sender."""
         queues = self._by_topic.get(topic)
         queue = queues.get(partition) if queues is not None else None
         if queue is None:
@@ -107,7 +107,7 @@ class Accumulator:
         self.on_release()
 
     def expired(self, now: float) -> list[Batch]:
-        """Take out the batches that waited longer than delivery.timeout.ms."""
+        """Remove and return the batches that waited longer than delivery.timeout.ms."""
         found: list[Batch] = []
         for queue in self.active():
             found += queue.drop_expired(now, self._delivery_timeout_s)
@@ -132,7 +132,7 @@ class Accumulator:
         return [batch for queue in self._active.values() for batch in queue.in_flight]
 
     def drop_waiting(self, error: BaseException) -> bool:
-        """Fail what is not in flight; whether any of it had numbers, which are spoilt then."""
+        """Fail all batches that are not in flight; returns whether sequence numbers are lost."""
         spoilt = False
         for queue in self._active.values():
             for batch in queue.drop_waiting():

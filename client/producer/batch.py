@@ -15,7 +15,7 @@ BATCH_OVERHEAD = 61
 """Bytes of a batch's header (record batch v2)."""
 
 _RECORD_OVERHEAD = 21
-"""The most that a record's own lengths, deltas and attributes take beside key, value, headers."""
+"""The most bytes of a record's lengths, deltas and attributes, besides key, value and headers."""
 
 _HEADER_OVERHEAD = 10
 
@@ -41,7 +41,7 @@ def record_size(key: bytes | None, value: bytes | None, headers: Iterable[Header
 class Batch:
     """Grows until it is closed; then its bytes and its sequence number stay, whatever happens.
 
-    Records are encoded as they come. What becomes of them is said once for all (`Delivery`).
+    Records are encoded as they come. They share one outcome (`Delivery`).
     """
 
     __slots__ = (
@@ -75,7 +75,7 @@ class Batch:
         self.done: Future[None] = Future()
         self.is_answered = False
         self.error: BaseException | None = None
-        """Why its records were not stored, once that is known."""
+        """The error that its records failed with, if any."""
         self.closed = False
         self.attempts = 0
         self.not_before = 0.0
@@ -92,7 +92,7 @@ class Batch:
         self._encoded: bytes | None = None
 
     def __len__(self) -> int:
-        """How many records it has, until it is answered."""
+        """The number of its records, until it is answered."""
         return len(self._deliveries)
 
     def append(
@@ -196,7 +196,7 @@ class Batch:
         watched, self._watched = self._watched, {}
         for delivery in sorted(watched, key=_by_index):
             delivery.notify(watched[delivery])
-        # Only the callers keep their deliveries, and through them what they read of the batch.
+        # Only callers keep deliveries, and through them the batch's outcome.
         self._deliveries = []
         self._body = bytearray()
         self._encoded = None

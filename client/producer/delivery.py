@@ -1,6 +1,6 @@
-"""What the caller of `Producer.send` gets: the outcome of one record, read from that of its batch.
-A batch is acknowledged once for all its records, so a record costs nothing until a caller asks for
-it: the batch remembers only records that are awaited or have callbacks.
+"""The result of `Producer.send`: the outcome of one record, read from its batch's outcome. A batch
+is acknowledged once for all its records, so a record costs nothing until a caller waits for it: the
+batch remembers only records that are awaited or have callbacks.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Answered(Protocol):
 
 
 class Delivery(Future[RecordMetadata]):
-    """Await it for the record's place, or its error; everything that a Future has."""
+    """Await it for the record's place, or its error; it has the whole interface of a Future."""
 
     __slots__ = ("batch", "index", "timestamp_ms")
 

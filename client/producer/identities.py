@@ -23,7 +23,7 @@ _NO_TRANSACTION_MS = 2**31 - 1
 
 
 class Identities:
-    """`current` is what new batches are numbered under; without idempotence there is none."""
+    """`current`: the id and epoch of new batches; none without idempotence."""
 
     def __init__(
         self,
@@ -40,7 +40,7 @@ class Identities:
         self._give_up = give_up
 
     async def prepare(self) -> None:
-        """Before anything is sent: have an id, and new epochs where numbers were spoilt."""
+        """Get an id before anything is sent, and a new epoch if sequence numbers are unusable."""
         if not self._idempotent:
             return
         if self.current == NO_IDENTITY:

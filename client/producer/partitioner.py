@@ -34,7 +34,7 @@ def murmur2(data: bytes) -> int:
 
 
 def partition_for_key(key: bytes, partitions: int) -> int:
-    """The partition, of so many, that records with this key belong to."""
+    """The partition of this key when the topic has that many partitions."""
     return (murmur2(key) & 0x7FFFFFFF) % partitions
 
 

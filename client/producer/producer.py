@@ -45,10 +45,10 @@ from raftka.model.records import Header
 log = logging.getLogger("raftka.producer")
 
 _USUAL_KEYS: Final[frozenset[type]] = frozenset({bytes, type(None)})
-"""Most records have a value and a key of these types and nothing else: no more is looked at."""
+"""Most records have only a value and a key of these types, and need no further check."""
 
 _RECORDS_PER_CHECKPOINT = 100
-"""How many records may be handed over before other tasks get their turn."""
+"""How many records may be sent before other tasks get their turn."""
 
 
 class Producer(Client):
@@ -167,17 +167,16 @@ class Producer(Client):
     # Transactions, with a transactional.id
 
     async def init_transactions(self) -> None:
-        """Once, first of all: fence former producers with this transactional.id (KIP-98).
-
-        Returns when what they left open is ended. Raises MustRetry when that has no result within
-        max.block.ms, MustClose.
+        """Call this once before the first transaction: it fences former producers with this
+        transactional.id (KIP-98). Returns when their open transactions have ended. Raises MustRetry
+        when that takes longer than max.block.ms, MustClose.
         """
         await self._transactional().initialize()
 
     def begin_transaction(self) -> None:
-        """Begin a transaction: consumers with isolation.level = read_committed read all or none of
-        what is sent from now on. Raises KafkaError when another one is open, and MustAbort,
-        MustClose for what ended that one.
+        """Begin a transaction: consumers with isolation.level = read_committed read all records
+        sent from now on, or none. Raises KafkaError when another one is open, and MustAbort or
+        MustClose with the error that ended it.
         """
         self._transactional().begin()
 
@@ -186,11 +185,11 @@ class Producer(Client):
         offsets: Mapping[TopicPartition, OffsetAndMetadata | int],
         group: GroupMetadata,
     ) -> None:
-        """Have a consumer's positions committed with the transaction, or not at all.
+        """Commit a consumer's positions with the transaction, or not at all.
 
         `offsets`: by partition the next offset to read; `group`: `consumer.group_metadata()`. The
         consumer itself must not commit (enable.auto.commit = false). Raises MustAbort, also when
-        the consumer has lost its place in the group since then (KIP-447), and MustClose.
+        the consumer has lost its membership since then (KIP-447), and MustClose.
         """
         chosen = {
             partition_in(target): item
@@ -201,17 +200,15 @@ class Producer(Client):
         await self._transactional().send_offsets(chosen, group)
 
     async def commit_transaction(self) -> None:
-        """Send what waits, and commit. Raises MustAbort when any of it could not be stored.
-
-        Raises MustRetry when the coordinator has not answered within max.block.ms: whether the
-        transaction is committed shows when the call is made again. Raises MustClose.
+        """Send all waiting records, and commit. Raises MustAbort when a record could not be stored.
+        Raises MustRetry when the coordinator has not answered within max.block.ms: call again to
+        learn whether the transaction is committed. Raises MustClose.
         """
         await self._transactional().commit()
 
     async def abort_transaction(self) -> None:
-        """Drop what waits, and have no consumer that reads committed records see the rest.
-
-        Raises MustRetry when the coordinator has not answered within max.block.ms; MustClose.
+        """Drop all waiting records, and abort: no read_committed consumer sees the others. Raises
+        MustRetry when the coordinator has not answered within max.block.ms; MustClose.
         """
         await self._transactional().abort()
 
@@ -277,8 +274,8 @@ class Producer(Client):
 
         A transaction that is open is aborted, one that is being committed is committed.
 
-        Leaving `async with` does it. One that is cancelled, or left by an error, waits for
-        LAST_WORDS_S at most; the records that have no answer by then fail, and the log says so.
+        Leaving `async with` does it. After a cancellation or an error it waits for LAST_WORDS_S at
+        most; records without an answer by then fail, which is logged.
         """
         self._closed = True
         if self._transactions is not None and self._transactions.state.in_transaction:

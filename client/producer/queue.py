@@ -1,19 +1,19 @@
 """The batches of one partition, and the order in which they may be sent.
 
-Theory of operation. A broker takes a producer's batches only in the order of their sequence numbers
-and recognizes a repetition among the last five. So:
+Theory of operation. A broker accepts a producer's batches only in the order of their sequence
+numbers, and recognizes a repetition among the last five. So:
 
 - A batch gets its number when it is first sent, and keeps it for each further attempt.
-- A batch that must be sent again returns to its place, before all that were never sent. The place
-  is counted when it is first sent: numbers may be taken back, and batches may be of one moment.
+- A batch that must be sent again returns to its place, before all that were never sent. Places are
+counted as batches are first sent, since numbers may be withdrawn and times may be equal.
 - While any batch is being retried, one batch is in flight at a time: its result decides what
   the next one's means.
 - When a number can no longer be used (the broker reports a gap), the producer takes a new epoch. A
   queue adopts it once nothing of it is in flight, and starts from 0 again.
-- A batch that is given up after it was sent leaves open whether its numbers were used. Those behind
-  it may be stored as well, so they are retried under the numbers that they have: with others
-  they would be stored twice. No batch gets a number meanwhile. An answer to the last of them says
-  that no number is missing, a gap that one is; with nothing left to ask, a new epoch is taken.
+- For a batch that is given up after it was sent, it is unknown whether its numbers were used. Later
+batches may be stored as well, so they are retried under the same numbers: under others they would
+be stored twice. No batch gets a number meanwhile. A success of the last of them shows that no
+number is missing, a gap error that one is; if no batch is left, the producer takes a new epoch.
 """
 
 from __future__ import annotations
@@ -52,12 +52,12 @@ class PartitionQueue:
         self.identity = NO_IDENTITY
         self._next_sequence = 0
         self._acknowledged = 0
-        """The number after the last that a broker is known to have."""
+        """The number after the last one that a broker is known to have."""
         self._restart = False
         self._in_doubt = False
         """Whether a batch was given up that may have been stored."""
         self._taken = 0
-        """How many batches were sent so far."""
+        """The number of batches sent so far."""
 
     @property
     def empty(self) -> bool:
@@ -136,7 +136,7 @@ class PartitionQueue:
         self._restart = True
 
     def restart(self, identity: Identity) -> bool:
-        """Number from 0 under a new identity. False while something is in flight: try later."""
+        """Number from 0 under a new identity. False while a batch is in flight: try later."""
         if self.in_flight:
             return False
         for batch in self.pending:
@@ -151,7 +151,7 @@ class PartitionQueue:
             batch.not_before = 0.0
 
     def drop_expired(self, now: float, timeout_s: float) -> list[Batch]:
-        """Take out the waiting batches that have expired."""
+        """Remove and return the waiting batches that have expired."""
         expired: list[Batch] = []
         while self.pending and self.pending[0].created + timeout_s <= now:
             batch = self.pending.popleft()
@@ -160,7 +160,7 @@ class PartitionQueue:
         return expired
 
     def drop_waiting(self) -> list[Batch]:
-        """Take out all that is not in flight; what had numbers needs a restart after it."""
+        """Remove and return all batches that are not in flight; after numbers, a restart is due."""
         dropped = list(self.pending)
         self.pending.clear()
         return dropped

@@ -1,7 +1,7 @@
 """The bytes of one record in a batch, without an object for it. Pure.
 
 Most records are small, without headers, and young: for them each varint is looked up in a table.
-Everything else goes the way of model/records.
+All other records are encoded by model/records.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _MANY: Final = 2_048
 _VARINTS: Final = [varint(number) for number in range(_MANY)]
 _SIZES: Final = [len(each) for each in _VARINTS]
 _OVERHEAD: Final = 16
-"""More than all that is in a record beside its key and value."""
+"""An upper bound of a record's bytes besides key and value."""
 _NULL: Final = varint(-1)
 
 
@@ -26,7 +26,7 @@ def record_bytes(
     value: bytes | None,
     headers: Sequence[Header],
 ) -> bytes:
-    """As model.records.encode_record writes it."""
+    """The record as model.records.encode_record writes it."""
     if headers or not (0 <= time_delta < _MANY and offset_delta < _MANY):
         return encode_record(offset_delta, time_delta, Record(0, 0, key, value, headers))
     key_length = 0 if key is None else len(key)

@@ -92,7 +92,7 @@ class Sender:
         self._nursery: trio.Nursery | None = None
 
     def wake(self) -> None:
-        """There may be something to send."""
+        """Wake the sender: there may be something to send."""
         self._alarm.ring()
 
     async def run(self) -> None:
@@ -109,7 +109,7 @@ class Sender:
     # Sending
 
     def _send_due(self, now: float) -> float:
-        """Send what is due; when to look again, unless woken before."""
+        """Send the batches that are due; returns when to check again, unless woken before."""
         while True:
             wake_at = inf
             by_node: dict[int, list[tuple[PartitionQueue, Batch]]] = {}
@@ -151,7 +151,7 @@ class Sender:
                 queue.hurry()
 
     def _send_to(self, node_id: int, work: list[tuple[PartitionQueue, Batch]]) -> bool:
-        """One request; False when there is no connection yet."""
+        """Send one request; False when there is no connection yet."""
         broker = self._cluster.view.brokers[node_id]
         channel = self._cluster.connections.ready(broker.endpoint)
         if channel is None:
@@ -280,13 +280,13 @@ class Sender:
         batch.succeed(base_offset, log_append_time_ms)
 
     def _failed(self, batch: Batch, code: int, message: str | None) -> None:
-        """One batch failed: retry it, split it, or give it up."""
+        """A batch failed: retry it, split it, or give it up."""
         queue = self._accumulator.queue(batch.target)
         if code in _MOVED:
             self._cluster.refresh_soon()
         pause = self._cluster.retry_backoff.pause(batch.attempts)
         if code == ErrorCode.CONCURRENT_TRANSACTIONS:
-            # The markers of the last transaction are on their way: that takes moments.
+            # The coordinator still writes the last transaction's markers, which takes moments.
             pause = min(pause, _SOON_S * batch.attempts)
         again_at = self._clock.monotonic() + pause
         log.debug("%s, attempt %d: %s %s", batch.target, batch.attempts, code, message)

@@ -1,8 +1,9 @@
-"""Errors of transactions, by what the caller must do, and what each answer of a broker means. Pure.
+"""Errors of transactions by the caller's remedy, and the meaning of brokers' error codes. Pure.
 
-The categories are those of KIP-1050: what passes is retried by the producer itself; an abortable
-error ends the transaction, not the producer; after any other the producer must be closed, and is
-opened again (another one has taken over, or its state is lost) or set up otherwise (permissions).
+The categories are those of KIP-1050: the producer itself retries a transient error; an abortable
+error ends the transaction, not the producer; after any other the producer must be closed, and then
+opened again (another one has taken over, or its state is lost) or configured differently
+(permissions).
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from raftka.model.errors import RETRIABLE, ErrorCode, KafkaError
 
 
 class TransactionError(KafkaError):
-    """What went wrong with a transaction; which subclass it is says what to do."""
+    """An error of a transaction; its subclass determines what to do."""
 
 
 class MustRetry(TransactionError):
@@ -26,21 +27,19 @@ class MustAbort(TransactionError):
 
 
 class MustClose(TransactionError):
-    """This producer can do nothing more: close it; what it did not commit is aborted.
-
-    The message says whether another one may be opened at once or what must be put right before.
+    """This producer is unusable: close it; its uncommitted records are aborted. The message says
+    whether another one may be opened at once, or what must be corrected first.
     """
 
 
 class ProducerFenced(MustClose):
-    """Another producer with the same transactional.id has begun: that one goes on, this one ends.
-
-    Or this one let its transaction run for longer than transaction.timeout.ms.
+    """Another producer with the same transactional.id has begun, and this one must end. Or the
+    transaction of this one lasted longer than transaction.timeout.ms.
     """
 
 
 class Verdict(enum.Enum):
-    """What the producer does about an error code."""
+    """The producer's reaction to an error code."""
 
     RETRY = enum.auto()
     """Ask the same broker again after a pause."""
@@ -86,11 +85,11 @@ _CLOSE_AFTER_WRITE: Final = frozenset(
 
 
 def of_coordinator(code: ErrorCode) -> Verdict:
-    """What an error in the answer of a coordinator, of transactions or of a group, means."""
+    """The meaning of an error from a coordinator of transactions or groups."""
     if code in _LOOK_UP:
         return Verdict.LOOK_UP
     if code == ErrorCode.REQUEST_TIMED_OUT:
-        # A coordinator that waits in vain for its replicas may have lost its place.
+        # A coordinator whose replicas do not answer may have been replaced.
         return Verdict.LOOK_UP
     if code in RETRIABLE:
         return Verdict.RETRY
@@ -102,10 +101,9 @@ def of_coordinator(code: ErrorCode) -> Verdict:
 
 
 def of_leader(code: ErrorCode) -> Verdict:
-    """What the final failure of a batch means for its transaction.
-
-    An epoch that a leader calls too old need not be fenced: a timeout may have aborted the
-    transaction, and the abort finds out (KIP-588).
+    """The meaning of a batch's final failure for its transaction. A producer with an old epoch is
+    not necessarily fenced: a timeout may have aborted the transaction, which the abort shows
+    (KIP-588).
     """
     if code not in _CLOSE_AFTER_WRITE:
         return Verdict.ABORT_AND_RENEW

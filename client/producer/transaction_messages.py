@@ -24,7 +24,7 @@ from raftka.net.protocol.messages.txn_offset_commit import (
 def add_partitions(
     transactional_id: str, identity: Identity, targets: Iterable[TopicPartition]
 ) -> AddPartitionsToTxnRequest:
-    """In the form for producers (version 3 and below)."""
+    """The request in the form for producers (version 3 and below)."""
     topics: dict[str, AddPartitionsToTxnTopic] = {}
     for target in targets:
         topic = topics.setdefault(target.topic, AddPartitionsToTxnTopic(name=target.topic))
@@ -83,7 +83,7 @@ def offsets_committed(answer: TxnOffsetCommitResponse) -> int:
 
 
 def _worst(codes: Iterable[int]) -> int:
-    """The first error that is a cause: of the others nothing was attempted because of it."""
+    """The first error that is a cause: because of it the coordinator attempted nothing else."""
     failed = [code for code in codes if code != ErrorCode.NONE]
     causes = [code for code in failed if code != ErrorCode.OPERATION_NOT_ATTEMPTED]
     return next(iter(causes or failed), ErrorCode.NONE)

@@ -1,4 +1,4 @@
-"""What a transactional producer asks of coordinators, until one answers, wherever it is by then."""
+"""A transactional producer's requests, retried at the current coordinator until it answers."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _ANY: Final = frozenset(ErrorCode)
 _SOON_S: Final = 0.02
 """The first pause while the coordinator still ends the last transaction, which takes moments."""
 
-# The newest versions that mean what they meant before transaction.version 2, or that go by name.
+# The newest versions with the semantics before transaction.version 2, or that name topics.
 _LAST_INIT: Final = 5
 _LAST_ADD_PARTITIONS: Final = 3
 _LAST_END_V1: Final = 4
@@ -54,7 +54,7 @@ class TransactionRequests:
         id: str,
         note: Callable[[TransactionError, Verdict], None],
     ) -> None:
-        """`note` takes an error down, before it is raised."""
+        """`note` records an error before it is raised."""
         self._cluster = cluster
         self._id = id
         self._timeout_ms = config.number("transaction.timeout.ms")
@@ -63,7 +63,7 @@ class TransactionRequests:
         self._groups: dict[str, Coordinator] = {}
 
     async def fetch_identity(self, current: Identity) -> Identity:
-        """An epoch of our own, or one more than `current` (KIP-360); fences all before it."""
+        """A new epoch, or the one after `current` (KIP-360); fences all earlier ones."""
         request = InitProducerIdRequest(
             transactional_id=self._id,
             transaction_timeout=self._timeout_ms,
@@ -120,7 +120,7 @@ class TransactionRequests:
         *,
         by_writing: bool,
     ) -> None:
-        """Hand offsets to the group's coordinator; `by_writing`: that makes them join."""
+        """Send offsets to the group's coordinator; with `by_writing` that adds them, too."""
         coordinator = self._groups.setdefault(
             group.group_id, Coordinator(self._cluster, group.group_id, GROUP)
         )
@@ -134,7 +134,7 @@ class TransactionRequests:
         )
 
     async def end(self, identity: Identity, *, commit: bool, by_writing: bool) -> Identity | None:
-        """Have the transaction ended; the identity of the next one if the coordinator says so.
+        """End the transaction; returns the identity of the next one if the coordinator sends it.
 
         An abort raises MustAbort only when the coordinator has forgotten the producer.
         """
@@ -167,7 +167,7 @@ class TransactionRequests:
         abortable: Container[ErrorCode] = _ANY,
         wanted: Callable[[], bool] = lambda: True,
     ) -> R:
-        """Ask until there is an answer, wherever the coordinator is by then.
+        """Ask the current coordinator until there is an answer.
 
         `abortable`: the codes that an abort may cure here. Stops when no longer `wanted`. Raises
         MustAbort, MustClose, after noting it.

@@ -8,11 +8,11 @@ Theory of operation. A producer with a transactional.id is one of
                                                |    |     |
                                                +----+-----+---> ABORTING --> READY
 
-and DEAD from anywhere. While COMMITTING, the last records are on their way, and the transaction
-may still be aborted; once it is DECIDED, the coordinator was asked to commit, and only its answer
-ends that. An error that an abort cures makes the transaction SPOILT: nothing more of it is sent,
-and every call raises that error until the caller aborts. One that no abort cures makes the producer
-DEAD: every call raises it.
+and DEAD from anywhere. While COMMITTING, the last records are on their way, and the transaction may
+still be aborted; once it is DECIDED, the coordinator was asked to commit, and only its answer ends
+that. An error that an abort cures makes the transaction SPOILT: nothing more of it is sent, and
+every call raises that error until the caller aborts. Any other error makes the producer DEAD: every
+call raises it.
 
 Partitions join a transaction in one of two ways, which is decided as the transaction begins. With
 transaction.version below 2 the producer has the coordinator add them before the first batch goes
@@ -74,10 +74,10 @@ class TransactionState:
         """Whether a transaction was begun that has not ended yet."""
         return self.phase in _IN_TRANSACTION
 
-    # What the caller does
+    # The caller's actions
 
     def initialize(self) -> None:
-        """Also again, after a first attempt that had no answer. Raises KafkaError."""
+        """Begin to initialize, or repeat an unanswered attempt. Raises KafkaError."""
         if self.phase is not Phase.INITIALIZING:
             self._require("init_transactions", Phase.UNINITIALIZED)
         self.phase = Phase.INITIALIZING
@@ -103,22 +103,22 @@ class TransactionState:
         self.phase = Phase.COMMITTING
 
     def decide(self) -> None:
-        """All records are stored: the coordinator is asked to commit. Raises MustAbort."""
+        """All records are stored: the producer asks the coordinator to commit. Raises MustAbort."""
         if self.phase is not Phase.DECIDED:
             self._require("commit_transaction", Phase.COMMITTING)
         self.phase = Phase.DECIDED
 
     def abort(self) -> None:
-        """Send nothing more; also again, without an answer so far. Raises KafkaError."""
+        """Send nothing more and abort, or repeat an unanswered abort. Raises KafkaError."""
         if self.phase not in (Phase.SPOILT, Phase.COMMITTING, Phase.ABORTING):
             self._require("abort_transaction", Phase.OPEN)
         self.phase = Phase.ABORTING
         self._wanted.clear()
 
-    # What the sender does
+    # The sender's actions
 
     def want(self, target: TopicPartition) -> bool:
-        """A record for `target` was taken; whether the coordinator must hear of the partition."""
+        """Accept a record for `target`; returns whether the coordinator must add the partition."""
         if self.joins_by_writing or target in self._joined or target in self._wanted:
             return False
         self._wanted[target] = None
@@ -135,7 +135,7 @@ class TransactionState:
         self._joined.add(target)
         self._has_begun = True
 
-    # What the coordinator answers
+    # The coordinator's answers
 
     @property
     def wanted(self) -> list[TopicPartition]:
@@ -178,7 +178,7 @@ class TransactionState:
         return self._mapping_lost or (self._renew and not self.joins_by_writing)
 
     def spoil(self, error: TransactionError, *, renew: bool) -> None:
-        """What an abort cures went wrong; `renew` when sequence numbers may have been used."""
+        """An abortable error occurred; `renew` when sequence numbers may have been used."""
         if not self.in_transaction:
             return
         self._renew = self._renew or renew
@@ -190,7 +190,7 @@ class TransactionState:
             self._wanted.clear()
 
     def die(self, error: TransactionError) -> None:
-        """What no abort cures went wrong; the first such error is the one that counts."""
+        """An error that no abort cures occurred; the first such error is kept."""
         if self.phase is not Phase.DEAD:
             self.phase = Phase.DEAD
             self.error = error

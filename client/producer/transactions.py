@@ -1,10 +1,10 @@
-"""A producer's transactions on the wire: what its state asks for, sent to the coordinators.
+"""A producer's transactions on the wire: its state's requests, sent to the coordinators.
 
-Sources: KIP-98 (transactions), KIP-360 (a new epoch after an error), KIP-447 (the consumer's place
-goes with its offsets), KIP-588 (timeouts), KIP-890 (transaction.version 2), KIP-1050 (errors).
+Sources: KIP-98 (transactions), KIP-360 (a new epoch after an error), KIP-447 (offsets carry the
+consumer's membership), KIP-588 (timeouts), KIP-890 (transaction.version 2), KIP-1050 (errors).
 
-Each call works in the task of its caller and may be cancelled. What it leaves undone is taken up by
-the next call: a commit by another commit, anything else by an abort.
+Each call runs in its caller's task and may be cancelled. The next call completes unfinished work: a
+commit another commit, an abort anything else.
 """
 
 from __future__ import annotations
@@ -55,21 +55,21 @@ class Transactions:
         self.id = id
         self.state = TransactionState()
         self.wake: Callable[[], None] = lambda: None
-        """Makes the sender look again."""
+        """Wakes the sender."""
         self._cluster = cluster
         self._clock = cluster.clock
         self._accumulator = accumulator
         self._max_block_s = config.seconds("max.block.ms")
         self._requests = TransactionRequests(cluster, config, id, self._note)
         self._asking = trio.Lock()
-        """One request of the transaction after the other, its end last."""
+        """Sends the transaction's requests one after the other, its end last."""
         self._wanted = cluster.clock.alarm()
 
-    # What the sender asks
+    # For the sender
 
     @property
     def current(self) -> Identity:
-        """Under what new batches are numbered."""
+        """The producer id and epoch of new batches."""
         return self.state.identity
 
     async def prepare(self) -> None:
@@ -92,19 +92,19 @@ class Transactions:
         self._note(error_for(verdict, code, f"a batch for {target} failed"), verdict)
 
     def want(self, target: TopicPartition) -> None:
-        """A record was taken for the partition. Raises KafkaError when no transaction is open."""
+        """Accept a record for the partition. Raises KafkaError when no transaction is open."""
         self.state.check_open("send")
         if self.state.want(target):
             self._wanted.ring()
 
     async def keep_joining(self) -> None:
-        """Have the coordinator add partitions as records for them come; until cancelled."""
+        """Ask the coordinator to add partitions as records for them come; until cancelled."""
         while True:
             await self._wanted.wait(inf)
             while self.state.wanted:
                 await self._add_partitions()
 
-    # What the caller asks
+    # For the caller
 
     async def initialize(self) -> None:
         """Fetch an identity that fences former producers. Raises MustRetry, MustClose."""
@@ -156,7 +156,7 @@ class Transactions:
         raise self._no_answer("commit_transaction")
 
     async def abort(self) -> None:
-        """Drop what waits, and abort. Raises MustRetry, MustClose."""
+        """Drop waiting records, and abort. Raises MustRetry, MustClose."""
         self.state.abort()
         self._drop_waiting(MustAbort(ErrorCode.TRANSACTION_ABORTABLE, "the transaction is aborted"))
         with self._clock.within(self._max_block_s):
@@ -171,7 +171,7 @@ class Transactions:
         raise self._no_answer("abort_transaction")
 
     async def finish_abort(self) -> None:
-        """Bring an abort to its end that had no answer so far. Raises MustRetry, MustClose."""
+        """Finish an abort that had no answer so far. Raises MustRetry, MustClose."""
         if self.state.phase is Phase.ABORTING:
             await self.abort()
         await trio.lowlevel.checkpoint()
@@ -200,7 +200,7 @@ class Transactions:
             LAST_WORDS_S,
         )
 
-    # How it is done
+    # Steps
 
     async def _flush(self) -> None:
         self._accumulator.begin_flush()
@@ -243,7 +243,7 @@ class Transactions:
         )
 
     async def _end(self, *, commit: bool) -> Identity | None:
-        """Have the coordinator end the transaction; the identity of the next one if it says so."""
+        """End the transaction at the coordinator; returns the next identity, if it sends one."""
         if not self.state.needs_end:
             return None
         try:

@@ -1,4 +1,4 @@
-"""What a member says of the records that it was given, until the broker has heard it. Pure."""
+"""A member's acknowledgements of delivered records, until the broker has received them. Pure."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import NamedTuple
 
 
 class AcknowledgeType(enum.IntEnum):
-    """What became of a record; the values are those of ShareAcknowledge."""
+    """The outcome of a record; the values are those of ShareAcknowledge."""
 
     ACCEPT = 1
-    """It is done."""
+    """Accept: the record was processed."""
     RELEASE = 2
     """Release: the broker delivers it to another member, or to this one again."""
     REJECT = 3
     """Reject: it cannot be processed and is not delivered again."""
     RENEW = 4
-    """It takes longer: hold it for this member (KIP-1222)."""
+    """Renew: processing takes longer, so this member keeps the record (KIP-1222)."""
 
 
 GAP = 0
@@ -25,7 +25,7 @@ GAP = 0
 
 
 class Said(NamedTuple):
-    """Offsets that follow each other, and what is said of each."""
+    """Consecutive offsets, and the acknowledgement of each."""
 
     first: int
     last: int
@@ -46,11 +46,11 @@ class Acknowledgements:
 
     @property
     def open_offsets(self) -> list[int]:
-        """What was delivered, and nothing has been said of."""
+        """Delivered offsets without an acknowledgement."""
         return list(self._open)
 
     def deliver(self, offsets: Iterable[int], missing: Iterable[int]) -> None:
-        """These were acquired; of the missing ones there is no record to give."""
+        """These offsets were acquired; those in `missing` have no record."""
         self._open |= dict.fromkeys(offsets)
         for offset in missing:
             self._said[offset] = GAP
@@ -65,7 +65,7 @@ class Acknowledgements:
         return True
 
     def forget(self) -> None:
-        """Another leader has the partition: what it has not heard will be delivered again."""
+        """Another broker leads the partition: it delivers unacknowledged records again."""
         self._open.clear()
         self._said.clear()
 

@@ -1,4 +1,4 @@
-"""What a broker's answer means to a member of a share group. Pure."""
+"""A broker's answer, decoded for a member of a share group. Pure."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@
 
 With share.acknowledgement.mode=implicit the records of a poll count as accepted with the next poll
 or commit. With explicit each record must be acknowledged, and `poll` refuses to go on before that.
-What is not acknowledged is delivered again, to this member or to another, when its time is over.
+An unacknowledged record is delivered again, to this member or another, when its lock expires.
 
 One task uses a share consumer.
 """
@@ -43,14 +43,14 @@ Outcomes = dict[TopicPartition, KafkaError | None]
 
 
 class ShareRecord(NamedTuple):
-    """A record, and for which time it is delivered."""
+    """A record, and its delivery count."""
 
     record: ConsumerRecord
     delivery_count: int
 
     @property
     def place(self) -> TopicPartition:
-        """The partition that it is from."""
+        """The partition of the record."""
         return TopicPartition(self.record.topic, self.record.partition)
 
 
@@ -86,26 +86,26 @@ class ShareConsumer(Client):
         self._sessions: dict[int, BrokerSession] = {}
         self._said: dict[Place, Acknowledgements] = {}
         self._ready: list[ShareRecord] = []
-        """Delivered by a broker, and not polled yet."""
+        """Records that a broker has delivered and that were not polled yet."""
         self._polled: list[ShareRecord] = []
-        """What the last poll returned."""
+        """The records of the last poll."""
         self._outcomes: Outcomes = {}
 
-    # ---- for users
+    # For users.
 
     @property
     def member_id(self) -> str:
-        """By which the group knows this member."""
+        """The id of this member in the group."""
         return self._membership.member_id
 
     def subscribe(self, topics: Iterable[str]) -> None:
-        """Work on these topics from now on."""
+        """Subscribe to exactly these topics."""
         names = sorted(set(topics))
         self._cluster.follow_only(names, allow_creation=False)
         self._membership.subscribe(names)
 
     def assignment(self) -> set[TopicPartition]:
-        """The partitions that the group has for this member now."""
+        """The partitions that the group assigns to this member now."""
         names = ((self._cluster.view.topic_name(place[0]), place[1]) for place in self._places())
         return {TopicPartition(name, index) for name, index in names if name is not None}
 
@@ -136,8 +136,9 @@ class ShareConsumer(Client):
     def acknowledge(
         self, record: ShareRecord, kind: AcknowledgeType = AcknowledgeType.ACCEPT
     ) -> None:
-        """Say what became of a record of the last poll; the broker hears it with the next poll or
-        commit. Raises KafkaError INVALID_RECORD_STATE for one that this member does not hold."""
+        """Acknowledge a record of the last poll; the next poll or commit sends that to the broker.
+        Raises KafkaError INVALID_RECORD_STATE for a record that this member does not hold.
+        """
         place = self._place_of(record)
         said = None if place is None else self._said.get(place)
         if said is None or not said.say(record.record.offset, kind):
@@ -147,9 +148,8 @@ class ShareConsumer(Client):
             )
 
     async def commit(self) -> Outcomes:
-        """Have all that was said committed: by partition None, or why it was not.
-
-        In implicit mode the records of the last poll are accepted first.
+        """Commit all acknowledgements; returns None or the error by partition. In implicit mode the
+        records of the last poll are accepted first.
         """
         self._settle_last_poll(accept=not self._explicit)
         self._outcomes = {}
@@ -159,7 +159,7 @@ class ShareConsumer(Client):
         return dict(self._outcomes)
 
     async def close(self) -> None:
-        """Commit what was said, give back what is held, and leave the group."""
+        """Commit the acknowledgements, release all other records, and leave the group."""
         async with trio.open_nursery() as nursery:
             said = dict(self._to_say())
             for session in self._sessions.values():
@@ -167,9 +167,9 @@ class ShareConsumer(Client):
         try:
             await self._membership.leave()
         except (KafkaError, BrokenConnection):
-            return  # Its session at the coordinator ends by itself.
+            return  # The coordinator expires its session.
 
-    # ---- opening.Client
+    # opening.Client.
 
     def _start(self, nursery: trio.Nursery) -> None:
         self._cluster.on_change = self._news.ring
@@ -178,10 +178,10 @@ class ShareConsumer(Client):
     async def _say_last_words(self) -> None:
         await self.close()
 
-    # ---- acknowledging
+    # Acknowledging.
 
     def _settle_last_poll(self, *, accept: bool = True) -> None:
-        """Before the next records: what is with those of the last poll?"""
+        """Settle the records of the last poll before the next one."""
         polled, self._polled = self._polled, []
         for each in polled:
             place = self._place_of(each)
@@ -204,7 +204,7 @@ class ShareConsumer(Client):
         return None if topic is None else (topic.id, record.record.partition)
 
     def _to_say(self) -> list[tuple[BrokerSession, dict[Place, list[Said]]]]:
-        """What was said, by the session with the partition's leader."""
+        """The acknowledgements to send, by the session with the partition's leader."""
         by_node: dict[int, dict[Place, list[Said]]] = {}
         for place, said in self._said.items():
             node_id = self._leader(place)
@@ -250,7 +250,7 @@ class ShareConsumer(Client):
             if error is not None and error.code is ErrorCode.NOT_LEADER_OR_FOLLOWER:
                 self._cluster.refresh_soon()
 
-    # ---- fetching
+    # Fetching.
 
     def _places(self) -> list[Place]:
         assigned = self._membership.assigned
@@ -262,7 +262,7 @@ class ShareConsumer(Client):
         return None if leader is None else leader.id
 
     def _fetch_where_possible(self, now_s: float) -> float:
-        """Start a fetch at every leader without one; when to look again at the latest."""
+        """Start a fetch at every leader without one; returns when to check again at the latest."""
         by_node: dict[int, list[Place]] = {}
         again_s = inf
         for place in self._places():

@@ -1,4 +1,4 @@
-"""A member of a share group at its coordinator: heartbeats, and the partitions that they bring."""
+"""A member of a share group at its coordinator: heartbeats, and the assignments they bring."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ log = logging.getLogger("raftka.consumer")
 _JOINS = 0
 _LEAVES = -1
 _SOON_S = 0.2
-"""How soon a member without partitions asks again: their state is being begun."""
+"""The heartbeat interval of a member without partitions, whose state is being initialized."""
 _SOON_TIMES = 25
 _AGAIN = frozenset({ErrorCode.UNKNOWN_MEMBER_ID, ErrorCode.FENCED_MEMBER_EPOCH})
 _WAIT = COORDINATOR_MOVED | {ErrorCode.COORDINATOR_LOAD_IN_PROGRESS}
 
 
 class ShareMembership:
-    """Sends heartbeats from `run`; `assigned` is what the group has for this member."""
+    """Sends heartbeats from `run`; `assigned` has this member's partitions."""
 
     def __init__(
         self, cluster: Cluster, group_id: str, rack: str | None, changed: Callable[[], None]
@@ -37,7 +37,7 @@ class ShareMembership:
         self.member_id = base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
         self.assigned: dict[bytes, tuple[int, ...]] = {}
         self.failure: KafkaError | None = None
-        """Why the group does not have this member, and will not."""
+        """The error for which the group will not accept this member; None without one."""
         self._cluster = cluster
         self._group_id = group_id
         self._rack = rack
@@ -50,14 +50,14 @@ class ShareMembership:
         self._alarm = cluster.clock.alarm()
 
     def subscribe(self, topics: list[str]) -> None:
-        """What the member wants from now on; nothing, to leave."""
+        """Change the subscription; empty to leave."""
         self._topics = topics
         self._tells_topics = True
         self._quick = 0
         self._alarm.ring()
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Send heartbeats until cancelled."""
         clock = self._cluster.clock
         failures = 0
         while True:
@@ -77,7 +77,7 @@ class ShareMembership:
             await self._alarm.wait(clock.monotonic() + pause_s)
 
     async def leave(self) -> None:
-        """Let the others have this member's partitions. Raises KafkaError, BrokenConnection."""
+        """Leave: others get this member's partitions. Raises KafkaError, BrokenConnection."""
         if self._epoch > _JOINS:
             self._epoch = _LEAVES
             await self._ask()
@@ -93,7 +93,7 @@ class ShareMembership:
         return error.code in _WAIT
 
     async def _beat(self) -> float:
-        """One heartbeat; how long to wait for the next one. Raises KafkaError, BrokenConnection."""
+        """Send a heartbeat; returns seconds until the next. Raises KafkaError, BrokenConnection."""
         answer = await self._ask()
         if answer.error_code != ErrorCode.NONE:
             raise KafkaError(ErrorCode(answer.error_code), answer.error_message)

@@ -1,4 +1,4 @@
-"""A member's share session with one broker: what it fetches there, and says of it (KIP-932)."""
+"""A member's share session with one broker: fetches and acknowledgements (KIP-932)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MAX_EPOCH = 2**31 - 1
 
 
 class Wish(NamedTuple):
-    """What a fetch may bring."""
+    """The limits of a fetch."""
 
     max_wait_ms: int
     min_bytes: int
@@ -44,18 +44,18 @@ class BrokerSession:
         self._known: set[Place] = set()
 
     def answered(self) -> None:
-        """The broker has taken a request: the next one has the next epoch."""
+        """The broker has accepted a request: the next one has the next epoch."""
         self.epoch = 1 if self.epoch == _MAX_EPOCH else self.epoch + 1
 
     def lost(self) -> None:
-        """The broker does not have the session: begin it again."""
+        """The broker has no such session: begin it again."""
         self.epoch = INITIAL_EPOCH
         self._known.clear()
 
     def fetch(
         self, places: Iterable[Place], said: Mapping[Place, list[Said]], wish: Wish
     ) -> fetching.ShareFetchRequest:
-        """The next fetch; one that begins the session says nothing of records."""
+        """The next fetch; one that begins the session carries no acknowledgements."""
         wanted = set(places)
         named = (wanted - self._known) | set(said)
         gone = self._known - wanted
@@ -99,7 +99,7 @@ class BrokerSession:
     def acknowledge(
         self, said: Mapping[Place, list[Said]], *, final: bool = False
     ) -> acknowledging.ShareAcknowledgeRequest:
-        """Say something without fetching; with `final` the session ends."""
+        """The next acknowledgement without a fetch; `final` ends the session."""
         return acknowledging.ShareAcknowledgeRequest(
             group_id=self._group_id,
             member_id=self._member_id,

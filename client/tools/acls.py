@@ -153,7 +153,7 @@ def _resources(found: argparse.Namespace) -> list[ResourcePattern]:
 
 
 def _entries(found: argparse.Namespace, resources: Iterable[ResourcePattern]) -> Entries:
-    """By resource, the ACLs that the options ask for."""
+    """The ACLs that the options name, by resource."""
     if not found.producer and not found.consumer:
         names = found.operation or ["All"]
         operations = [_named(Operation, each, "--operation") for each in names]

@@ -12,7 +12,7 @@ from raftka.net.protocol.apis import APIS
 from raftka.net.protocol.messages.api_versions import ApiVersion, ApiVersionsResponse
 
 _BETWEEN_NODES = frozenset({56, 58, 62, 63, 67})
-"""APIs that only nodes use among themselves: a broker that does not offer them lacks nothing."""
+"""APIs between nodes only: a client does not miss them."""
 
 _OTHER_NAMES = {
     17: "SaslHandshake",
@@ -53,7 +53,7 @@ _OTHER_NAMES = {
     91: "AlterShareGroupOffsets",
     92: "DeleteShareGroupOffsets",
 }
-"""What brokers of Apache Kafka offer beyond what this client speaks."""
+"""Names of APIs that Apache Kafka's brokers offer and this client lacks."""
 
 options = Options(
     "kafka-broker-api-versions", "This tool helps to retrieve broker version information."

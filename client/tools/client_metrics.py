@@ -1,4 +1,4 @@
-"""kafka-client-metrics: which metrics the cluster collects from its clients (KIP-714)."""
+"""kafka-client-metrics: the metrics that the cluster collects from its clients (KIP-714)."""
 
 from __future__ import annotations
 

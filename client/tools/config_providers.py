@@ -27,11 +27,11 @@ _PACKAGE: Final = "org.apache.kafka.common.config.provider."
 
 Parameters = Mapping[str, str]
 Lookup = Callable[[str, str], str]
-"""From (path, key) to the value. Raises LookupError or OSError, in words."""
+"""From (path, key) to the value. Raises LookupError or OSError with a message for people."""
 
 
 class WrongProvider(ValueError):
-    """A provider, or a value that it should give, is missing; the message says what to do."""
+    """A provider, or one of its values, is missing; the message says what to do."""
 
 
 def resolve(settings: Mapping[str, str], environ: Mapping[str, str]) -> dict[str, str]:

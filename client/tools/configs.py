@@ -194,7 +194,7 @@ def _entities(found: argparse.Namespace) -> list[tuple[str, str | None]]:
 
 
 def _wishes(found: argparse.Namespace) -> tuple[dict[str, str], list[str]]:
-    """(what to set, what to take back). Raises UsageError."""
+    """(settings to set, settings to delete). Raises UsageError."""
     if found.add_config and found.add_config_file:
         raise UsageError("Only one of --add-config or --add-config-file must be specified")
     if not given(found, "add-config", "add-config-file", "delete-config"):

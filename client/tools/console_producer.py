@@ -95,7 +95,7 @@ def _read(argv: Sequence[str]) -> _Job:
 
 
 def _settings(found: argparse.Namespace) -> dict[str, object]:
-    """Options over properties over files over the producer's own defaults."""
+    """The settings: options win over properties, these over files, these over defaults."""
     given = read_properties(found.__dict__["producer.config"])
     given |= read_properties(found.command_config)
     given |= parse_pairs(found.producer_property, "--producer-property")
@@ -134,7 +134,7 @@ async def _work(job: _Job) -> int:
             try:
                 line = job.reader.parse(text, number)
             except ToolError as error:
-                # The lines before it are sent all the same.
+                # The lines before it are still sent.
                 problem = error
                 break
             future = await producer.send(job.topic, line.value, line.key, headers=line.headers)

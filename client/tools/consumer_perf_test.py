@@ -1,4 +1,4 @@
-"""kafka-consumer-perf-test: how many records a second a consumer reads."""
+"""kafka-consumer-perf-test: how many records per second a consumer reads."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ class _Rebalances:
 
 @dataclass(slots=True)
 class _Point:
-    """The totals at a moment."""
+    """The totals at one time."""
 
     monotonic: float
     wall_ms: int

@@ -180,5 +180,5 @@ def _listed(principals: Iterable[Principal]) -> str:
 
 
 def _date(at_ms: int) -> str:
-    """As Kafka's tool has it, in the time of this machine."""
+    """A time in the layout of Kafka's tool, in this machine's time zone."""
     return time.strftime("%Y-%m-%dT%H:%M", time.localtime(at_ms / 1000))

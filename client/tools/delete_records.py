@@ -1,4 +1,4 @@
-"""kafka-delete-records: move the start of partitions forward."""
+"""kafka-delete-records: delete the records of partitions before given offsets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""kafka-features: the levels of the cluster's features, and changing them while it works."""
+"""kafka-features: show and change the levels of the running cluster's features."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ _WORDS = {
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run the tool; the exit code."""
+    """Run the tool; returns the exit code."""
     return run(options, argv, _read, _work)
 
 
@@ -94,7 +94,7 @@ async def _work(found: argparse.Namespace) -> int:
         raise ToolError(str(error)) from None
 
 
-# describe
+# Sub-command describe.
 
 
 async def _describe(admin: Admin) -> None:
@@ -111,7 +111,7 @@ async def _describe(admin: Admin) -> None:
 
 
 def _level(feature: Feature, level: int) -> str:
-    """A level as people know it: 4.3-IV0 for 30 of metadata.version."""
+    """A level's release name: 4.3-IV0 for 30 of metadata.version."""
     if feature.name != METADATA_VERSION:
         return str(level)
     try:
@@ -120,7 +120,7 @@ def _level(feature: Feature, level: int) -> str:
         return f"UNKNOWN [{level}]"
 
 
-# upgrade, downgrade, disable
+# Sub-commands upgrade, downgrade and disable.
 
 
 async def _update(admin: Admin, found: argparse.Namespace) -> int:
@@ -161,7 +161,7 @@ async def _updates(admin: Admin, found: argparse.Namespace) -> list[FeatureUpdat
 
 
 async def _of_release(admin: Admin, release: str) -> dict[str, int]:
-    """The levels of a release, of those features that the cluster has at all."""
+    """The levels of a release, for the features that the cluster has."""
     version = releases.metadata_version(release)
     levels = {METADATA_VERSION: version, **releases.default_levels(version)}
     known = (await admin.describe_features()).features
@@ -185,7 +185,7 @@ def _parsed(items: Sequence[str]) -> dict[str, int]:
     return wishes
 
 
-# what needs no cluster
+# Sub-commands without a cluster.
 
 
 def _print_mapping(release: str | None) -> None:

@@ -58,7 +58,7 @@ _DESERIALIZERS: Mapping[str, Decoder] = {
 
 
 def deserializer(name: str | None) -> Decoder:
-    """By the name of Kafka's class, with or without its package. Raises UsageError."""
+    """A deserializer by the name of Kafka's class, perhaps short. Raises UsageError."""
     if not name:
         return _as_it_is
     decode = _DESERIALIZERS.get(name.rpartition(".")[2])
@@ -68,7 +68,7 @@ def deserializer(name: str | None) -> Decoder:
 
 
 class DefaultFormatter:
-    """Values, and the other fields that the properties ask for."""
+    """Prints values, and other fields that the properties select."""
 
     def __init__(self, properties: Mapping[str, str]) -> None:
         def shows(name: str, default: str = "false") -> bool:
@@ -128,7 +128,7 @@ class DefaultFormatter:
 
 
 class LoggingFormatter(DefaultFormatter):
-    """The default, with a line about key and value in front."""
+    """The default format, after a line about key and value."""
 
     def format(self, record: ConsumerRecord) -> bytes:
         shown = super().format(record)
@@ -158,7 +158,7 @@ _FORMATTERS: Final[Mapping[str, Callable[[Mapping[str, str]], Formatter]]] = {
 
 
 def formatter(name: str | None, properties: Mapping[str, str]) -> Formatter:
-    """By the name of Kafka's class: of 4.x, an older one, or short. Raises UsageError."""
+    """A formatter by the name of Kafka's class: from 4.x, older, or short. Raises UsageError."""
     short = re.split(r"[.$]", name or "DefaultMessageFormatter")[-1]
     make = _FORMATTERS.get(short)
     if make is None:

@@ -1,4 +1,4 @@
-"""What the tools do alike for groups of each kind: an option, lists, what came of deletions."""
+"""The common actions of the tools for groups of each kind: an option, lists, deletions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from raftka.model.ids import TopicPartition
 
 
 def state_option(options: Options) -> None:
-    """--state, with a list of states or without."""
+    """Declare --state, with or without a list of states."""
     options.add_argument(
         "--state",
         nargs="?",
@@ -36,7 +36,7 @@ def check_description(found: argparse.Namespace) -> None:
 
 
 def print_listed(listed: Sequence[GroupListing], *, with_state: bool) -> None:
-    """The ids of groups, in columns with their states if those are wanted."""
+    """Print the ids of groups, with their states if the options select them."""
     if not with_state:
         for listing in listed:
             print(listing.group_id)
@@ -46,7 +46,7 @@ def print_listed(listed: Sequence[GroupListing], *, with_state: bool) -> None:
 
 
 def report_refused(kind: str, reasons: Mapping[str, str], deleted: Sequence[str] = ()) -> None:
-    """Which groups of a kind were not deleted and why, and which others were, on stderr."""
+    """Print on stderr the groups that were not deleted, with reasons, and those that were."""
     print(f"\nError: Deletion of some {kind} groups failed:", file=sys.stderr)
     for group, reason in reasons.items():
         print(f"* Group '{group}' could not be deleted due to: {reason}", file=sys.stderr)
@@ -58,15 +58,14 @@ def report_refused(kind: str, reasons: Mapping[str, str], deleted: Sequence[str]
 
 
 def refusals(error: SomeFailed) -> dict[str, str]:
-    """By group, why it was not deleted."""
+    """The errors of the groups that were not deleted."""
     outcomes = error.outcomes.items()
     return {group: words(each) for group, each in outcomes if isinstance(each, KafkaError)}
 
 
 async def forget_offsets(admin: Admin, group: str, targets: Sequence[TopicPartition]) -> int:
-    """Delete offsets that a group has committed, and print what came of each; the exit code.
-
-    Raises ToolError when the group as a whole is refused.
+    """Delete committed offsets of a group, and print each outcome; returns the exit code. Raises
+    ToolError when the coordinator refuses the whole group.
     """
     outcomes: dict[TopicPartition, KafkaError | None] = dict.fromkeys(targets)
     try:

@@ -75,24 +75,24 @@ _TRANSACTION_NAMES: Final[Mapping[str, str]] = {
     "transactionLastUpdateTimestamp": "transactionLastUpdateTimestampMs",
     "transactionStartTimestamp": "transactionStartTimestampMs",
 }
-"""Kafka's names of fields whose unit our names leave to their types."""
+"""Kafka's names of fields, where ours leave the unit to the type."""
 
 
 class _Kind(NamedTuple):
-    """What a record of one kind is made of."""
+    """The schemas of one kind of record."""
 
     key: type[Message]
     value: type[Message]
 
 
 class _CoordinatorRecordFormatter:
-    """Prints the records of some kinds, and nothing for others."""
+    """Prints the records of some kinds, and skips others."""
 
     kinds: ClassVar[Mapping[int, _Kind]]
     coordinator: ClassVar[str]
 
     def format(self, record: ConsumerRecord) -> bytes:
-        """One line, or nothing. Raises ToolError for a record that cannot be read."""
+        """One line, or nothing. Raises ToolError for an undecodable record."""
         if record.key is None:
             return b""
         number = _int16(record.key)
@@ -182,5 +182,5 @@ def _decoded(kind: type[Message], data: bytes) -> dict[str, object]:
 
 
 def _int16(data: bytes) -> int:
-    """The leading number; -1, which is no kind and no version, when there is none."""
+    """The leading int16; -1, which is no kind and no version, when it is missing."""
     return int.from_bytes(data[:2], "big", signed=True) if len(data) > 1 else -1

@@ -1,4 +1,4 @@
-"""`raftka groups why GROUP`: what a group that does not move waits for, in words."""
+"""`raftka groups why GROUP`: explains what a stuck group waits for."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ async def _work(found: argparse.Namespace) -> None:
 
 
 async def _reasons(admin: Admin, group_id: str) -> list[str]:
-    """Asks for the group as each kind that it may be of. Raises KafkaError, ToolError."""
+    """Describe the group as each kind in turn. Raises KafkaError, ToolError."""
     streams = await _unless_other(admin.describe_streams_groups([group_id]))
     if streams is not None:
         known = await admin.list_topics()
@@ -79,7 +79,7 @@ async def _reasons(admin: Admin, group_id: str) -> list[str]:
 
 
 async def _unless_other(describing: Awaitable[T]) -> T | None:
-    """None for a group of another kind, or brokers that do not have that kind."""
+    """The description; None for a group of another kind, or brokers without that kind."""
     try:
         return await describing
     except KafkaError as error:
@@ -93,7 +93,7 @@ def _is_of_coordinator(error: KafkaError) -> bool:
 
 
 async def _offsets_topic(admin: Admin, error: KafkaError) -> TopicDescription | None:
-    """Where groups are; None before there are any. Raises `error` if no broker answers at all."""
+    """The topic with groups; None before the first group. Raises `error` if no broker answers."""
     try:
         return (await admin.describe_topics([OFFSETS_TOPIC]))[OFFSETS_TOPIC]
     except KafkaError as other:
@@ -105,7 +105,7 @@ async def _offsets_topic(admin: Admin, error: KafkaError) -> TopicDescription | 
 def explain_coordinator(
     group_id: str, error: KafkaError, topic: TopicDescription | None
 ) -> Iterator[str]:
-    """What keeps a group's coordinator from answering, by the partition that has the group."""
+    """Why a group's coordinator does not answer, from the state of the group's partition."""
     if topic is None:
         yield (
             f"{group_id} waits for its coordinator: {OFFSETS_TOPIC} does not exist yet, and is made"
@@ -126,22 +126,21 @@ def explain_coordinator(
 
 
 class Positions(NamedTuple):
-    """How far a group has read, and where its partitions end; what is not known is left out."""
+    """A group's committed offsets and its partitions' ends; unknown ones are left out."""
 
     committed: Mapping[TopicPartition, int]
     ends: Mapping[TopicPartition, int]
 
     def behind(self, target: TopicPartition) -> int:
-        """Records that are still to be read, never negative; all, where nothing was committed."""
+        """The lag in records, never negative; all records where nothing was committed."""
         return max(0, self.ends.get(target, 0) - self.committed.get(target, 0))
 
 
 def explain(
     group: GroupDescription, positions: Positions, topics: Container[str] = ()
 ) -> Iterator[str]:
-    """What the group waits for, line by line; the first says how it stands.
-
-    `topics` are the topics there are.
+    """What the group waits for, line by line; the first line has its state. `topics`: the existing
+    topics.
     """
     yield standing(group)
     if group.state == "Empty":
@@ -170,13 +169,13 @@ def explain(
 
 
 def _awaited(group: GroupDescription, what: str, otherwise: str) -> Iterator[str]:
-    """The members that keep a rebalance of a classic group; brokers of others name none."""
+    """The members that delay a rebalance of a classic group; other vendors' brokers name none."""
     awaited = [name(member) for member in group.members if member.awaited]
     yield f"It waits for {', '.join(awaited)} {what}." if awaited else otherwise
 
 
 def _idle_members(group: GroupDescription, topics: Container[str]) -> Iterator[str]:
-    """Members that will have nothing to read (KIP-848)."""
+    """Members without partitions to read (KIP-848)."""
     for member in group.members:
         if member.target is None or member.target or member.assignment:
             continue
@@ -198,7 +197,7 @@ def _idle_members(group: GroupDescription, topics: Container[str]) -> Iterator[s
 
 
 def _waiting_members(group: GroupDescription) -> Iterator[str]:
-    """Members on their way to their targets (KIP-848)."""
+    """Members that have not reached their target assignment (KIP-848)."""
     owners = {target: member for member in group.members for target in member.assignment}
     for member in group.members:
         if member.target is None:
@@ -224,7 +223,7 @@ def _waiting_members(group: GroupDescription) -> Iterator[str]:
 
 
 def _unread(group: GroupDescription, positions: Positions) -> Iterator[str]:
-    """Partitions with records that are still to be read, by the member that owns them."""
+    """Partitions with lag, by the member that owns them."""
     owned = {target for member in group.members for target in member.assignment}
     orphans = [t for t in sorted(positions.committed) if t not in owned and positions.behind(t)]
     if orphans and group.members:

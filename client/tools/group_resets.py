@@ -125,7 +125,7 @@ async def store(admin: Admin, group: str, offsets: Mapping[TopicPartition, int])
 
 
 def show(plans: Mapping[str, Offsets], as_csv: bool, *, name_groups: bool, width: int = 15) -> None:
-    """Print the new offsets of groups, in columns that are so wide at least."""
+    """Print the new offsets of groups, in columns of at least these widths."""
     if as_csv:
         writer = csv.writer(sys.stdout, lineterminator="\n")
         for group, offsets in plans.items():
@@ -158,7 +158,7 @@ async def _state(admin: Admin, group: str) -> str:
 
 
 async def committed_offsets(admin: Admin, group: str) -> Offsets:
-    """What a group has committed; nothing for one that does not exist."""
+    """The committed offsets of a group; none for one that does not exist."""
     return {t: each.offset for t, each in (await admin.list_group_offsets(group)).items()}
 
 
@@ -198,7 +198,7 @@ async def plan(
 
 
 async def offsets_at(admin: Admin, targets: Sequence[TopicPartition], timestamp: int) -> Offsets:
-    """The offsets at a timestamp; the end where no record is that young."""
+    """The offsets at a timestamp; the end where no record is that recent."""
     if not targets:
         return {}
     answers = await admin.list_offsets(dict.fromkeys(targets, timestamp))
@@ -208,7 +208,7 @@ async def offsets_at(admin: Admin, targets: Sequence[TopicPartition], timestamp:
 
 
 async def within_log(admin: Admin, wanted: Mapping[TopicPartition, int]) -> Offsets:
-    """The requested offset, moved to the nearest that the log has."""
+    """The requested offset, moved into the log's range."""
     starts = await offsets_at(admin, list(wanted), EARLIEST)
     ends = await offsets_at(admin, list(wanted), LATEST)
     found: Offsets = {}

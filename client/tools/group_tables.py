@@ -105,7 +105,7 @@ async def _offset_rows(
     for target in targets:
         offset, end = committed.get(target), ends.get(target)
         owner = owners.get(target)
-        # The ends were asked for later: only a log that was cut can end before the offset.
+        # The ends are newer than the offsets: only a truncated log can end before one.
         lag = None if offset is None or end is None else max(0, end - offset.offset)
         rows.append(
             [
@@ -134,9 +134,8 @@ def _seconds(lag: int | None, waits_s: float | None) -> str:
 async def seconds_unread(
     found: argparse.Namespace, offsets: Mapping[TopicPartition, int]
 ) -> dict[TopicPartition, float]:
-    """For how long the record at each of these offsets has been there, by its own timestamp.
-
-    Those that cannot be read in a moment are left out. Never negative: clocks may differ.
+    """The age in ms of the record at each of these offsets, by its own timestamp. Records that
+    cannot be read quickly are left out. Never negative: clocks may differ.
     """
     missing = dict(offsets)
     ages: dict[TopicPartition, float] = {}
@@ -153,7 +152,7 @@ async def seconds_unread(
         consumer.assign(missing)
         for target, offset in missing.items():
             consumer.seek(target, offset)
-        # One may describe a group without a permission to read its topics.
+        # A user may describe a group without permission to read its topics.
         with trio.move_on_after(_READ_S), suppress(KafkaError):
             while missing:
                 for record in await consumer.poll(_READ_S):
@@ -192,7 +191,7 @@ def _offsets(rows: Sequence[Sequence[str]], verbose: bool) -> list[str]:
         Column("LAG-SECONDS", 0),
     ]
     if not verbose:
-        # As Apache Kafka has it; how long records have waited is ours, and comes last.
+        # The columns of Apache Kafka; the age of records is raftka's own, and comes last.
         del columns[-1], columns[_EPOCH_COLUMN]
         columns[-1] = Column("CLIENT-ID", 0)
         rows = [[*row[:_EPOCH_COLUMN], *row[_EPOCH_COLUMN + 1 : -1]] for row in rows]

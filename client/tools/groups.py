@@ -1,4 +1,4 @@
-"""kafka-groups: list the groups of all types; `why GROUP`, which is ours: what one waits for."""
+"""kafka-groups: list the groups of all types; raftka's own `why GROUP`: what a group waits for."""
 
 from __future__ import annotations
 

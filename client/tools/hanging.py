@@ -23,7 +23,7 @@ class OpenTransaction(NamedTuple):
 def open_longer_than(
     producers: Mapping[TopicPartition, Iterable[ProducerState]], now_ms: int, limit_ms: int
 ) -> list[OpenTransaction]:
-    """What is open and was last written to longer ago than `limit_ms`."""
+    """The open transactions whose last write was longer than `limit_ms` ago."""
     return [
         OpenTransaction(partition, producer)
         for partition, told in producers.items()
@@ -37,7 +37,7 @@ def hanging(
     transactional_ids: Mapping[int, str],
     descriptions: Mapping[str, object],
 ) -> list[OpenTransaction]:
-    """Those of which no coordinator knows. `transactional_ids`: by producer id.
+    """The transactions that no coordinator knows. `transactional_ids`: by producer id.
 
     While a transaction ends, its description holds the partitions that have no marker yet.
     """

@@ -18,7 +18,7 @@ _RETRY_S: Final = 0.2
 
 
 async def start_moves(admin: Admin, moves: Moves, timeout_s: float) -> None:
-    """Begin to move replicas; those that are not there yet are waited for. Raises ToolError."""
+    """Begin to move replicas, and wait for those that do not exist yet. Raises ToolError."""
     left = dict(moves)
     deadline = trio.current_time() + timeout_s
     while left:
@@ -47,7 +47,7 @@ async def start_moves(admin: Admin, moves: Moves, timeout_s: float) -> None:
 
 
 async def print_moves(admin: Admin, moves: Moves) -> bool:
-    """Print how far moves are; whether any goes on."""
+    """Print the progress of moves; returns whether any is in progress."""
     described = await admin.describe_log_dirs(sorted({broker for broker, _ in moves}))
     at: dict[tuple[int, TopicPartition], str] = {}
     to: dict[tuple[int, TopicPartition], str] = {}

@@ -93,7 +93,7 @@ def _settings(found: argparse.Namespace) -> dict[str, object]:
     return admin_settings(found, controllers=found.bootstrap_controller)
 
 
-# describe
+# Sub-command describe.
 
 
 def _print_status(cluster_id: str, quorum: QuorumInfo) -> None:
@@ -181,7 +181,7 @@ def _moment(timestamp_ms: int, now_ms: int, human: bool) -> str:
     return "unknown" if timestamp_ms < 0 else f"{max(0, now_ms - timestamp_ms)} ms ago"
 
 
-# add-controller, remove-controller
+# Sub-commands add-controller and remove-controller.
 
 
 async def _remove(admin: Admin, found: argparse.Namespace) -> None:
@@ -201,7 +201,7 @@ async def _add(found: argparse.Namespace) -> None:
     if found.dry_run:
         done = "DRY RUN of adding controller"
     else:
-        # The file is the controller's own: nothing in it applies to this client.
+        # The file has the controller's settings: none of them applies to this client.
         found.command_config = None
         async with Admin(_settings(found)) as admin:
             await admin.add_raft_voter(node_id, directory, endpoints)

@@ -1,4 +1,4 @@
-"""Warns about settings that have no effect yet, in the words of the broker's documentation."""
+"""Warns about settings without effect yet, with the text of the broker's documentation."""
 
 from __future__ import annotations
 

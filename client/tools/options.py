@@ -19,7 +19,7 @@ from raftka.client.settings import Setting
 from raftka.model.settings.properties import parse_properties
 
 KAFKA_VERSION = "4.4.0"
-"""What --version prints: scripts choose options by it; these are the options of that version."""
+"""The output of --version, by which scripts choose options: those of this version."""
 
 _PROVIDERS = "config.providers"
 _ZOOKEEPER = (
@@ -30,11 +30,11 @@ _ZOOKEEPER = (
 
 
 class UsageError(Exception):
-    """The command line is wrong; the message says why."""
+    """The command line is wrong; the message has the reason."""
 
 
 class ToolError(Exception):
-    """The tool cannot do what it was asked to do; the message says why."""
+    """The tool cannot carry out the command; the message has the reason."""
 
 
 class Options(argparse.ArgumentParser):
@@ -78,7 +78,7 @@ class Options(argparse.ArgumentParser):
         default: int | None = None,
         bits: int = 32,
     ) -> None:
-        """A whole number that so many bits hold, as in Kafka's tools and on the wire."""
+        """An integer of so many bits, as in Kafka's tools and on the wire."""
         self.add_argument(
             *names,
             metavar=metavar,
@@ -108,7 +108,7 @@ class Options(argparse.ArgumentParser):
         raise UsageError(message)
 
     def _joined(self, words: Sequence[str]) -> list[str]:
-        """Values that begin with a dash, as in `--by-duration -P1D`, joined to their option.
+        """Join values that begin with a dash to their option, as in `--by-duration -P1D`.
 
         Kafka's tools take the argument after such an option as its value, whatever it begins with.
         """
@@ -173,7 +173,7 @@ def require_one_bootstrap(found: argparse.Namespace) -> None:
 
 
 def require_server_or_controller(found: argparse.Namespace) -> None:
-    """As `require_one_bootstrap`, in the words of Apache Kafka's tools that have sub-commands."""
+    """As `require_one_bootstrap`, with the message of Apache Kafka's tools with sub-commands."""
     if bool(found.bootstrap_server) == bool(found.bootstrap_controller):
         raise UsageError(
             "one of the arguments --bootstrap-server --bootstrap-controller is required"
@@ -207,7 +207,7 @@ def read_properties(path: str | None) -> dict[str, str]:
 
 
 def reason_of(error: Exception) -> str:
-    """What went wrong with a file whose name the message has already."""
+    """The reason of a file's error, for a message that already names the file."""
     return (error.strerror if isinstance(error, OSError) else None) or str(error)
 
 
@@ -238,10 +238,9 @@ def admin_settings(
 def known_settings(
     table: Mapping[str, Setting], properties: Mapping[str, str]
 ) -> dict[str, object]:
-    """The properties that a client here has; others are reported on stderr and left out.
-
-    Files are shared between clients, so one that was written for another is no reason to stop.
-    Values that their config.providers give are put in (KIP-421). Raises ToolError.
+    """The properties that a client here has; others are reported on stderr and left out, since
+    different clients share files. Values of their config.providers are resolved (KIP-421). Raises
+    ToolError.
     """
     kept: dict[str, object] = {}
     for name, value in _provided(properties).items():
@@ -273,7 +272,7 @@ def _integer(text: str, bits: int) -> int:
 
 
 def whole_number(text: str, bits: int = 32) -> int:
-    """A number in decimal digits. Raises ValueError, in words, when the bits do not hold it."""
+    """A decimal integer. Raises ValueError with a message for people when it needs more bits."""
     if not re.fullmatch(r"[+-]?[0-9]{1,40}", text.strip()):
         raise ValueError(f"{shortened(text)!r} is not a whole number")
     number = int(text)

@@ -92,5 +92,5 @@ async def describe_passwords(admin: Admin, user: str | None) -> None:
 
 
 def without_passwords(argv: Sequence[str]) -> str:
-    """A command line as it may be shown."""
+    """A command line without its passwords."""
     return re.sub(r"(password=)[^\]\s]*", r"\1[hidden]", " ".join(argv))

@@ -10,10 +10,9 @@ from raftka.model.ports import Dice
 def spread(
     partitions: int, factor: int, racks: Mapping[int, str | None], dice: Dice
 ) -> dict[int, list[int]]:
-    """By partition, `factor` of the brokers, the leader first.
-
-    Leaders rotate over the brokers, from a random one on. With racks, neighbours in that order
-    are of different racks, and so are the replicas of a partition, as far as racks suffice.
+    """For each partition, `factor` brokers, the leader first. Leaders rotate over the brokers, from
+    a random one on. With racks, neighbours in that order are in different racks, and so are the
+    replicas of a partition, if there are enough racks.
     """
     ring = _alternating(racks)
     first = dice.randrange(len(ring))
@@ -21,7 +20,7 @@ def spread(
     for index in range(partitions):
         lead = (first + index) % len(ring)
         followers = ring[lead + 1 :] + ring[:lead]
-        # Each full round shifts the followers, so that brokers do not always meet the same ones.
+        # Each full round shifts the followers, so that the pairs of brokers vary.
         shift = index // len(ring) % max(1, len(followers))
         placed[index] = _replicas(ring[lead], followers[shift:] + followers[:shift], factor, racks)
     return placed
@@ -30,7 +29,7 @@ def spread(
 def _replicas(
     leader: int, followers: list[int], factor: int, racks: Mapping[int, str | None]
 ) -> list[int]:
-    """The leader and the first followers, those of racks that are not used yet before others."""
+    """The leader and the first followers, preferring racks that are not used yet."""
     chosen = [leader]
     for only_new_racks in (True, False):
         for broker in followers:

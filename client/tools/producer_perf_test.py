@@ -151,7 +151,7 @@ def _payloads(found: argparse.Namespace, dice: Dice) -> Iterator[bytes]:
 
 @dataclass(slots=True)
 class _Stats:
-    """Counts and latencies (ms) since `started`; one window of them for the reports between."""
+    """Counts and latencies (ms) since `started`, with a window for the reports in between."""
 
     clock: Clock
     interval_s: float = float("inf")
@@ -211,7 +211,7 @@ def _percentile(ordered: Sequence[float], share: float) -> int:
 
 @dataclass(slots=True)
 class _Transactions:
-    """Transactions that are open for `open_s` each; none for None."""
+    """Runs transactions that are open for `open_s` each; none for None."""
 
     producer: Producer
     open_s: float | None

@@ -1,4 +1,4 @@
-"""kafka-configs for users, clients and addresses: what they may use, and users' passwords."""
+"""kafka-configs for users, clients and addresses: quotas, and users' passwords."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _DEFAULT: Final = ""
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
-    """A type of entity: how it is called, and what it may have."""
+    """A type of entity: its name, and its possible quotas."""
 
     type: QuotaType
     word: str
@@ -142,7 +142,7 @@ async def alter_quotas(admin: Admin, job: QuotaJob) -> None:
 async def describe_quotas(admin: Admin, job: QuotaJob) -> None:
     """Print the quotas of the entities, a line each, and of users their passwords' mechanisms."""
     found = await admin.describe_client_quotas(_filters(job), strict=True)
-    # Names in their order, defaults behind them.
+    # Sorted names, defaults after them.
     for entity in sorted(
         found, key=lambda entity: [(n is None, n or "") for _, n in _parts(entity)]
     ):

@@ -1,4 +1,4 @@
-"""How `raftka groups why` speaks of groups, members and partitions. Pure."""
+"""Phrases of `raftka groups why` for groups, members and partitions. Pure."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from raftka.model.ids import TopicPartition
 
 
 def standing(group: GroupDescription | StreamsGroupDescription) -> str:
-    """The state of a group, how many members it has, and its epoch if it has one."""
+    """The state of a group, its number of members, and its epoch if it has one."""
     members = len(group.members)
     epoch = "" if group.epoch is None else f", in epoch {group.epoch}"
     return f"{group.group_id} is {group.state}: {members} member{'s' * (members != 1)}{epoch}."
 
 
 def name(member: GroupMember | StreamsGroupMember) -> str:
-    """A member, as people can find it."""
+    """A member by id, client id and host."""
     return member.instance_id or f"{member.member_id} ({member.client_id}{member.host})"
 
 

@@ -69,7 +69,7 @@ options.number(
 
 Replicas = dict[TopicPartition, list[int]]
 Moves = dict[tuple[int, TopicPartition], str]
-"""The log directory of a replica, by broker and partition; of those that the file names."""
+"""The log directories that the file names, by broker and partition."""
 
 _BY_THE_BROKER: Final = object()
 """Stands for log_dirs that a file leaves out."""

@@ -1,4 +1,4 @@
-"""Compares what the replicas of a partition have, batch by batch, up to the high watermark. Pure.
+"""Compares the replicas of a partition, batch by batch, up to the high watermark. Pure.
 
 Below the high watermark every replica has the same batches: a follower stores the bytes of its
 leader. A compacted topic is the exception, because each broker cleans its own replica.
@@ -16,14 +16,14 @@ from raftka.model.record_batch import BatchHeader, iter_batches
 
 
 class Difference(NamedTuple):
-    """Two replicas that disagree, in words; `fatal` when their offsets do: no step follows."""
+    """A sentence about two replicas that differ; `fatal`, which ends all, if their offsets do."""
 
     words: str
     fatal: bool
 
 
 class Lag(NamedTuple):
-    """How far the comparison of a partition is behind its high watermark."""
+    """A partition, and the distance of its comparison from the high watermark."""
 
     records: int
     partition: TopicPartition
@@ -32,18 +32,17 @@ class Lag(NamedTuple):
 
 @dataclass(slots=True)
 class Comparison:
-    """How far the replicas of each partition are known to be the same."""
+    """The progress of the comparison in each partition."""
 
     offsets: dict[TopicPartition, int]
-    """By partition: up to where all replicas were compared."""
+    """By partition: the offset up to which all replicas were compared."""
     _high: dict[TopicPartition, int] = field(default_factory=dict)
 
     def compare(
         self, target: TopicPartition, replicas: Mapping[int, ReplicaRecords]
     ) -> list[Difference]:
-        """Take the records of all replicas from `offsets` on, by broker; what differs among them.
-
-        Raises KafkaError CORRUPT_MESSAGE for bytes that are no batch.
+        """Compare the records of all replicas from `offsets` on, by broker; returns the
+        differences. Raises KafkaError CORRUPT_MESSAGE for bytes that are no batch.
         """
         self._high[target] = max(each.high_watermark for each in replicas.values())
         batches = {broker: _committed(each) for broker, each in sorted(replicas.items())}
@@ -60,11 +59,11 @@ class Comparison:
             self.offsets[target] = next(iter(heads.values())).next_offset
 
     def skip_to(self, target: TopicPartition, start: int) -> None:
-        """Go on where the logs begin now: retention has deleted what was next."""
+        """Continue at the present log start: retention has deleted the next records."""
         self.offsets[target] = max(self.offsets[target], start)
 
     def worst(self) -> Lag:
-        """The partition that is the furthest behind; of those that were compared so far."""
+        """The partition that is furthest behind, among those compared so far."""
         lags = [
             Lag(max(0, high - self.offsets[target]), target, self.offsets[target])
             for target, high in sorted(self._high.items())

@@ -1,7 +1,7 @@
 """kafka-replica-verification: whether all replicas of topics have the same records.
 
-Reads every replica from the broker that has it and compares the batches up to the high watermark,
-again and again until it is stopped; a line now and then says how far it is behind.
+Reads every replica from its broker and compares the batches up to the high watermark, continuously
+until it is stopped; it regularly reports how far it is behind.
 """
 
 from __future__ import annotations
@@ -62,10 +62,10 @@ options.number(
 
 @dataclass(frozen=True, slots=True)
 class _Scope:
-    """What is compared."""
+    """The partitions to compare."""
 
     replicas: Mapping[TopicPartition, tuple[int, ...]]
-    """The brokers that have each partition."""
+    """The brokers of each partition."""
     topic_ids: Mapping[str, bytes]
 
     @property
@@ -140,11 +140,11 @@ class _Verifier:
     fetch_bytes: int
     max_wait_ms: int
     missing: dict[tuple[int, TopicPartition | None], str] = field(default_factory=dict)
-    """Why a replica, or every replica of a broker, is not compared now."""
+    """Why a replica, or every replica of a broker, is not compared at present."""
     out_of_range: set[TopicPartition] = field(default_factory=set)
 
     async def round(self) -> bool:
-        """One request to every broker; False when the comparison cannot go on."""
+        """Send a request to every broker; False when the comparison cannot continue."""
         answers: dict[TopicPartition, dict[int, ReplicaRecords]] = defaultdict(dict)
         async with trio.open_nursery() as nursery:
             for broker, targets in self.scope.by_broker.items():
@@ -181,7 +181,7 @@ class _Verifier:
                 answers[target][broker] = outcome
 
     def _same(self, target: TopicPartition, told: Mapping[int, ReplicaRecords]) -> bool:
-        """Compare what came of a partition, print what differs; False when it cannot go on."""
+        """Compare a partition's answers, print differences; False when it cannot continue."""
         if len(told) < len(self.scope.replicas[target]):
             return True
         try:
@@ -194,7 +194,7 @@ class _Verifier:
         return not any(each.fatal for each in differences)
 
     async def _follow_starts(self) -> None:
-        """Go on at the beginning of logs whose next records retention has deleted."""
+        """Continue at the start of logs whose next records retention has deleted."""
         deleted, self.out_of_range = self.out_of_range, set()
         try:
             starts = await offsets_at(self.admin, sorted(deleted), EARLIEST)
@@ -205,7 +205,7 @@ class _Verifier:
             self.comparison.skip_to(target, start)
 
     def _left_out(self, broker: int, target: TopicPartition | None, error: KafkaError) -> None:
-        """Say once that replicas are not compared, and why."""
+        """Report once that replicas are not compared, with the reason."""
         reason = words(error)
         if self.missing.get((broker, target)) != reason:
             self.missing[broker, target] = reason
@@ -228,7 +228,7 @@ def _report(comparison: Comparison, partitions: int) -> None:
 
 
 def _say(text: str) -> None:
-    """A line with the time, in the layout of Apache Kafka's tool."""
+    """Print a line with the time, in the layout of Apache Kafka's tool."""
     moment = datetime.fromtimestamp(system_clock().wall_ms() / 1000)
     stamp = f"{moment:%Y-%m-%d %H:%M:%S},{moment.microsecond // 1000:03d}"
     print(f"{stamp}: {text}")

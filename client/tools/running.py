@@ -38,9 +38,8 @@ def run(
     *,
     failure: str = "Error: ",
 ) -> int:
-    """Parse the command line with `prepare`, then do the `work`; the exit code.
-
-    `failure` is the prefix of error messages.
+    """Parse the command line with `prepare`, then run `work`; returns the exit code. `failure` is
+    the prefix of error messages.
     """
     logging.basicConfig(
         level=logging.WARNING, stream=sys.stderr, format="[%(asctime)s] %(levelname)s %(message)s"
@@ -141,7 +140,7 @@ async def _in_words(work: Callable[[], Awaitable[int | None]], failure: str) -> 
 
 
 async def _unwrapped(work: Callable[[], Awaitable[int | None]]) -> int | None:
-    """Run `work`. Raises the error of a task of its own, which a nursery wraps in a group."""
+    """Run `work`. Raises an error of one of its tasks without a nursery's exception group."""
     try:
         return await work()
     except ExceptionGroup as group:
@@ -152,14 +151,14 @@ async def _unwrapped(work: Callable[[], Awaitable[int | None]]) -> int | None:
 
 
 def _reader_gone() -> int:
-    """The reader of our output has gone, as `head` does; the exit code."""
+    """The reader of the output has gone, as `head` does; returns the exit code."""
     _drop_output()
     print("Unable to write to standard out, closing.", file=sys.stderr)
     return 1
 
 
 def _refused(error: OSError, failure: str) -> int:
-    """The system refused to write our output, or another file; the exit code."""
+    """The system refused to write the output or another file; returns the exit code."""
     _drop_output()
     where = "standard out" if error.filename is None else error.filename
     print(f"{failure}cannot write to {where}: {error.strerror or error}", file=sys.stderr)
@@ -167,7 +166,7 @@ def _refused(error: OSError, failure: str) -> int:
 
 
 def _drop_output() -> None:
-    """Keep the interpreter from flushing what is left, and from complaining that it cannot."""
+    """Keep the interpreter from flushing the rest of the output, which would fail noisily."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

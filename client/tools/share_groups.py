@@ -1,4 +1,4 @@
-"""kafka-share-groups: list, describe and delete share groups, and say where they begin."""
+"""kafka-share-groups: list, describe and delete share groups, and reset their offsets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a share group waits for (KIP-932), in words. Pure."""
+"""Explains what a share group waits for (KIP-932). Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from raftka.model.ids import TopicPartition
 def explain(
     group: GroupDescription, positions: Mapping[TopicPartition, ShareOffset]
 ) -> Iterator[str]:
-    """What a share group waits for (KIP-932), line by line; the first says how it stands."""
+    """What a share group waits for, line by line; the first line has its state."""
     yield standing(group)
     if not group.members:
         yield "It waits for a member: it has none."

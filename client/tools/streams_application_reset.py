@@ -1,9 +1,8 @@
-"""kafka-streams-application-reset: lets an application of Kafka Streams begin again.
-
-Its offsets of input topics are moved, to the beginning unless an option says where; those of
-intermediate topics go to the end; its internal topics are deleted. What is wrong with the command
-is found before the first change. The state on the application's own machines is not reached from
-here: KafkaStreams#cleanUp() deletes it.
+"""kafka-streams-application-reset: lets a Kafka Streams application start over. It moves the
+offsets of input topics, to the beginning unless an option says otherwise, and those of intermediate
+topics to the end; it deletes internal topics. Errors in the command are found before the first
+change. The state on the application's own machines is not reached from here: KafkaStreams#cleanUp()
+deletes it.
 """
 
 from __future__ import annotations
@@ -106,7 +105,7 @@ async def _work(found: argparse.Namespace) -> int:
 
 
 def _internal(found: argparse.Namespace, topics: Sequence[str]) -> list[str]:
-    """The internal topics to delete. Raises ToolError for topics that are none.
+    """The internal topics to delete. Raises ToolError for topics that are not internal.
 
     A topic that the application reads is not internal, whatever its name (KAFKA-7930).
     """
@@ -122,13 +121,12 @@ def _internal(found: argparse.Namespace, topics: Sequence[str]) -> list[str]:
     return found.internal_topics or inferred
 
 
-# ---- members
+# Members.
 
 
 async def _end_members(admin: Admin, found: argparse.Namespace) -> None:
-    """Make sure that nobody reads in the group; with --force by removing who does.
-
-    Raises ToolError when members are left.
+    """Make sure that the group has no members, with --force by removing them. Raises ToolError when
+    members are left.
     """
     group = found.application_id
     streams = await _streams_members(admin, group)
@@ -155,7 +153,7 @@ async def _streams_members(admin: Admin, group: str) -> list[str]:
     try:
         described = await admin.describe_streams_groups([group])
     except KafkaError as error:
-        # Brokers without streams groups have none; another kind of group is asked for next.
+        # Brokers without streams groups have none; the other kind of group comes next.
         if error.code not in (ErrorCode.GROUP_ID_NOT_FOUND, ErrorCode.UNSUPPORTED_VERSION):
             raise
         return []
@@ -172,11 +170,11 @@ async def _consumers(admin: Admin, group: str) -> list[str]:
     return [member.member_id for member in described[group].members]
 
 
-# ---- offsets
+# Offsets.
 
 
 async def _move(admin: Admin, found: argparse.Namespace, topics: set[str]) -> int:
-    """Move the offsets, or show where to; 1 when topics are missing."""
+    """Move the offsets, or show the new ones; 1 when topics are missing."""
     group = found.application_id
     if not (found.input_topics or found.intermediate_topics):
         print("No input or intermediate topics specified. Skipping seek.")
@@ -228,7 +226,7 @@ async def _partitions(
 async def _planned(
     admin: Admin, found: argparse.Namespace, targets: Sequence[TopicPartition]
 ) -> Offsets:
-    """Where the partitions of input topics go. Raises ToolError."""
+    """The new offsets of input topics. Raises ToolError."""
     group = found.application_id
     if found.from_file:
         return await group_resets.within_log(admin, _from_file(found.from_file, group, targets))
@@ -236,7 +234,7 @@ async def _planned(
     if found.shift_by is not None:
         committed = await group_resets.committed_offsets(admin, group)
         new = [target for target in targets if target not in committed]
-        # A consumer that has no offset begins at the end by default.
+        # A consumer without a committed offset begins at the end by default.
         committed |= await group_resets.offsets_at(admin, new, LATEST)
     return await group_resets.plan(admin, group, found, committed, targets)
 

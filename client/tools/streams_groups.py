@@ -130,7 +130,7 @@ async def _listed(admin: Admin, states: Sequence[str] = ()) -> list[GroupListing
     return await admin.list_groups(states=states, types=["streams"])
 
 
-# ---- describe
+# Sub-command describe.
 
 
 async def _describe(admin: Admin, groups: Sequence[str], found: argparse.Namespace) -> int:
@@ -202,7 +202,7 @@ def _state(group: StreamsGroupDescription, verbose: bool) -> list[str]:
 
 
 async def _offsets(admin: Admin, group: StreamsGroupDescription, verbose: bool) -> list[str]:
-    """What the group reads; where it has committed nothing it begins at the beginning."""
+    """The partitions that the group reads; without a commit it starts at the beginning."""
     inputs = {
         topic
         for each in group.subtopologies
@@ -241,11 +241,11 @@ async def _offsets(admin: Admin, group: StreamsGroupDescription, verbose: bool) 
     return lines([*columns, Column("OFFSET-LAG", 15)], rows)
 
 
-# ---- delete
+# Sub-command delete.
 
 
 async def _delete(admin: Admin, groups: Sequence[str], *, with_topics: bool) -> int:
-    """Groups, and if wanted what their applications keep in internal topics; the exit code."""
+    """Delete groups, optionally with their applications' internal topics; returns the exit code."""
     internal: dict[str, list[str]] = {}
     problems: dict[str, str] = {}
     listed = {each.group_id for each in await _listed(admin)}

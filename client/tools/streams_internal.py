@@ -1,4 +1,4 @@
-"""The topics that an application of Kafka Streams keeps for itself: which they are, their end."""
+"""The internal topics of a Kafka Streams application: their names, and their deletion."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _INTERNAL = re.compile(
 
 
 def is_internal(topic: str, application: str) -> bool:
-    """Whether Kafka Streams gives such a name to a topic that it makes for this application."""
+    """Whether the name is one that Kafka Streams gives to an internal topic of this application."""
     return topic.startswith(f"{application}-") and _INTERNAL.fullmatch(topic) is not None
 
 
 def internal_topics(group: StreamsGroupDescription) -> list[str]:
-    """The internal topics of a group's topology that bear its name; others are not its own."""
+    """The internal topics of a group's topology that are named after it; others are not its own."""
     sources = {topic for each in group.subtopologies for topic in each.source_topics}
     made = {
         topic
@@ -34,9 +34,8 @@ def internal_topics(group: StreamsGroupDescription) -> list[str]:
 
 
 async def delete_topics(admin: Admin, topics: Iterable[str]) -> dict[str, str]:
-    """Delete topics, print which could not be deleted; why, by topic. Missing ones are no failure.
-
-    Raises KafkaError when the request as a whole is refused.
+    """Delete topics and print failures; returns the errors by topic. Missing topics are no failure.
+    Raises KafkaError when the whole request is refused.
     """
     try:
         await admin.delete_topics(sorted(topics))

@@ -1,4 +1,4 @@
-"""What a streams group waits for (KIP-1071), in words. Pure."""
+"""Explains what a streams group waits for (KIP-1071). Pure."""
 
 from __future__ import annotations
 
@@ -12,9 +12,8 @@ Task = tuple[str, int]
 
 
 def explain(group: StreamsGroupDescription, topics: Container[str]) -> Iterator[str]:
-    """What the group waits for, line by line; the first says how it stands.
-
-    `topics` are the topics there are.
+    """What the group waits for, line by line; the first line has its state. `topics`: the existing
+    topics.
     """
     yield standing(group)
     if not group.members:
@@ -68,7 +67,7 @@ def _stale_members(group: StreamsGroupDescription) -> Iterator[str]:
 
 
 def _waiting_members(group: StreamsGroupDescription) -> Iterator[str]:
-    """Members on their way to their target tasks."""
+    """Members that have not reached their target tasks."""
     owners = {task: member for member in group.members for task in _tasks(member.assignment)}
     for member in group.members:
         has, wanted = _tasks(member.assignment), _tasks(member.target)
@@ -96,7 +95,7 @@ def _behind(member: StreamsGroupMember, group: StreamsGroupDescription) -> str:
 
 
 def _tasks(assignment: StreamsAssignment) -> set[Task]:
-    """In any role: a process has a task once."""
+    """Tasks in any role: a process has a task once."""
     return {
         (subtopology, partition)
         for ids in (assignment.active, assignment.standby, assignment.warmup)

@@ -1,4 +1,4 @@
-"""kafka-streams-groups --reset-offsets: where an application reads its input again from.
+"""kafka-streams-groups --reset-offsets: moves the offsets from which an application reads.
 
 With --execute, internal topics can be deleted in the same step: the application then rebuilds
 its state from the records that it reads again.
@@ -20,7 +20,7 @@ from raftka.model.ids import TopicPartition
 
 _INACTIVE = ("Empty", "Dead")
 _WIDTH = 30
-"""Of the columns of names, as in Apache Kafka's tool."""
+"""The widths of the columns of names, as in Apache Kafka's tool."""
 
 
 def check(found: argparse.Namespace) -> None:
@@ -81,7 +81,9 @@ async def _reset(admin: Admin, group_id: str, found: argparse.Namespace) -> Offs
 
 
 async def _described(admin: Admin, group_id: str) -> StreamsGroupDescription | None:
-    """None for a group without members, which may have offsets. Raises KafkaError."""
+    """The description; None for a group without members, which may have offsets. Raises
+    KafkaError.
+    """
     try:
         return (await admin.describe_streams_groups([group_id]))[group_id]
     except KafkaError as error:
@@ -93,7 +95,7 @@ async def _described(admin: Admin, group_id: str) -> StreamsGroupDescription | N
 async def input_offsets(
     admin: Admin, group_id: str, group: StreamsGroupDescription | None
 ) -> Offsets:
-    """What a group has committed for the topics that its topology reads."""
+    """A group's committed offsets in the source topics of its topology."""
     committed = await group_resets.committed_offsets(admin, group_id)
     if group is None or not group.subtopologies:
         return committed
@@ -132,7 +134,7 @@ async def _targets(
 def _topics_to_delete(
     group_id: str, group: StreamsGroupDescription | None, found: argparse.Namespace
 ) -> list[str]:
-    """Internal topics as the options ask for. Raises ToolError for topics that are none."""
+    """The internal topics that the options name. Raises ToolError for other topics."""
     own = [] if group is None else internal_topics(group)
     if found.delete_all_internal_topics:
         return own

@@ -21,9 +21,8 @@ async def set_throttles(
     rate: int,
     alive: Collection[int] | None = None,
 ) -> None:
-    """Limit what the old replicas of these partitions send and the new ones take.
-
-    With `alive`, only these brokers are set: a dead one cannot be, and sends nothing.
+    """Limit the rates at which the old replicas of these partitions send and the new ones receive.
+    With `alive`, only these brokers are configured: a dead one cannot be, and sends nothing.
     """
     senders: dict[str, list[str]] = {}
     takers: dict[str, list[str]] = {}
@@ -62,7 +61,7 @@ async def set_move_throttle(admin: Admin, brokers: Sequence[int], rate: int) -> 
 
 
 async def clear_throttles(admin: Admin, topics: Sequence[str]) -> None:
-    """Remove what the two above have set, from all brokers and these topics."""
+    """Remove the settings of the two functions above from all brokers and these topics."""
     brokers = [str(node.id) for node in (await admin.describe_cluster()).nodes]
     listed = await admin.list_topics()
     print(f"Clearing broker-level throttles on broker{_some(brokers)} {','.join(brokers)}")
@@ -76,7 +75,7 @@ async def clear_throttles(admin: Admin, topics: Sequence[str]) -> None:
 
 
 async def lift_throttles(admin: Admin, leaving: Sequence[int]) -> None:
-    """Remove what `set_throttles` has set for moves away from these brokers.
+    """Remove the settings of `set_throttles` for moves away from these brokers.
 
     Its lists name the replicas, so no other state is needed. The rates are removed with the last
     list.
@@ -100,7 +99,7 @@ async def lift_throttles(admin: Admin, leaving: Sequence[int]) -> None:
 
 
 async def _clear(admin: Admin, resources: Sequence[Resource], names: Sequence[str]) -> None:
-    """Remove those of the settings that are set: mostly none is."""
+    """Remove those of the settings that exist: mostly none."""
     if not resources:
         return
     changes: dict[Resource, list[Alteration]] = {}

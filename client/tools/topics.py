@@ -177,13 +177,13 @@ async def _matching(admin: Admin, found: argparse.Namespace) -> list[str]:
 
 
 def _existing(names: Sequence[str], found: argparse.Namespace) -> bool:
-    """Whether any topic matches. Raises ToolError for none, unless that is allowed."""
+    """Whether any topic matches. Raises ToolError if none does, unless that is allowed."""
     if not names and found.topic and not found.if_exists:
         raise ToolError(f"Topic '{found.topic}' does not exist as expected")
     return bool(names)
 
 
-# Describing
+# Describing.
 
 
 @dataclass(frozen=True, slots=True)

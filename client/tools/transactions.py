@@ -1,4 +1,4 @@
-"""kafka-transactions: what producers have open, and ending what hangs (KIP-664)."""
+"""kafka-transactions: list and describe transactions, and abort hanging ones (KIP-664)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from raftka.net.clock import system_clock
 T = TypeVar("T")
 
 _BATCH: Final = 500
-"""How many topics or partitions one request names."""
+"""The most topics or partitions in one request."""
 
 
 class _Action(NamedTuple):
@@ -194,7 +194,7 @@ async def _abort(admin: Admin, found: argparse.Namespace) -> None:
         for name in ("producer-epoch", "coordinator-epoch"):
             if not given(found, name):
                 raise ToolError(f"Missing required argument --{name}")
-        # A producer without a marker so far has -1 there: no leader epoch is below 0.
+        # A producer without a marker yet has -1: leader epochs are not negative.
         coordinator_epoch = max(0, found.coordinator_epoch)
         spec = AbortSpec(target, found.producer_id, found.producer_epoch, coordinator_epoch)
     try:

@@ -1,4 +1,4 @@
-"""What the verifiable tools print: an event as a line of JSON, with the time in ms."""
+"""The output of the verifiable tools: each event as a line of JSON, with the time in ms."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from raftka.net.clock import system_clock
 
 
 def event(name: str, **fields: object) -> None:
-    """Print one; `fields` follow the time and the name, in their order."""
+    """Print an event; `fields` follow the time and the name, in their order."""
     line = {"timestamp": system_clock().wall_ms(), "name": name, **fields}
     sys.stdout.write(json.dumps(line, separators=(",", ":"), ensure_ascii=False) + "\n")
     sys.stdout.flush()
@@ -38,7 +38,7 @@ def settings_from(
 def counts(
     offsets: Mapping[tuple[str, int], Sequence[int]], *, spans: bool
 ) -> list[dict[str, object]]:
-    """For each partition how many records there were, and which."""
+    """For each partition, the number and offsets of its records."""
     return [
         {
             "topic": topic,

@@ -1,4 +1,4 @@
-"""kafka-verifiable-consumer: reads a topic in a group, and prints all that happens to it."""
+"""kafka-verifiable-consumer: reads a topic in a group, and prints each event."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def _settings(found: argparse.Namespace) -> dict[str, object]:
 
 
 class _Listener(RebalanceListener):
-    """Prints what the consumer gets and gives."""
+    """Prints the consumer's events."""
 
     async def on_assigned(self, partitions: Sequence[TopicPartition]) -> None:
         event("partitions_assigned", partitions=_places(partitions))

@@ -1,4 +1,4 @@
-"""kafka-verifiable-producer: sends numbers, and prints which were acknowledged."""
+"""kafka-verifiable-producer: sends numbers, and prints those that were acknowledged."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ options.text("--producer.config", metavar="FILE", help="Older name of --command-
 
 
 class _Counts:
-    """Of one run."""
+    """The counts of one run."""
 
     def __init__(self) -> None:
         self.sent = 0
@@ -53,7 +53,7 @@ def _read(argv: Sequence[str]) -> argparse.Namespace:
 
 
 def _settings(found: argparse.Namespace) -> dict[str, object]:
-    # Kafka's own producer of this name does not try again by itself: each try is visible.
+    # Kafka's tool of this name does not retry by itself: each attempt is visible.
     settings: dict[str, object] = {
         "client.id": "verifiable-producer",
         "retries": 0,
@@ -112,7 +112,7 @@ async def _send_all(
 
 
 class _Report:
-    """Prints what became of one record."""
+    """Prints the outcome of one record."""
 
     def __init__(self, topic: str, key: str | None, value: str, counts: _Counts) -> None:
         self._topic = topic

@@ -1,4 +1,4 @@
-"""kafka-verifiable-share-consumer: works on a topic in a share group, and prints what it does."""
+"""kafka-verifiable-share-consumer: reads a topic in a share group, and prints each event."""
 
 from __future__ import annotations
 
@@ -112,14 +112,14 @@ async def _begin_at(found: argparse.Namespace) -> None:
 
 
 class _Consuming:
-    """One run; a record that was renewed is held, and acknowledged again in the next round."""
+    """One run; a renewed record is held, and acknowledged again in the next round."""
 
     def __init__(self, consumer: ShareConsumer, found: argparse.Namespace) -> None:
         self._consumer = consumer
         self._found = found
         self._held: list[ShareRecord] = []
         self._renewed: dict[tuple[TopicPartition, int], int] = {}
-        """How often each record that is held was renewed."""
+        """The number of renewals of each held record."""
 
     async def run(self) -> None:
         found = self._found

@@ -136,6 +136,15 @@ class Topics(Section):
                 values = {name: getattr(partition, name) for name in _PARTITION_FIELDS}
                 yield PartitionRecord(topic.topic_id, index, **values)
 
+    def take(self, other: Any) -> None:
+        """Have all topics of another image, or section, as if their records had been replayed."""
+        self.topics, self.topic_names = other.topics, other.topic_names
+        self.changed = {
+            name: dict.fromkeys(range(len(topic.partitions)))
+            for name, topic in other.topics.items()
+        }
+        self.has_new_fields = True
+
     def note_gone(self, before: Topics) -> None:
         self.deleted += [
             topic for topic in before.topics.values() if topic.topic_id not in self.topic_names

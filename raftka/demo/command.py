@@ -33,7 +33,7 @@ SETTINGS: Final = {
 
 
 def main(argv: list[str]) -> int:
-    """0 when every acknowledged record was read and none was written twice, else 1."""
+    """Exit code 0 when every acknowledged record was read and none was written twice, else 1."""
     options = _parser().parse_args(argv)
     # The demo reports each failover itself, in order and in full: silence the clients' own lines.
     logging.getLogger("raftka").setLevel(logging.ERROR)
@@ -89,7 +89,7 @@ def _run(console: Console, cluster: LocalCluster, options: argparse.Namespace) -
 
 
 async def _with_progress(scenario: Scenario, progress: Progress) -> None:
-    """Run a scenario and show how far it is."""
+    """Run a scenario and show its progress."""
     total = len(scenario.lines)
     acknowledged = progress.add_task("acknowledged", total=total)
     read = progress.add_task("read", total=total)

@@ -1,6 +1,5 @@
-"""Keeps account: which records were acknowledged and read, and the gaps between acknowledgements.
-
-Pure: the caller passes each event with its time.
+"""Counts the records that were acknowledged and read, and the gaps between acknowledgements. Pure:
+the caller passes each event with its time.
 """
 
 from __future__ import annotations
@@ -16,17 +15,17 @@ class Verdict(NamedTuple):
     sent: int
     acknowledged: int
     failed: int
-    """Reported to the producer as not written."""
+    """Records that were reported to the producer as not written."""
     read: int
     """Different records that the group read."""
     lost: int
-    """Acknowledged, but never read."""
+    """Records that were acknowledged, but never read."""
     duplicated: int
-    """In the log more than once: the producer is idempotent, so none may be."""
+    """Records that are in the log more than once: the producer is idempotent, so none may be."""
     read_again: int
-    """Read more than once from the same offset, as members of a group may after a rebalance."""
+    """Records read more than once from the same offset, as members may after a rebalance."""
     unknown: int
-    """Read with another content than was sent."""
+    """Records whose content differs from what was sent."""
 
     @property
     def kept(self) -> bool:
@@ -68,7 +67,7 @@ class Ledger:
 
     @property
     def read(self) -> int:
-        """How many different records were read so far."""
+        """The number of different records read so far."""
         return len(self._places)
 
     def unread(self) -> int:

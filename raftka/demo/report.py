@@ -13,7 +13,7 @@ from raftka.demo.scenario import Failover, Scenario
 
 
 def print_report(console: Console, scenario: Scenario) -> Verdict:
-    """Print what happened; the verdict."""
+    """Print the results; returns the verdict."""
     verdict = scenario.ledger.verdict()
     console.print()
     console.print(
@@ -79,7 +79,7 @@ def _account(verdict: Verdict, members: list[int]) -> RenderableType:
 
 
 def _isr(by_partition: dict[int, tuple[int, ...]]) -> str:
-    """Partitions with the same replicas in sync stand together."""
+    """Partitions with the same ISR share a line."""
     groups: dict[tuple[int, ...], list[int]] = {}
     for partition, isr in sorted(by_partition.items()):
         groups.setdefault(tuple(sorted(isr)), []).append(partition)

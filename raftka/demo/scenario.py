@@ -30,7 +30,7 @@ _TICK_S: Final = 0.02
 _PATIENCE_S: Final = 60.0
 _QUIET_S: Final = 1.0
 _DECAY_S: Final = 4.0
-"""While nodes are being killed, at most this share of what is left is sent in a second."""
+"""While nodes are being killed, the largest share of the remaining records sent per second."""
 
 
 class GaveUp(RuntimeError):
@@ -39,12 +39,12 @@ class GaveUp(RuntimeError):
 
 @dataclass(slots=True)
 class Failover:
-    """One node was killed; what followed."""
+    """The death of one node, and its effects."""
 
     what: str
     node_id: int
     partitions: list[int]
-    """Those that it led."""
+    """The partitions that it led."""
     isr_before: dict[int, tuple[int, ...]]
     at_wall: float
     at: float
@@ -57,7 +57,7 @@ class Failover:
 
 
 class Scenario:
-    """A running cluster, a file, and the steps that are taken with both."""
+    """A running cluster, a file, and the steps of the demo."""
 
     def __init__(
         self,
@@ -80,7 +80,7 @@ class Scenario:
         self._produced = trio.Event()
 
     async def run(self) -> None:
-        """Run everything, until all acknowledged records are read or the time is up."""
+        """Run the demo until all acknowledged records are read, or time is up."""
         async with Admin(self._servers) as admin:
             topic = NewTopic(
                 TOPIC,
@@ -110,7 +110,7 @@ class Scenario:
                 left = len(self.lines) - number
                 rate, most = float(self._records_per_s), left
                 if not self._chaos_over.is_set():
-                    # Slower as less is left: every failover must happen under traffic.
+                    # Slow down towards the end: every failover must happen under traffic.
                     rate, most = min(rate, left / _DECAY_S), left - 1
                 allowed += rate * _TICK_S
                 for _ in range(min(int(allowed), most)):
@@ -156,7 +156,7 @@ class Scenario:
                     self.members[member] += 1
 
     async def _wait_until_read(self) -> None:
-        """Wait until the group has read all acknowledged records, and nothing more comes."""
+        """Wait until the group has read all acknowledged records, and no more come."""
         self._say("all lines are sent; the group reads what is left")
         with suppress(GaveUp):
             await self._until(lambda: self.ledger.unread() == 0, "the group to read everything")
@@ -207,7 +207,7 @@ class Scenario:
         await self._healed(admin, failover)
 
     def _learn(self, failover: Failover) -> None:
-        """What the surviving nodes' logs say about the failover."""
+        """The failover according to the surviving nodes' logs."""
         logs = [self.cluster.log(node) for node in self.cluster.node_ids]
         failover.elections = [
             each
@@ -227,7 +227,7 @@ class Scenario:
             while True:
                 topics = await admin.describe_topics(await admin.list_topics())
                 failover.isr_healed = {p.index: p.isr for p in topics[TOPIC].partitions}
-                # The offsets of the group count too: they must survive the next failure.
+                # The group's offsets count, too: they must survive the next failure.
                 everything = [p for topic in topics.values() for p in topic.partitions]
                 if all(len(p.isr) == len(p.replicas) for p in everything):
                     return

@@ -1,4 +1,4 @@
-"""`raftka doctor`: what is wrong with a configuration or a cluster, and what to do.
+"""`raftka doctor`: finds problems in a configuration or a cluster, and their remedies.
 
 finding.py         a problem and its remedy
 configuration.py   the rules for one node's settings, and what they meet on this machine

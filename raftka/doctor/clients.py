@@ -1,7 +1,6 @@
-"""Which clients speak which versions: what brokers have counted, asked of their metrics listeners.
-
-A release may stop to answer old versions of an API; so the doctor of the new release, run before an
-upgrade, names the clients that it would leave behind.
+"""The API versions that clients use, as counted by brokers and read from their metrics listeners. A
+release may drop old versions of an API, so the new release's doctor, run before an upgrade, names
+the clients that it would no longer serve.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ _WIDTH: Final = 100
 _ANSWERED: Final = {
     APIS[key].name: (each.min_version, each.max_version) for key, each in PROMISES.items()
 }
-"""By API, the versions that this release answers."""
+"""The versions of each API that this release answers."""
 _NOT_UNDERSTOOD: Final = (
     ValueError,
     TypeError,
@@ -42,21 +41,21 @@ _NOT_UNDERSTOOD: Final = (
     OverflowError,
     RecursionError,
 )
-"""Raised by an answer that is not of this form, or no JSON."""
+"""The errors that a malformed answer raises."""
 
 
 @dataclass(frozen=True)
 class Spoken:
-    """What one software asked of the brokers since they started."""
+    """The requests of one client software since the brokers started."""
 
     software: str
     version: str
     client_ids: tuple[str, ...]
-    """A few of them."""
+    """Some of its addresses."""
     connections: int
-    """Those that are open."""
+    """The number of open connections."""
     versions: Mapping[str, frozenset[int]]
-    """By API."""
+    """The versions that it used, by API."""
 
     def __str__(self) -> str:
         known = f" (client.id {some(self.client_ids)})" if self.client_ids else ""
@@ -65,11 +64,11 @@ class Spoken:
 
 @dataclass(frozen=True)
 class Clients:
-    """The clients of a cluster, as far as its brokers say."""
+    """The clients of a cluster, as far as its brokers report them."""
 
     spoken: tuple[Spoken, ...] = ()
     unknown: Mapping[int, str] | None = None
-    """Brokers that do not say, and why."""
+    """Brokers that do not report clients, and why."""
 
 
 async def gather(admin: Admin, brokers: Iterable[Node]) -> Clients:
@@ -104,7 +103,7 @@ async def _listener(admin: Admin, broker: Node) -> tuple[str, int]:
 
 
 def _get(host: str, port: int) -> list[Spoken]:
-    """What one broker answers at /clients."""
+    """One broker's answer at /clients."""
     connection = http.client.HTTPConnection(host, port, timeout=_TIMEOUT_S)
     try:
         connection.request("GET", "/clients", headers={"Connection": "close"})
@@ -143,7 +142,7 @@ def _merged(found: Iterable[Spoken]) -> Iterator[Spoken]:
 
 
 def examine(clients: Clients) -> Iterator[Finding]:
-    """Clients that ask in versions which this release does not answer."""
+    """Clients that use versions which this release does not answer."""
     for each in clients.spoken:
         lacking = [
             f"{api} {version}"
@@ -164,7 +163,7 @@ def _is_answered(api: str, version: int) -> bool:
 
 
 def lines(clients: Clients) -> Iterator[str]:
-    """For people: each software, and the versions that it asked in."""
+    """A text for people: each software, and the versions that it used."""
     if clients.spoken:
         yield "Clients that the brokers have met since they started, and the versions they speak:"
     for each in clients.spoken:
@@ -176,7 +175,7 @@ def lines(clients: Clients) -> Iterator[str]:
 
 
 def _shown(text: str) -> str:
-    """Words of clients for a terminal, which obeys some characters: those are escaped."""
+    """A client's text for a terminal: control characters are escaped."""
     return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
 
 
@@ -185,7 +184,7 @@ def _ranges(versions: Iterable[int]) -> str:
 
 
 def as_json(clients: Clients) -> list[dict[str, Any]]:
-    """For programs."""
+    """The same for programs."""
     return [
         {
             "software": each.software,

@@ -1,4 +1,4 @@
-"""What is wrong with a cluster, by what it says of itself. Pure."""
+"""Finds problems of a cluster from its own answers. Pure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SILENT_MS: Final = 10_000
 _APART_MS: Final = 5_000
 _SKEW: Final = 1.5
 _FEW_LEADERS: Final = 10
-"""So few partitions may be spread unevenly by chance."""
+"""Up to this number partitions may be spread unevenly by chance."""
 
 
 def examine(facts: Facts) -> Iterator[Finding]:

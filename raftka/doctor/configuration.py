@@ -85,7 +85,7 @@ def _directories(config: Config) -> Iterator[Finding]:
 
 
 def _existing(path: Path) -> Path:
-    """The directory, or the one above it that exists."""
+    """The directory, or its closest ancestor that exists."""
     while not path.exists() and path != path.parent:
         path = path.parent
     return path

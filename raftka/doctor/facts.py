@@ -1,4 +1,4 @@
-"""What a cluster says of itself, gathered through the admin client."""
+"""The facts about a cluster, gathered through the admin client."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _CONNECT_S = 3.0
 
 @dataclass
 class Facts:
-    """A cluster at one moment."""
+    """A cluster at one time."""
 
     brokers: tuple[Node, ...]
-    """With those that are fenced."""
+    """All registered brokers, fenced ones included."""
     quorum: QuorumInfo | None
     """None while no controller is active."""
     topics: Mapping[str, TopicDescription]
@@ -37,11 +37,11 @@ class Facts:
     no_quorum: str = ""
     """Why there is no `quorum`."""
     versions: Mapping[int, Mapping[int, tuple[int, int]]] = field(default_factory=dict)
-    """By broker and API key, the versions that it speaks."""
+    """The versions that each broker speaks, by broker and API key."""
     clients: Clients = field(default_factory=Clients)
-    """What clients of the brokers speak."""
+    """The versions that clients of the brokers use."""
     now_ms: int = 0
-    """By the clock of the machine that asked."""
+    """The time by the asking machine's clock."""
 
 
 async def gather(admin: Admin, now_ms: int) -> Facts:
@@ -90,7 +90,7 @@ async def gather(admin: Admin, now_ms: int) -> Facts:
 
 
 async def _unreachable(brokers: list[Node]) -> dict[int, str]:
-    """The brokers whose advertised address does not answer, as seen from here."""
+    """The brokers whose advertised address this machine cannot reach."""
     found: dict[int, str] = {}
 
     async def knock(broker: Node) -> None:
@@ -110,7 +110,7 @@ async def _unreachable(brokers: list[Node]) -> dict[int, str]:
 
 
 def _why(error: OSError) -> str:
-    """What kept a connection from being made: trio gives the error of each address as its cause."""
+    """Why a connection failed: trio has the error of each address as its cause."""
     cause = error.__cause__
     while isinstance(cause, BaseExceptionGroup):
         cause = cause.exceptions[0]

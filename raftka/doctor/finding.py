@@ -12,13 +12,13 @@ class Finding(NamedTuple):
     """One problem."""
 
     what: str
-    """In a sentence, with what was found."""
+    """The problem in a sentence, with the values found."""
     remedy: str
-    """What to do, in a sentence."""
+    """The remedy in a sentence."""
 
 
 def some(names: Iterable[object]) -> str:
-    """A few of them, and how many more there are."""
+    """The first few items, and the number of others."""
     found = [str(name) for name in names]
     more = len(found) - _SHOWN
     return ", ".join(found[:_SHOWN]) + (f" and {more} more" if more > 0 else "")

@@ -1,4 +1,4 @@
-"""The command `raftka drain`, and what `raftka replace` shares with it."""
+"""The command `raftka drain`, and its common code with `raftka replace`."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from raftka.model.ports import BrokenConnection
 
 _LOOKS_AGAIN_S: Final = 1.0
 _PATIENCE_S: Final = 60.0
-"""How long the cluster may give no answer before the command ends; the moves go on without it."""
+"""How long the cluster may not answer before the command ends; the moves continue without it."""
 _ROWS_SHOWN: Final = 40
 _GOES_ON: Final = "The moves go on in the cluster; the same command shows how far they are."
 
@@ -49,7 +49,7 @@ options.flag("--cancel", help="Put back what has not arrived, and let new replic
 
 
 def common_options(those: Options) -> None:
-    """What draining and replacing have in common."""
+    """The common description of draining and replacing."""
     those.servers()
     those.number(
         "--throttle", bits=64, help="Bytes a second that each broker may send and take for it."
@@ -78,7 +78,7 @@ def _read(argv: Sequence[str]) -> argparse.Namespace:
 
 
 def checked(found: argparse.Namespace) -> argparse.Namespace:
-    """Check what the options have in common. Raises UsageError."""
+    """Check the common options. Raises UsageError."""
     if found.bootstrap_server is None:
         raise UsageError("--bootstrap-server is missing")
     if found.throttle is not None and found.throttle < 1:
@@ -87,7 +87,7 @@ def checked(found: argparse.Namespace) -> argparse.Namespace:
 
 
 def ids_of(words: Sequence[str]) -> tuple[int, ...]:
-    """Raises UsageError for what are no ids."""
+    """Broker ids from text. Raises UsageError for anything else."""
     try:
         return tuple(dict.fromkeys(whole_number(each) for each in words))
     except ValueError:
@@ -95,7 +95,7 @@ def ids_of(words: Sequence[str]) -> tuple[int, ...]:
 
 
 async def work(found: argparse.Namespace) -> int:
-    """Do what `found.wish` says. Raises KafkaError, ToolError."""
+    """Carry out `found.wish`. Raises KafkaError, ToolError."""
     wish: Wish = found.wish
     async with Admin(admin_settings(found)) as admin:
         state = await look(admin, wish)
@@ -105,7 +105,7 @@ async def work(found: argparse.Namespace) -> int:
         if found.cancel:
             await _cancel(admin, state, wish)
             return 0
-        # First, so that nothing is changed for what cannot be.
+        # Check this first, so that an impossible request changes nothing.
         proposal(state, wish)
         alive = {site.broker_id for site in state.sites}
         await cordon(admin, [each for each in wish.leaving if each in alive])
@@ -131,9 +131,8 @@ async def work(found: argparse.Namespace) -> int:
 
 
 async def _wait(admin: Admin, wish: Wish, total: int) -> frozenset[TopicPartition]:
-    """Until nothing is on the brokers that can be moved; what cannot be.
-
-    What came to them meanwhile moves away, too.
+    """Wait until no movable replica is on the brokers; returns the immovable ones. Replicas that
+    were added meanwhile move away, too.
     """
     silent_since: float | None = None
     with _bar(total) as advance:
@@ -160,7 +159,7 @@ async def _wait(admin: Admin, wish: Wish, total: int) -> frozenset[TopicPartitio
 
 
 def _wrong_way(state: State, wish: Wish) -> bool:
-    """Whether something moves that would still be on a broker that leaves."""
+    """Whether a move in progress would end on a broker that leaves."""
     return any(set(state.current[target]) & set(wish.leaving) for target in state.moving)
 
 
@@ -215,7 +214,7 @@ def _list(replicas: Sequence[int]) -> str:
 
 
 _Advance = Callable[[int, int], object]
-"""Called with how many have moved, and of how many."""
+"""Called with the number of moved partitions, and the total."""
 
 
 class _Lines:
@@ -232,7 +231,7 @@ class _Lines:
 
 @contextmanager
 def _bar(total: int) -> Iterator[_Advance]:
-    """Progress in a terminal; a line for each change where there is none."""
+    """Progress on one line in a terminal; elsewhere a line for each change."""
     console = Console()
     if not console.is_terminal:
         yield _Lines()

@@ -1,4 +1,4 @@
-"""Draining a cluster through the admin client: begin what is missing, and look how far it is.
+"""Drains brokers through the admin client: begins missing moves, and reads their progress.
 
 The brokers that leave are cordoned first (KIP-1066), so that nothing new comes to them meanwhile.
 """
@@ -25,12 +25,12 @@ from raftka.model.errors import ErrorCode
 from raftka.model.ids import TopicPartition
 
 _AT_ONCE: Final = 500
-"""Moves that one request begins."""
+"""The most moves in one request."""
 _CHANGED_MEANWHILE: Final = (
     ErrorCode.INVALID_REPLICATION_FACTOR,
     ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,
 )
-"""Errors of moves that were planned by what a broker knew a moment too late."""
+"""Errors of moves that were planned from a broker's outdated metadata."""
 _CORDONED: Final = "cordoned.log.dirs"
 
 
@@ -40,35 +40,35 @@ class Wish:
 
     leaving: tuple[int, ...]
     sites: tuple[int, ...] = ()
-    """The only brokers that may take replicas; all others when there are none."""
+    """The only brokers that may receive replicas; if empty, all others may."""
     successors: Mapping[int, int] = field(default_factory=dict)
-    """For a broker that leaves, the one that takes all its replicas."""
+    """For a broker that leaves, the one that receives all its replicas."""
     throttle: int | None = None
-    """Bytes a second that each broker may send and take for the moves."""
+    """The bytes per second that each broker may send and receive for the moves."""
 
 
 @dataclass(frozen=True)
 class State:
-    """How far it is."""
+    """The state of a drain."""
 
     current: Mapping[TopicPartition, tuple[int, ...]]
-    """Where partitions are, those that move without what they are leaving."""
+    """The replicas of partitions, without those that a move removes."""
     on_leaving: frozenset[TopicPartition]
-    """Partitions that are still on a broker that leaves: moving away, or not begun."""
+    """Partitions that are still on a leaving broker: moving away, or not yet."""
     moving: Mapping[TopicPartition, Reassignment]
-    """Those of them that are on their way."""
+    """Those of `on_leaving` that are moving."""
     sites: tuple[Site, ...]
     """Live brokers."""
     lost: frozenset[TopicPartition]
-    """Those of `on_leaving` without a leader, from which no broker can copy."""
+    """Those of `on_leaving` without a leader, which no broker can copy."""
     known: frozenset[int]
-    """All brokers that are registered, and that replicas name."""
+    """All brokers that are registered or have replicas."""
 
 
 async def look(admin: Admin, wish: Wish) -> State:
-    """Raises KafkaError, BrokenConnection."""
+    """Read the state. Raises KafkaError, BrokenConnection."""
     described = await admin.describe_cluster(include_fenced=True)
-    # Before and after: what ends in between is described with replicas that it is leaving.
+    # Before and after, since the description of a move that ends in between has removed replicas.
     ended = await admin.list_partition_reassignments()
     topics = await admin.describe_topics(await admin.list_topics())
     active = await admin.list_partition_reassignments()
@@ -101,7 +101,7 @@ async def look(admin: Admin, wish: Wish) -> State:
 
 
 def proposal(state: State, wish: Wish) -> dict[TopicPartition, list[int]]:
-    """What has to be begun. Raises ToolError when that cannot be."""
+    """The moves to begin. Raises ToolError when there is no room for one."""
     unknown = [each for each in (*wish.leaving, *wish.sites) if each not in state.known]
     if unknown:
         known = ", ".join(map(str, sorted(state.known)))
@@ -118,7 +118,7 @@ def proposal(state: State, wish: Wish) -> dict[TopicPartition, list[int]]:
 
 
 async def begin(admin: Admin, state: State, wish: Wish) -> int:
-    """Begin what has not begun; how many partitions. Raises KafkaError, ToolError."""
+    """Begin the missing moves; returns the number of partitions. Raises KafkaError, ToolError."""
     wanted = proposal(state, wish)
     if wish.throttle is not None:
         await _throttle(admin, state, wanted, wish.throttle)
@@ -128,7 +128,7 @@ async def begin(admin: Admin, state: State, wish: Wish) -> int:
         try:
             await admin.alter_partition_reassignments(piece, keep_replication_factor=True)
         except SomeFailed as failed:
-            # What has changed since `state` was looked at is looked at again.
+            # Read again what has changed since `state`.
             for error in failed.outcomes.values():
                 if error is not None and error.code not in _CHANGED_MEANWHILE:
                     raise error from failed
@@ -138,7 +138,7 @@ async def begin(admin: Admin, state: State, wish: Wish) -> int:
 async def _throttle(
     admin: Admin, state: State, wanted: Mapping[TopicPartition, Sequence[int]], rate: int
 ) -> None:
-    """Limit these moves, and those under way: another run may have begun them at another rate."""
+    """Limit these moves, and those in progress, whatever rate an earlier run gave them."""
     before = {target: state.current[target] for target in wanted}
     then = dict(wanted)
     for target, move in state.moving.items():
@@ -150,12 +150,12 @@ async def _throttle(
 
 
 async def cordon(admin: Admin, brokers: Sequence[int]) -> None:
-    """Have the controller place nothing new on these brokers."""
+    """Cordon these brokers, so that the controller places nothing new on them."""
     await _set_cordoned(admin, brokers, Alteration(_CORDONED, "*"))
 
 
 async def uncordon(admin: Admin, brokers: Sequence[int]) -> None:
-    """Let these brokers get new replicas again."""
+    """Uncordon these brokers, so that they may get new replicas again."""
     await _set_cordoned(admin, brokers, Alteration(_CORDONED, None, AlterOp.DELETE))
 
 
@@ -166,7 +166,7 @@ async def _set_cordoned(admin: Admin, brokers: Sequence[int], change: Alteration
 
 
 async def cancel(admin: Admin, state: State) -> int:
-    """Put back what is moving away from the brokers; how many partitions."""
+    """Cancel the moves away from the brokers; returns the number of partitions."""
     targets = sorted(state.moving)
     for at in range(0, len(targets), _AT_ONCE):
         await admin.alter_partition_reassignments(dict.fromkeys(targets[at : at + _AT_ONCE]))
@@ -174,6 +174,6 @@ async def cancel(admin: Admin, state: State) -> int:
 
 
 async def lift(admin: Admin, leaving: Sequence[int]) -> None:
-    """Remove the throttles of moves away from these brokers, once none is under way."""
+    """Remove the throttles of moves away from these brokers, once none is in progress."""
     if not await admin.list_partition_reassignments():
         await lift_throttles(admin, leaving)

@@ -1,9 +1,8 @@
-"""Which brokers take the replicas of those that leave. Pure.
-
-A replica's successor takes its place in the list, so that a preferred leader is followed by a
-preferred leader. Of the brokers that are left, it is one in a rack that the partition's other
-replicas are not in, if there is one; then the one with the fewest replicas, or, for a preferred
-leader, the one that is it for the fewest partitions.
+"""Assigns the replicas of leaving brokers to others. Pure. A replica's successor takes its place in
+the list, so that the successor of a preferred leader is the preferred leader. Of the remaining
+brokers, it is one in a rack without other replicas of the partition, if there is one; then the one
+with the fewest replicas or, for a preferred leader, the one that is preferred for the fewest
+partitions.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ Assignment = Mapping[TopicPartition, Sequence[int]]
 
 
 class NoPlace(Exception):
-    """A replica cannot go anywhere; the message says which, and what to do."""
+    """No broker can receive a replica; the message says which replica, and what to do."""
 
 
 class Site(NamedTuple):
@@ -37,7 +36,7 @@ def plan(
     """The new replicas of each partition that has one on a broker that leaves.
 
     `current` has the replicas of all partitions, as they will be after ongoing reassignments.
-    `successors` names, for some brokers that leave, the one that takes all their replicas. Raises
+    `successors` names, for some leaving brokers, the one that receives all their replicas. Raises
     NoPlace.
     """
     racks = {site.broker_id: site.rack for site in sites if site.broker_id not in leaving}

@@ -1,4 +1,4 @@
-"""The command `raftka replace OLD NEW`: a drain of which one broker takes everything."""
+"""The command `raftka replace OLD NEW`: a drain in which one broker receives everything."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""`raftka elections`: which leaders were elected, when, why, and how long there was none."""
+"""`raftka elections`: the elections of leaders: when, why, and how long there was no leader."""

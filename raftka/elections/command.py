@@ -1,4 +1,4 @@
-"""`raftka elections`: when leaders were elected, who, why, and how long there was none."""
+"""`raftka elections`: lists elections: when, whom, why, and the time without a leader."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from raftka.tracing.flight_file import Recording
 _SHOWN = 3
 _DEFAULT = "raftka-data"
 _PATIENCE_S = 5.0
-"""With a node that is asked: one that is stopped or cut off says nothing."""
+"""The timeout for one node: one that is stopped or cut off does not answer."""
 
 options = Options(
     "raftka elections",
@@ -57,7 +57,7 @@ options.flag("--json", help="One JSON object a line.")
 
 
 def main(argv: Sequence[str]) -> int:
-    """The exit code."""
+    """Run the command; returns the exit code."""
     return run(options, list(argv) or [_DEFAULT], _read, _work)
 
 
@@ -97,8 +97,8 @@ def _named(found: argparse.Namespace) -> Sequence[str]:
 async def _of_running_nodes(
     found: argparse.Namespace,
 ) -> tuple[list[Recording], MetadataLog | None]:
-    """The recorders of the brokers, and of the controllers that are none, and the metadata log of
-    one of them. Of a node that does not answer the reason goes to stderr.
+    """The recorders of all brokers and controllers, and the metadata log of one of them. If a node
+    does not answer, the reason goes to stderr.
 
     Raises ToolError when none answers, ConfigError, KafkaError.
     """
@@ -133,16 +133,15 @@ async def _of_running_nodes(
 def _best_first(
     nodes: Mapping[int, Endpoint], quorum: QuorumInfo, silent: Container[int]
 ) -> list[Endpoint]:
-    """The nodes to ask for the metadata log: the active controller, which has all of it, first.
-
-    Those that have just been silent are not asked again.
+    """The nodes to ask for the metadata log, first the active controller, which has all of it.
+    Silent nodes are left out.
     """
     order = sorted(nodes, key=lambda id_: (id_ != quorum.leader_id, id_ not in quorum.endpoints))
     return [nodes[id_] for id_ in order if id_ not in silent]
 
 
 def told(election: Election) -> str:
-    """An election as a person reads it."""
+    """An election as text."""
     who = "no leader" if election.leader < 0 else f"n{election.leader}"
     before = ""
     if election.before is not None and election.before != election.leader:

@@ -42,7 +42,7 @@ _CAUSES: Final = (
     ("unclean-allowed", "unclean elections were allowed"),
     ("min-isr-changed", "min.insync.replicas changed"),
 )
-"""What set a partition's election off, by the beginning of its reason's code (model/reasons.py)."""
+"""The trigger of a partition's election, by a prefix of its reason's code (model/reasons.py)."""
 _BY_WORDS: Final = (
     ("nothing listens", "the connection broke and the port is refused"),
     ("not heard for", "heartbeats were missed"),
@@ -51,13 +51,13 @@ _BY_WORDS: Final = (
     ("rebalance", "the preferred leader came back"),
     ("new partition", "the partition is new"),
 )
-"""The same by the text of a reason from before reasons had codes."""
+"""The same by the text of a reason, for logs from before reasons had codes."""
 _STOPPED: Final = "an operator stopped the controller"
 _STOPS: Final = re.compile(r"^broker \d+ is shutting down;|^node \d+ has shut down")
 _EARLIER_S: Final = 30.0
-"""A silence may have begun so long before a new controller began to wait for a heartbeat."""
+"""How long before a new controller waits for a heartbeat a silence may have begun."""
 _A_STOP_S: Final = 15.0
-"""A controlled shutdown takes so long at most."""
+"""The longest duration of a controlled shutdown."""
 _OF_CONTROLLERS: Final = (
     ("link to the leader", "the connection to the controller broke"),
     ("resigned", _STOPPED),
@@ -65,7 +65,7 @@ _OF_CONTROLLERS: Final = (
     ("knows no leader", "the first election"),
     ("just started", "the first election"),
 )
-"""The same for a controller's, by its reason's words."""
+"""The same for a controller's, by its reason's text."""
 
 
 @dataclass(frozen=True)
@@ -73,35 +73,35 @@ class Election:
     """One election of a controller, or of a leader for partitions that moved together."""
 
     kind: str
-    """controller or partition."""
+    """"controller" or "partition"."""
     at_s: float
-    """When it was decided, by the wall clock of the controller that wrote it."""
+    """When it was decided, in seconds since 1970 by the clock of the deciding controller."""
     leader: int
-    """-1: none."""
+    """The new leader's id; -1: none."""
     before: int | None
-    """The leader before; None where that is not known."""
+    """The previous leader; None if unknown."""
     epoch: int
     cause: str
-    """What set it off, in a few words."""
+    """The trigger, in a few words."""
     reason: str
-    """As the metadata log has it."""
+    """The reason, as in the metadata log."""
     code: str | None
     partitions: tuple[str, ...]
     noticed_s: float | None
-    """When the first thing of the chain was noticed."""
+    """When the first symptom was noticed."""
     first_ack_s: float | None
-    """When the first record under the new leader was acknowledged; a controller's first batch."""
+    """When the new leader's first record, or a controller's first batch, was acknowledged."""
     without_leader_s: float | None
-    """From what was noticed first until then, or until the election; None if none was lost."""
+    """From the first symptom until then, or until the election; None without an outage."""
     chain: tuple[Step, ...]
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
+        """The election for JSON."""
         return asdict(self)
 
 
 def elections(events: Iterable[Event]) -> list[Election]:
-    """All of them, the oldest first. Events have `at_s`, an id, and causes among themselves."""
+    """All elections, the oldest first, from events with `at_s`, `id` and causes."""
     found = sorted(events, key=lambda each: (each["at_s"], each["id"]))
     by_id = {event["id"]: event for event in found}
     acks = {
@@ -115,7 +115,7 @@ def elections(events: Iterable[Event]) -> list[Election]:
 
 
 class _History:
-    """Goes through the events in order; remembers who led."""
+    """Goes through the events in order, and keeps track of leaders."""
 
     def __init__(
         self,
@@ -164,7 +164,7 @@ class _History:
         )
 
     def _asked_to_stop(self, node: int | None, at_s: float) -> Step | None:
-        """What the recorder of the leader before says of its end, if it was asked to end."""
+        """The shutdown in the previous leader's recorder, if it was asked to shut down."""
         found = None
         for event in reversed(self._stops):
             if event["node"] != f"n{node}" or event["at_s"] > at_s:
@@ -215,8 +215,9 @@ class _History:
         return before
 
     def _chain(self, event: Event) -> tuple[list[Step], str]:
-        """What led to it, the first first, a broker's silence as a step of its own; and what the
-        silence was, as far as anybody recorded it."""
+        """The steps that led to it, in order, a broker's silence as a step of its own; and the
+        reason of the silence, as far as a recorder has it.
+        """
         steps: list[Step] = []
         silent: dict[str, float] = {}
         for each in self._causes(event):

@@ -1,6 +1,7 @@
 """Explains why a node was silent: its process was stopped, or its network was cut. Pure. Its peers'
-recorders know since when it was silent; only its own knows why. A process that was stopped records
-that when it runs again. One that was cut off kept running and recorded that its peers were silent.
+recorders show when the silence began; only its own shows the reason. A process that was stopped
+records that when it resumes. A process that was cut off kept running, and recorded that its peers
+were silent.
 """
 
 from __future__ import annotations
@@ -11,11 +12,11 @@ from typing import Final, NamedTuple
 from raftka.elections.steps import Event, Step
 
 _SAME_S: Final = 1.0
-"""Two nodes notice the same cut within this."""
+"""Two nodes notice the same cut within this time."""
 
 
 class Silence(NamedTuple):
-    """What a node's silence was."""
+    """The reason of a node's silence."""
 
     words: str
     step: Step
@@ -26,9 +27,9 @@ class Silences:
 
     def __init__(self, events: Sequence[Event]) -> None:
         self._heard_of: dict[str, list[Event]] = {}
-        """Its peers found a node silent."""
+        """The node that its peers found silent."""
         self._noticed_by: dict[str, list[Event]] = {}
-        """A node found its peers silent."""
+        """The node that found its peers silent."""
         self._stood_still: dict[str, list[Event]] = {}
         for event in events:
             if event["kind"] == "silence":
@@ -49,7 +50,7 @@ class Silences:
         return max(found, default=None)
 
     def why(self, host: str, since_s: float) -> Silence | None:
-        """The reason of that silence; None when no recorder has it."""
+        """The reason of that silence; None when no recorder shows it."""
         for event in self._stood_still.get(host, ()):
             began = event["since_s"]
             if began - _SAME_S <= since_s <= began + event["seconds"]:

@@ -25,7 +25,7 @@ _OF_BOTH: Final = frozenset({"leader-elected", "controller-elected", "broker-fen
 
 
 class NothingThere(ValueError):
-    """Neither a recorder nor a metadata log where one was named; the message says what to name."""
+    """No recorder and no metadata log at the given place; the message says what to name instead."""
 
 
 def events_of(
@@ -33,9 +33,8 @@ def events_of(
     answered: Sequence[Recording] = (),
     log: MetadataLog | None = None,
 ) -> list[Event]:
-    """What the nodes' recorders and metadata logs have, each once; `at_s` is seconds since 1970.
-
-    `answered` are recorders of nodes that were asked over the network, `log` is the metadata log
+    """The events of the nodes' recorders and metadata logs, each once; `at_s` is seconds since
+    1970. `answered`: recorders of nodes that were asked over the network. `log`: the metadata log
     of one of them. Raises NothingThere, UnreadableRecord and ReplayError for a log, and what
     trace_command.recording raises for a damaged recorder.
     """
@@ -63,8 +62,9 @@ def events_of(
 
 
 def _not_recorded(events: Sequence[Event], logged: Iterable[Event]) -> Iterator[Event]:
-    """What only a metadata log has. A recorder has the first partitions of a large batch alone:
-    the others have the causes of those that changed for the same reason."""
+    """Events that only a metadata log has. A recorder has only the first partitions of a large
+    batch: the others get the causes of those that changed for the same reason.
+    """
     known = {_key(event) for event in events}
     causes = {
         (event["metadata_offset"], event.get("reason")): event["cause"]
@@ -90,20 +90,18 @@ def _offset(recorded: Entry) -> int:
 
 
 def of_metadata_log(directory: str, published: int = 0) -> Iterator[Event]:
-    """The elections and fences that a metadata log has, with the times of its batches; batches of
-    before there were any have none, and are left out.
-
-    `published` is the offset of metadata that this node is known to have published: its log is
-    committed up to there, though its files may say so only with what is written next.
-    Raises CorruptJournal, ReplayError, UnreadableRecord.
+    """The elections and fencings in a metadata log, with the times of its batches; batches without
+    a time, from older versions, are left out. `published`: the offset of metadata that this node
+    has published. Its log is committed up to there, although its files may show that only after the
+    next write. Raises CorruptJournal, ReplayError, UnreadableRecord.
     """
     found = inspect(PosixDisk(), directory)
     return of_inspected_log(found, max(found.committed, published))
 
 
 def of_inspected_log(found: Inspection, last: int) -> Iterator[Event]:
-    """The same of a log that was read, up to the offset `last`."""
-    if found.entries and found.entries[0].offset == 1:  # Also those that a snapshot contains.
+    """The same for records that were read, up to the offset `last`."""
+    if found.entries and found.entries[0].offset == 1:  # Elections in a snapshot, too.
         whole = (each for each in found.entries if each.kind == "proposal" and not each.void)
         batches = ((each.offset, each.epoch, each.payload) for each in whole)
         return _events(EMPTY_IMAGE, (each for each in batches if each[0] <= last))
@@ -115,7 +113,7 @@ def of_inspected_log(found: Inspection, last: int) -> Iterator[Event]:
 
 
 def of_answered_log(log: MetadataLog) -> Iterator[Event]:
-    """The same of a log that a running node gave away. Raises ReplayError, UnreadableRecord."""
+    """The same for a log that a running node sent. Raises ReplayError, UnreadableRecord."""
     delta = MetadataDelta(EMPTY_IMAGE)
     for rows in log.of_snapshot:
         delta.replay_all(decode_records(rows), log.snapshot_offset)

@@ -11,7 +11,7 @@ Event = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Step:
-    """One thing on the way to an election, or after it."""
+    """One step of an election, before or after it."""
 
     at_s: float
     """Seconds since 1970."""

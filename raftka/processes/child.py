@@ -20,7 +20,7 @@ from raftka.model.settings import WrongSettings
 
 
 class Supervised:
-    """A node's machine as it is, for as long as there is a supervisor."""
+    """A node's real machine, for as long as there is a supervisor."""
 
     def disk(self, disk: Disk) -> Disk:
         """The disk itself."""
@@ -31,7 +31,7 @@ class Supervised:
         return network
 
     def serving(self) -> None:
-        """Report it to the supervisor; one that is gone is noticed by `obey`."""
+        """Report it to the supervisor; `obey` notices when the supervisor is gone."""
         with contextlib.suppress(OSError):
             os.write(sys.stdin.fileno(), b"!")
 
@@ -48,7 +48,7 @@ class Supervised:
 
 def main() -> int:
     """Run the node; its exit code."""
-    # Unbuffered, so that nothing of the end of the stream is read ahead.
+    # Unbuffered, so that the end of the stream is not consumed early.
     line = b""
     while not line.endswith(b"\n"):
         more = os.read(sys.stdin.fileno(), 65536)

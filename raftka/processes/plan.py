@@ -1,8 +1,7 @@
-"""What the processes of a machine are set to, derived from one configuration.
-
-The first is what the configuration says. Each further one is a broker with an id, ports and
-directories of its own. All are in one rack, so that the replicas of a partition are on different
-machines wherever there are enough of them.
+"""Derives the settings of a machine's processes from one configuration. The first process has the
+configuration as it is. Each further one is a broker with an id, ports and directories of its own.
+All are in one rack, so that the replicas of a partition are on different machines wherever there
+are enough of them.
 """
 
 from __future__ import annotations
@@ -12,9 +11,9 @@ from typing import Final
 
 PROCESSES_MAX: Final = 64
 NODE_ID_STEP: Final = 1000
-"""From one process's node.id to the next one's."""
+"""The step from one process's node.id to the next one's."""
 PORT_STEP: Final = 10
-"""From one process's ports to the next one's."""
+"""The step from one process's ports to the next one's."""
 
 _LISTENERS: Final = "PLAINTEXT://:9092"
 _LOG_DIRS: Final = "/tmp/kafka-logs"
@@ -22,7 +21,7 @@ _LOG_DIRS: Final = "/tmp/kafka-logs"
 
 
 def plan(settings: Mapping[str, str], processes: int) -> list[dict[str, str]]:
-    """The settings of each process. Raises ValueError for what cannot be shared out."""
+    """The settings of each process. Raises ValueError for settings that cannot be divided."""
     if not 1 <= processes <= PROCESSES_MAX:
         raise ValueError(f"--processes must be from 1 to {PROCESSES_MAX}, not {processes}")
     node_id = _node_id(settings)

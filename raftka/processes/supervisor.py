@@ -1,7 +1,6 @@
-"""Runs the nodes of one machine and starts one again that dies.
-
-The first node starts first: it may have to invent the cluster's id, which the others are
-formatted with. On SIGTERM the others stop before it, since it may be their controller.
+"""Runs the nodes of one machine and restarts a node that dies. The first node starts first: it may
+generate the cluster's id, with which the others are formatted. On SIGTERM the others stop before
+it, since it may be their controller.
 """
 
 from __future__ import annotations
@@ -26,9 +25,9 @@ from raftka.storage.posix import PosixDisk
 log = get_logger(__name__)
 
 BACKOFF_S: Final = (0.2, 30.0)
-"""Before a node is started again: the first time, and at most."""
+"""The pause before a restart: the first one, and the longest."""
 _LIVED_S: Final = 60.0
-"""A node that ran so long before it died is started again without having to wait longer."""
+"""A node that ran this long before it died restarts after the first pause again."""
 
 
 class NoStart(RuntimeError):
@@ -58,12 +57,12 @@ class Node:
         return None if self._process is None else self._process.pid
 
     def own_cluster_id(self) -> str | None:
-        """What the node's directory was formatted with; None while it is not."""
+        """The cluster id in the node's directory; None until it is formatted."""
         first = self._settings["log.dirs"].partition(",")[0].strip()
         try:
             found = meta_properties.read(PosixDisk(), str(Path(first).absolute()))
         except meta_properties.BadDirectory:
-            return None  # The node itself says so, and ends.
+            return None  # The node itself reports that, and ends.
         return None if found is None else found.cluster_id
 
     async def run(self) -> None:
@@ -85,11 +84,11 @@ class Node:
             backoff_s = min(2 * backoff_s, most_s)
 
     async def _once(self) -> int:
-        """One life of the node; what it ended with."""
+        """Run the node's process once; returns its exit code."""
         environ = {name: value for name, value in os.environ.items() if name != "NOTIFY_SOCKET"}
         if self.cluster_id is not None:
             environ["CLUSTER_ID"] = self.cluster_id
-        # Both ends have no name, so a process that is killed leaves nothing behind.
+        # Neither end has a name, so a killed process leaves nothing behind.
         ours, theirs = socket.socketpair()
         with theirs:
             process = self._process = await trio.lowlevel.open_process(
@@ -110,13 +109,13 @@ class Node:
         return code
 
     async def _hear(self, stream: trio.SocketStream) -> None:
-        """The node writes a byte when it serves."""
+        """Wait for the byte that the node writes when it serves."""
         with contextlib.suppress(trio.BrokenResourceError):
             async for _ in stream:
                 self.served.set()
 
     async def stop(self) -> None:
-        """A controlled shutdown, however long it takes."""
+        """Shut it down under control, however long that takes."""
         self._stops = True
         if self._process is not None:
             self._process.send_signal(signal.SIGTERM)
@@ -130,7 +129,7 @@ class Node:
 
 
 def supervise(plans: Sequence[Mapping[str, str]], log_level: str, *, format_first: bool) -> int:
-    """Run the nodes until a signal; the exit code, as that of `raftka server`."""
+    """Run the nodes until a signal; returns the exit code, as `raftka server` does."""
     nodes = [
         Node(each, log_level, format_first=format_first or index > 0)
         for index, each in enumerate(plans)
@@ -179,7 +178,7 @@ async def _start(nodes: Sequence[Node], nursery: trio.Nursery) -> None:
 
 
 async def _stop_on_signal(nodes: Sequence[Node], signals: AsyncIterator[int]) -> int:
-    """Wait for a signal and stop the nodes; a second one ends them at once. The exit code."""
+    """Wait for a signal and stop the nodes, at a second one at once. Returns the exit code."""
     code = 0
 
     async def end_at_once() -> None:

@@ -42,15 +42,16 @@ from raftka.testing.wire import ask
 T = TypeVar("T")
 
 SETTINGS: Final[Mapping[str, str]] = {
-    # A test waits neither for group members that do not come nor for partitions it does not need.
+    # A test waits neither for group members that never come nor for partitions that it does not
+    # need.
     "group.initial.rebalance.delay.ms": "0",
     "offsets.topic.num.partitions": "4",
 }
-"""What a test's cluster has beside Kafka's defaults."""
+"""The settings of a test's cluster that differ from Kafka's defaults."""
 
 
 _ANSWER_S: Final = 10.0
-"""A node answers at once, unless its machine is very busy."""
+"""A timeout: a node answers at once, unless its machine is very busy."""
 _MESSAGE_BYTES: Final = 1024
 
 
@@ -170,8 +171,8 @@ class Cluster(LocalCluster):
     def partition(self, nodes: int | Iterable[int], others: int | Iterable[int] = ()) -> None:
         """Cut the network between `nodes` and `others`, all the rest by default, until `heal`.
 
-        Clients still reach every node. What is on its way arrives after the cut, as with a cable
-        that was pulled. Raises ValueError for a node that does not exist.
+        Clients still reach every node. Bytes in flight arrive after the cut, as with a cable that
+        was pulled. Raises ValueError for a node that does not exist.
         """
         first = _ids(nodes)
         second = _ids(others) or set(self.node_ids) - first
@@ -186,7 +187,7 @@ class Cluster(LocalCluster):
         self._announce()
 
     def slow_disk(self, node_id: int, seconds: float) -> None:
-        """Have each sync of the node's disk take so much longer; 0 makes it quick again."""
+        """Delay each sync of the node's disk by that time; 0 ends the delay."""
         if not 0 <= seconds < float("inf"):
             raise ValueError(f"a sync takes 0 seconds longer or more, not {seconds}")
         self._known(node_id)
@@ -220,7 +221,7 @@ class Cluster(LocalCluster):
             control.close()
 
     def _faults_of(self, node_id: int) -> bytes:
-        """What should go wrong with a node, as raftka/testing/faults.py reads it."""
+        """The faults of a node, as raftka/testing/faults.py reads them."""
         away = [other for cut in self._cuts if node_id in cut for other in cut - {node_id}]
         ports = [port[other] for other in away for port in (self.ports, self.controller_ports)]
         self._messages += 1
@@ -229,7 +230,7 @@ class Cluster(LocalCluster):
         return json.dumps(wanted).encode()
 
     def _announce(self) -> None:
-        """Have every node's process know its faults; returns when all that run have answered."""
+        """Send every node's process its faults; returns when all running ones have answered."""
         for node_id, control in self._controls.items():
             message = self._faults_of(node_id)
             try:
@@ -309,9 +310,8 @@ class Cluster(LocalCluster):
         return next((p for p in answer.partitions if p.partition_index == partition), None)
 
     def _ask(self, request: Any, version: int) -> Any:
-        """The answer of a running node, one that is cut off from the fewest others.
-
-        Raises NodeFailed when none answers.
+        """The answer of a running node, preferably one that is cut off from few others. Raises
+        NodeFailed when none answers.
         """
         problem: OSError | None = None
         for node_id in sorted(self.processes, key=lambda i: sum(i in cut for cut in self._cuts)):
@@ -339,12 +339,12 @@ def _ids(nodes: int | Iterable[int]) -> set[int]:
 
 
 def _words(value: object) -> str:
-    """A setting as server.properties has it: True is true."""
+    """A setting's text in server.properties: "true" for True."""
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 async def _in_thread(function: Callable[[], T]) -> T:
-    """Run a blocking call beside the event loop, trio's or asyncio's."""
+    """Run a blocking call in a thread, under trio or asyncio."""
     import trio
 
     if trio.lowlevel.in_trio_run():

@@ -1,9 +1,8 @@
-"""What a test's node suffers on request: links that are cut, a disk that takes its time.
-
-The test's process sends what should hold, as a whole, each time that it changes; a node takes it
-from the socket that it inherited. Faults sit at the ports by which a node reaches its disk and its
-peers (model/ports.py): the node itself is the deployed code. A cut holds at the side that opened
-the connection, in both directions, so two nodes are cut off by a cut at both.
+"""Faults that a test imposes on a node: cut links, a slow disk. The test's process sends the whole
+set of faults each time that it changes; a node reads it from a socket that it inherited. Faults sit
+at the ports by which a node reaches its disk and its peers (model/ports.py): the node itself is the
+deployed code. A cut applies at the side that opened the connection, in both directions, so
+separating two nodes takes a cut at both.
 """
 
 from __future__ import annotations
@@ -43,7 +42,7 @@ class Faults:
     def __init__(self, control: socket.socket) -> None:
         """`control`: this node's end of a pair of datagram sockets."""
         self.sync_delay_s = 0.0
-        """How much longer each sync takes."""
+        """The delay of each sync, in seconds."""
         self._control = control
         self._cut: frozenset[int] = frozenset()
         self._changed: trio.Event | None = None
@@ -59,16 +58,16 @@ class Faults:
         return CutNetwork(network, self)
 
     def serving(self) -> None:
-        """The test asks the node itself."""
+        """Not used: the test asks the node itself."""
 
     async def obey(self) -> None:
-        """Take what the test wants, until cancelled."""
+        """Apply the faults that the test sends, until cancelled."""
         while True:
             await trio.lowlevel.wait_readable(self._control)
             self._take()
 
     def is_cut(self, port: int) -> bool:
-        """Whether nothing passes to or from what listens on a port of this machine."""
+        """Whether connections to a port of this machine are cut."""
         return port in self._cut
 
     async def change(self) -> None:
@@ -78,7 +77,7 @@ class Faults:
         await self._changed.wait()
 
     def notify(self) -> None:
-        """End each `change` that is waited for."""
+        """Wake every task that waits in `change`."""
         if self._changed is not None:
             self._changed.set()
             self._changed = None
@@ -134,7 +133,7 @@ class CutConnection:
         self._closed = False
 
     def __getattr__(self, name: str) -> Any:
-        """What only some connections have, such as the addresses of both ends."""
+        """Attributes that only some connections have, such as the addresses of both ends."""
         return getattr(self._connection, name)
 
     async def receive_into(self, buffer: bytearray | memoryview, at_least: int = 1) -> int:
@@ -160,11 +159,11 @@ class CutConnection:
         await self._connection.send(pieces)
 
     def send_now(self, pieces: list[Piece]) -> list[Piece]:
-        """All of it remains, while the port is cut off."""
+        """Everything stays unsent while the port is cut off."""
         return pieces if self._faults.is_cut(self._port) else self._connection.send_now(pieces)
 
     def close(self) -> None:
-        """Close it, also for a task that waits for the link."""
+        """Close it, and wake a task that waits for the link."""
         self._closed = True
         self._connection.close()
         self._faults.notify()
@@ -177,7 +176,7 @@ class CutConnection:
 
 
 class SlowDisk:
-    """A disk whose syncs take longer when they are asked to."""
+    """A disk whose syncs take longer on request."""
 
     def __init__(self, disk: Disk, faults: Faults) -> None:
         self._disk = disk
@@ -229,7 +228,7 @@ class SlowDisk:
 
 
 class SlowFile:
-    """A file whose syncs take longer when they are asked to."""
+    """A file whose syncs take longer on request."""
 
     __slots__ = ("_faults", "_file", "path")
 

@@ -1,6 +1,5 @@
-"""`python -m raftka.testing.node DESCRIPTOR ...`: `raftka server ...` that a test can harm.
-
-DESCRIPTOR is the inherited socket by which the test says what should go wrong (faults.py).
+"""`python -m raftka.testing.node DESCRIPTOR ...`: `raftka server ...` with faults for tests.
+DESCRIPTOR is the inherited socket by which the test sends faults (faults.py).
 """
 
 from __future__ import annotations

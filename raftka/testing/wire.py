@@ -1,4 +1,4 @@
-"""Asking a node from a thread: one request, one answer, over a connection of its own."""
+"""Asks a node from a thread: one request, one answer, over a connection of its own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`raftka top --bootstrap-server H:P`: looks at the cluster every second until q or Ctrl-C."""
+"""`raftka top --bootstrap-server H:P`: samples the cluster every second until q or Ctrl-C."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ async def _await_quit(keyboard: int, scope: trio.CancelScope) -> None:
 
 
 async def _look(found: argparse.Namespace, admin: Admin, console: Console, show: Show) -> None:
-    """Look and show, as often as was asked for. Raises what kept the first look from an answer."""
+    """Sample and show, as often as requested. Raises the error of the first sample."""
     elections: deque[tuple[str, Election]] = deque(maxlen=_ELECTIONS_KEPT)
     before: Sample | None = None
     seen: View | None = None
@@ -101,7 +101,7 @@ def _time() -> str:
 
 @contextmanager
 def _display(console: Console) -> Iterator[Show]:
-    """Where looks are shown: in place on a terminal that can, below each other elsewhere."""
+    """Shows samples: in place on a capable terminal, one below the other elsewhere."""
     if console.is_terminal and not console.is_dumb_terminal:
         with Live(console=console, screen=True, auto_refresh=False) as live:
             yield lambda look: live.update(look, refresh=True)

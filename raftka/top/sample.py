@@ -1,4 +1,4 @@
-"""One look at a cluster: what `raftka top` shows comes from the difference of two."""
+"""One sample of a cluster: `raftka top` shows the difference of two."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from raftka.model.ports import BrokenConnection
 
 @dataclass(frozen=True)
 class GroupSample:
-    """A group at one moment."""
+    """A group at one time."""
 
     state: str
     members: int
     offsets: Mapping[TopicPartition, int]
-    """What it has committed."""
+    """Its committed offsets."""
 
 
 @dataclass(frozen=True)
 class Sample:
-    """The cluster at one moment."""
+    """The cluster at one time."""
 
     at_s: float
     """Monotonic seconds."""
@@ -35,15 +35,15 @@ class Sample:
     """The leader of the quorum; -1 while there is none."""
     controller_epoch: int
     brokers: tuple[Node, ...]
-    """With those that are fenced."""
+    """All registered brokers, fenced ones included."""
     topics: Mapping[str, TopicDescription]
     ends: Mapping[TopicPartition, int]
-    """High watermarks, of the partitions that have a leader."""
+    """The high watermarks of partitions with a leader."""
     groups: Mapping[str, GroupSample]
 
 
 async def take(admin: Admin, at_s: float) -> Sample:
-    """Look at the cluster. Raises KafkaError and BrokenConnection when it does not answer."""
+    """Take a sample. Raises KafkaError and BrokenConnection when the cluster does not answer."""
     described = await admin.describe_cluster(include_fenced=True)
     quorum = await admin.describe_quorum()
     topics = await admin.describe_topics(await admin.list_topics())
@@ -57,7 +57,7 @@ async def take(admin: Admin, at_s: float) -> Sample:
         found = await admin.list_offsets(dict.fromkeys(led, LATEST))
         ends = {at: each.offset for at, each in found.items()}
     except (KafkaError, BrokenConnection):
-        ends = {}  # In the middle of a failover: the next look has them again.
+        ends = {}  # In the middle of a failover: the next sample has them again.
     return Sample(
         at_s,
         described.cluster_id,
@@ -82,5 +82,5 @@ async def _groups(admin: Admin) -> dict[str, GroupSample]:
                 {at: each.offset for at, each in committed.items()},
             )
     except (KafkaError, BrokenConnection):
-        return found  # A coordinator is on its way: the next look has the others again.
+        return found  # A coordinator is moving: the next sample has the others again.
     return found

@@ -19,7 +19,7 @@ def screen(
 ) -> Group:
     """All tables; each has at most `rows` rows. `elections` are (time of day, election).
 
-    `trouble` is why there is no newer view than this one.
+    `trouble`: why there is no newer view than this one.
     """
     sample = view.sample
     offline = sum(topic.offline for topic in view.topics)

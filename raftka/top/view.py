@@ -1,4 +1,4 @@
-"""What two looks at a cluster say together. Pure."""
+"""Compares two samples of a cluster. Pure."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from raftka.top.sample import Sample
 
 
 class Election(NamedTuple):
-    """A leader that changed while we looked."""
+    """A change of leader between two samples."""
 
     what: str
     """The partition, or "controller"."""
     old: int
-    """-1 for none."""
+    """The new leader's id; -1 for none."""
     new: int
     epoch: int
     why: str
-    """As far as it shows from outside."""
+    """The reason, as far as it shows from outside."""
 
 
 class TopicRow(NamedTuple):
@@ -32,7 +32,7 @@ class TopicRow(NamedTuple):
     partitions: int
     replication: int
     records_s: float
-    """Records a second since the last look; control records count too."""
+    """Records per second since the last sample; control records count, too."""
     under_replicated: int
     offline: int
 
@@ -44,7 +44,7 @@ class GroupRow(NamedTuple):
     state: str
     members: int
     lag: int | None
-    """None where it has committed nothing."""
+    """Its lag in records; None where it has committed nothing."""
     records_s: float
 
 
@@ -56,7 +56,7 @@ class BrokerRow(NamedTuple):
     leads: int
     replicas: int
     missing: int
-    """Replicas of it that are not in their ISR."""
+    """The number of its replicas that are not in their ISR."""
 
 
 @dataclass
@@ -71,12 +71,12 @@ class View:
 
     @property
     def records_s(self) -> float:
-        """Records a second in all topics."""
+        """Records per second in all topics."""
         return sum(topic.records_s for topic in self.topics)
 
 
 def view(before: Sample | None, now: Sample) -> View:
-    """What is there now; rates and elections where there was a look before."""
+    """The present state, with rates and elections if there is an earlier sample."""
     passed_s = 0.0 if before is None else now.at_s - before.at_s
     earlier = {} if before is None else before.ends
     rates = {
@@ -127,7 +127,7 @@ def _topics(now: Sample, rates: dict[TopicPartition, float]) -> list[TopicRow]:
         )
         for topic in now.topics.values()
     ]
-    # What needs looking at first, then what is busy.
+    # Topics with problems first, then busy ones.
     return sorted(rows, key=lambda row: (-row.offline, -row.under_replicated, -row.records_s, row))
 
 
@@ -150,7 +150,7 @@ def _groups(before: Sample | None, now: Sample, passed_s: float) -> list[GroupRo
 
 
 def elections(before: Sample, now: Sample) -> list[Election]:
-    """The leaders that have changed between two looks."""
+    """The leaders that have changed between two samples."""
     found = []
     alive = {broker.id for broker in now.brokers if not broker.fenced}
     if before.controller_epoch != now.controller_epoch:

@@ -1,8 +1,8 @@
 """The end of a run: what every broker reports and has on its disks, compared with the history.
 
-The metadata that each broker answers with must be the committed one, and hold what administrators
-were acknowledged; a topic that was created again has nothing of its former lives; no broker keeps
-the log of a partition that it has no replica of.
+Each broker's metadata must be the committed metadata and contain every acknowledged change by an
+administrator; a re-created topic holds nothing of its earlier lives; no broker keeps the log of a
+partition that is not assigned to it.
 """
 
 from __future__ import annotations
@@ -39,7 +39,9 @@ _EFFECTS: Final = 0.4
 
 
 async def check(world: World) -> None:
-    """Run after all has healed and the load has ended. Raises Stopped through `world.stop`."""
+    """Run after all has healed and the load has ended. Raises Stopped through
+    `world.stop`.
+    """
     async with make_admin(world, "registrar") as admin:
         for machine in world.cluster.brokers:
             if machine.broken or not machine.is_running:
@@ -69,7 +71,7 @@ async def check_effects(world: World) -> None:
 
 
 async def _until_right(world: World, name: str, look: Callable[[], Awaitable[str | None]]) -> None:
-    """Brokers may lag for a moment: only an error that stays is a violation."""
+    """Brokers may lag for a moment: only an error that persists is a violation."""
     started = trio.current_time()
     while True:
         exit = Exit.SAFETY
@@ -174,7 +176,7 @@ async def _offsets(world: World, admin: Admin) -> str | None:
 
 
 async def _deletions(world: World, admin: Admin) -> str | None:
-    """Deletions that administrators asked for must succeed, now that all replicas are there."""
+    """Deletions that administrators requested must succeed, now that all replicas are online."""
     await trio.lowlevel.checkpoint()
     for key, offset in world.witnesses.retention.given_up.items():
         target = TopicPartition(*key)

@@ -1,7 +1,7 @@
-"""Checks that a changed setting takes effect, and stops doing so after it is removed.
+"""Checks that a changed setting takes effect, and loses its effect when it is removed.
 
-What brokers report about a setting is one thing, what they do is another. `max.message.bytes`
-shows in one request to the leader.
+A broker may report a setting and not act on it. One request to the leader shows whether
+`max.message.bytes` is in force.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What groups of all kinds are owed once everything is healed: owners, tasks, records, letters."""
+"""What every group must have once everything has healed: owners, tasks, records, dead letters."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _LETTER: Final = "__dlq.errors."
 
 
 async def check(world: World) -> None:
-    """Run after everything was healed and read. Raises Stopped through `world.stop`."""
+    """Run after everything has healed and was read. Raises Stopped through `world.stop`."""
     started = trio.current_time()
     for group in world.groups:
         while (words := group.waits_for()) is not None:
@@ -41,7 +41,7 @@ async def check(world: World) -> None:
 
 
 async def _owners(world: World) -> None:
-    """Each partition of a consumer group that lives has an owner."""
+    """Each partition of a consumer group with members has an owner."""
     started = trio.current_time()
     while (words := _without_owner(world)) is not None:
         if trio.current_time() - started > GROUPS_S:
@@ -74,7 +74,7 @@ def _without_owner(world: World) -> str | None:
 
 
 async def _letters(world: World, group: Working) -> None:
-    """Every dead letter was due, and of what was surely rejected there is one."""
+    """Each dead letter is justified, and each certain rejection has one."""
     plan = group.plan
     topic = plan.configs[DEAD_LETTERS]
     found = world.image.topics.get(topic)
@@ -109,7 +109,7 @@ async def _letters(world: World, group: Working) -> None:
 
 
 def _stays(world: World, where: Where) -> bool:
-    """Whether a record cannot have gone before its letter was written."""
+    """Whether a record was certainly there until its dead letter was written."""
     history = world.history
     key = where.partition
     gone = where.offset < history.of(key).start or history.may_be_gone(key, where.offset)
@@ -117,7 +117,7 @@ def _stays(world: World, where: Where) -> bool:
 
 
 async def _read(world: World, targets: Sequence[TopicPartition]) -> list[Where]:
-    """Whose letters are in the partitions of a queue."""
+    """The records whose dead letters are in the partitions of a queue."""
     config: dict[str, object] = {
         "bootstrap.servers": ",".join(world.cluster.bootstrap),
         "client.id": "mourner",

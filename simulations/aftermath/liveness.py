@@ -1,4 +1,4 @@
-"""What must recover, and how soon, once all faults are healed."""
+"""What must recover once all faults have healed, and how soon."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ _SLOW_DISK_S: Final = 5.0
 
 
 class Stuck(NamedTuple):
-    """A condition that does not hold yet, in words, and its subject."""
+    """A sentence for a condition that does not hold yet, and its subject."""
 
     words: str
     about: About = NOTHING
 
 
 async def check(world: World) -> None:
-    """Run after everything was healed. Raises Stopped through `world.stop`."""
+    """Run after everything has healed. Raises Stopped through `world.stop`."""
     await _within(world, CONTROLLER_S, "controller", lambda: _controller(world))
     await _within(
         world, BROKERS_S, "brokers", lambda: _brokers(world), meanwhile=lambda: _start_again(world)
@@ -59,7 +59,7 @@ async def check(world: World) -> None:
 
 
 async def _answered(world: World) -> None:
-    """Producers may have a long queue, but each must make progress."""
+    """A producer may still have a long queue, but must make progress."""
     started = moved = trio.current_time()
     left = -1
     while (stuck := _answers(world)) is not None:
@@ -248,8 +248,9 @@ async def _read_to(
 
 
 def _check_deletion(world: World, target: TopicPartition, start: int) -> None:
-    """Records that DeleteRecords answered for stay deleted; until the start is on disk, only if
-    no broker ended without a shutdown."""
+    """Records stay deleted once DeleteRecords was acknowledged. Until the log start is on disk,
+    this holds only if no broker ended without a shutdown.
+    """
     offset, at_s = world.ledger.begins_at.get(target, (0, 0.0))
     interval_ms = world.plan.settings.get("log.flush.offset.checkpoint.interval.ms", "60000")
     written_s = at_s + int(interval_ms) / 1000 * _SLOW_CLOCK + _SLOW_DISK_S

@@ -1,1 +1,1 @@
-"""Invariants, each checked from what observers see: a violation stops the run and gets a story."""
+"""Invariants, each checked from what observers see; a violation stops the run with a story."""

@@ -1,12 +1,12 @@
 """Logs agree where they must: before a copied batch, and below a high watermark.
 
-Two properties that hold at every moment, long before a client reads a record or an election:
+Two properties hold at every moment, long before an election or a client could expose a breach:
 
 - A batch of a leader epoch has one predecessor. A replica that copied it has copied the one before
   (Raft's log matching, which KIP-101 and KIP-320 bring to partitions).
-- A high watermark covers only committed records. What a broker reports to a consumer,
-  as leader or as a follower nearby (KIP-392), is what it serves; what it writes
-  (replication-offset-checkpoint) is what it restarts with. No replica's high watermark is beyond
+- A high watermark covers only committed records. A broker serves consumers up to the one that it
+reports, as leader or as a nearby follower (KIP-392), and restarts with the one that it writes
+(replication-offset-checkpoint). No replica's high watermark is beyond
   its own log end.
 """
 
@@ -40,7 +40,7 @@ class AgreementChecker:
         self._replicas = replicas
         self._report = report
         self._agreed: dict[tuple[str, Key], int] = {}
-        """Up to which offset each replica's log was found to match what clients know."""
+        """The offset up to which each replica's log was found to match what clients know."""
         logs.on_append.append(self._appended)
 
     def forget(self, topic: str) -> None:
@@ -51,7 +51,7 @@ class AgreementChecker:
     # Appends.
 
     def _appended(self, replica: ReplicaMirror, batches: list[Batch]) -> None:
-        """A follower that has copied from its leader has what the leader has before it."""
+        """Before a batch that it copied, a follower has the same batches as its leader."""
         key, first = replica.key, batches[0]
         self._forget_after(replica, first.base_offset)
         partition = self._metadata.image.partition(*key)
@@ -95,7 +95,7 @@ class AgreementChecker:
     # High watermarks.
 
     def watch(self, host: str, path: str) -> CheckpointFile | None:
-        """The watcher for a new file, if a checkpoint of high watermarks is on its way."""
+        """The watcher for a new file, if it will become a checkpoint of high watermarks."""
         return CheckpointFile(self, host) if path.endswith(_CHECKPOINT + ".tmp") else None
 
     def claimed(self, host: str, key: Key, high_watermark: int, how: str) -> None:
@@ -145,8 +145,8 @@ class CheckpointFile:
         self._host = host
 
     def wrote(self, offset: int, data: bytes) -> None:
-        # A version and a count, then one line for each partition. A write that failed half-way
-        # may have left the front of a line, which claims nothing.
+        # A version and a count, then one line for each partition. A failed write may have left an
+        # incomplete line, which claims nothing.
         for line in data.decode("ascii").split("\n")[2:-1]:
             topic, index, mark = line.split()
             self._checker.claimed(self._host, (topic, int(index)), int(mark), "writes down")

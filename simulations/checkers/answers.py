@@ -38,12 +38,12 @@ class AnswerChecker:
         min_isr: Callable[[str], int],
         may_begin_at: Callable[[Key], int],
     ) -> None:
-        """`life_of`: the registered process that runs on a host. `is_excused`: whether a
-        broker's replica of a partition may lack records, as what happened to disks allows.
-        `claimed` gets each high watermark that a consumer receives, also from a follower;
-        `note` gets rare situations.
-        `later` calls a few milliseconds later. `min_isr`: a topic's min.insync.replicas.
-        `may_begin_at`: up to where records were deleted on purpose."""
+        """`life_of`: the registered process that runs on a host. `is_excused`: whether a broker's
+        replica of a partition may lack records after what its disks lost. `claimed` gets each high
+        watermark that a consumer receives, also from a follower; `note` gets rare situations.
+        `later` defers a call by a few milliseconds. `min_isr`: a topic's min.insync.replicas.
+        `may_begin_at`: the offset up to which records were deleted on purpose.
+        """
         self.looks = Looks()
         self._metadata = metadata
         self._logs = logs
@@ -237,7 +237,7 @@ class AnswerChecker:
                 self._proposed[key] = (data.leader_epoch, members)
 
     def _session_begins(self, client: str, server: str, request: Any) -> None:
-        """A follower's process, or a consumer, sends its first fetch to that broker."""
+        """A follower's process, or a consumer, has sent its first fetch to that broker."""
         follower = request.replica_state
         if follower.replica_id >= 0:
             life = (self._life_of(client), follower.replica_epoch)
@@ -272,7 +272,7 @@ class AnswerChecker:
         fetched = self._sessions.get((f"n{after.leader}", joined))
         broker = self._metadata.image.brokers.get(joined)
         if life is None or broker is None:
-            return  # The controller does not know yet whether, and as which process, it runs.
+            return  # The controller does not know yet whether it runs, nor as which process.
         if fetched is not None and (fetched[0] == life or fetched[1] == broker.epoch):
             return
         last = "no process" if fetched is None else f"a process that is gone (epoch {fetched[1]})"

@@ -1,12 +1,12 @@
 """Compares what transactional clients saw: all of a transaction, or nothing.
 
-By the names of Jepsen's work on Kafka: an aborted read (G1a) gives a reader of committed records
-one of a transaction that was aborted, or that no producer asked to commit; of a torn transaction
-some records are read, and the others never (of which an intermediate read, G1b, is the view in
-passing); a lost one was acknowledged and has none. What a transformer reads, writes and commits in
-one transaction happens once: an input that is behind the committed offset has its output
-(input-lost), once (processed-twice), and an output's input is behind that offset
-(offset-commit-lost). No transaction comes, through what others have read, after itself (G1c:
+The names are those of Jepsen's work on Kafka. Aborted read (G1a): a read_committed consumer
+receives a record of a transaction that was aborted, or that no producer asked to commit. Torn: some
+records of a transaction are read and the others never (an intermediate read, G1b, shows this for a
+moment). Lost: a commit was acknowledged and no record is read. A transformer reads, writes and
+commits in one transaction, exactly once: each input before the committed offset has an output (else
+input-lost) and only one (else processed-twice), and each output's input is before that offset (else
+offset-commit-lost). No transaction depends on itself through what others have read (else G1c:
 cyclic-information-flow).
 """
 
@@ -66,8 +66,8 @@ class Atomicity:
         is_excused: Callable[[Key], bool],
         may_be_gone: Callable[[Key, int], bool],
     ) -> None:
-        """`is_excused`: a partition lost more disks than its promises cover. `may_be_gone`: a
-        record was deleted on purpose, or the cleaner may have removed it.
+        """`is_excused`: whether a partition lost more disks than its guarantees cover.
+        `may_be_gone`: whether a record was deleted on purpose, or the cleaner may have removed it.
         """
         self.looks = Looks()
         self.transactions: list[Transaction] = []
@@ -103,7 +103,7 @@ class Atomicity:
         *,
         within: Transaction | None = None,
     ) -> None:
-        """A read_committed consumer received a record, perhaps within its own transaction."""
+        """A read_committed consumer received a record, perhaps inside a transaction of its own."""
         transaction = self._of.get(what)
         if transaction is None:
             return
@@ -172,8 +172,9 @@ class Atomicity:
         )
 
     def processed(self, found: Found, committed: Mapping[Key, int], inputs: Found) -> None:
-        """A group has `committed` its offsets in transactions, with the outputs that were `found`;
-        `inputs` are the committed records that it had to read."""
+        """A group has `committed` its offsets in transactions; their outputs are `found`, and
+        `inputs` are the committed records that it had to read.
+        """
         self.looks("input-lost", "offset-commit-lost", "processed-twice")
         done: dict[tuple[Key, int], bytes] = {}
         for what, (key, offset) in found.items():

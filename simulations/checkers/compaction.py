@@ -1,10 +1,10 @@
 """A compacted log equals the last value of every key, on each replica and as a consumer reads it.
 
 The appends give a log's full history (observers/origins.py); the cleaned file gives what is left of
-it. Whatever is missing needs a reason: a later record with the same key, committed; or, of a record
-without a value, a delete horizon that was written down and has passed on its broker's clock
-(KIP-534). What is left is what was written, at its offset. Of every producer the last batch is
-there, if empty: its sequence is still needed.
+it. A missing record needs a reason: a later, committed record with the same key; or, for a
+tombstone, a stored delete horizon that has passed on the broker's clock (KIP-534). Each record that
+is left is as it was written, at its offset. The last batch of every producer is kept, even if
+empty: its sequence is still needed.
 
 Sources: Kafka's documentation, "Log Compaction"; KIP-58, KIP-534, KIP-98.
 """
@@ -51,8 +51,9 @@ class CompactionChecker:
         is_excused: Callable[[Key, str], bool],
     ) -> None:
         """`note` takes rare situations, `highest_wall_ms` is the latest time that a host's clock
-        ever showed, `may_begin_at` up to where records were deleted on purpose. `is_excused`: a
-        host's replica may lack records, as what happened to disks allows."""
+        ever showed, `may_begin_at` the offset up to which records were deleted on purpose.
+        `is_excused`: whether a host's replica may lack records after what its disks lost.
+        """
         self.looks = Looks()
         self._metadata = metadata
         self._logs = logs
@@ -95,7 +96,7 @@ class CompactionChecker:
     def _cleaned(
         self, replica: ReplicaMirror, segment: SegmentMirror, replaced: Sequence[SegmentMirror]
     ) -> None:
-        """A cleaned segment replaced others."""
+        """A cleaned segment has replaced others."""
         self._note("segment cleaned")
         if self._is_excused(replica.key, replica.host):
             return
@@ -137,7 +138,7 @@ class CompactionChecker:
         self._check_committed(replica, superseded_by)
 
     def _check_place(self, replica: ReplicaMirror, batch: Batch, found: Batch | None) -> None:
-        """Offsets and epoch of a batch stay, however few of its records do."""
+        """A batch keeps its offsets and epoch, however few of its records are left."""
         if found is not None and found[1:4] != batch[1:4]:
             self._report(
                 "record-moved-by-cleaning",
@@ -159,7 +160,7 @@ class CompactionChecker:
     def _check_removed(
         self, replica: ReplicaMirror, batch: Batch, entry: Entry, later: _Later
     ) -> int:
-        """Why a record may be gone; the offset of the one that came in its place, or -1."""
+        """Why a record may be gone, and the offset of the record that replaced it, or -1."""
         if entry.offset < self._may_begin_at(replica.key) or entry.key is None:
             return -1
         if entry.offset in later.void:
@@ -205,7 +206,7 @@ class CompactionChecker:
             )
 
     def _check_committed(self, replica: ReplicaMirror, superseded_by: int) -> None:
-        """A record that replaced another one is committed: a truncation must not remove it."""
+        """A record that replaced another is committed: a truncation must not remove it."""
         partition = self._metadata.image.partition(*replica.key)
         if partition is not None and superseded_by >= 0:
             what = f"has removed records of {replica.name} because of one at {superseded_by}"
@@ -220,7 +221,7 @@ class CompactionChecker:
         replaced: Iterable[SegmentMirror],
         segment: SegmentMirror,
     ) -> None:
-        """The header of each producer's last batch is there, unless it was silent for a day."""
+        """Each producer's last batch keeps its header, unless the producer was silent for a day."""
         gone = {batch.base_offset for old in replaced for batch in old.batches}
         gone -= {batch.base_offset for batch in segment.batches}
         seen: set[int] = set()
@@ -282,7 +283,7 @@ class CompactionChecker:
     def _check_clean_section(
         self, replica: ReplicaMirror, held: Mapping[bytes, list[Entry]], cleaned_to: int
     ) -> None:
-        """In the part that the cleaner calls clean, each key occurs once."""
+        """Below the cleaner's checkpoint, each key occurs once."""
         start = self._may_begin_at(replica.key)
         for key, all_found in held.items():
             found = [entry for entry in all_found if entry.offset >= start]
@@ -329,7 +330,7 @@ class _Later:
         self.last: dict[bytes, Entry] = {}
         """The last record of each key; records of open or aborted transactions do not count."""
         self.void: set[int] = set()
-        """Offsets of those."""
+        """The offsets of records of open or aborted transactions."""
         self._next: dict[int, int] = {}
         newer: dict[bytes, int] = {}
         commits: dict[int, bool] = {}
@@ -365,7 +366,7 @@ def _entries(data: bytes) -> list[Entry]:
 
 
 def _cleaned_to(files: Mapping[str, Inode]) -> dict[Key, int]:
-    """Up to which offset each log is clean, by the cleaner's checkpoint."""
+    """The offset up to which each log is clean, by the cleaner's checkpoint."""
     inode = files.get(_CHECKPOINT)
     lines = bytes(inode.data).decode("ascii").split("\n")[2:-1] if inode is not None else []
     fields = [line.split() for line in lines if line]

@@ -2,9 +2,9 @@
 
 From the moment at which a coordinator's answer gives a partition to a member, the member may read
 it, until it sends a heartbeat that no longer names it, joins again, leaves, or is fenced. Meanwhile
-no other member gets the partition, as long as the owner's heartbeats go on, and unless it keeps for
-its rebalance timeout what it must give back: then all that it has goes to others. Once another has
-it, the former owner can no longer commit there.
+no other member gets the partition, as long as the owner sends heartbeats and revokes what it must
+within its rebalance timeout; an owner that does not is fenced and loses everything. Once another
+member has the partition, the former owner can no longer commit there.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ Place = tuple[bytes, int]
 
 ALIVE_S: Final = 2.0
 """A member certainly owns its partitions this long after an answered heartbeat: its session is
-longer, and begins when the coordinator gets the heartbeat, however late it answers.
+longer, and begins when the coordinator receives the heartbeat, however late the answer.
 """
 _FASTEST_CLOCK: Final = 0.94
-"""A rebalance timeout is so much shorter on the fastest clock."""
+"""The factor by which the fastest clock shortens a rebalance timeout."""
 _SHOWS_LIFE_S: Final = 10.0
 """Longer than a session of the load."""
 _GONE: Final = (
@@ -47,13 +47,13 @@ class _Member:
     alive_at: float = -1e9
     """When it sent the last heartbeat that was answered."""
     target: set[Place] = field(default_factory=set)
-    """What the last assignment names."""
+    """The partitions of its last assignment."""
     named_at: dict[Place, float] = field(default_factory=dict)
-    """When it sent the last heartbeat by whose answer it may keep a partition."""
+    """When it sent the last heartbeat whose answer let it keep a partition."""
     rebalance_s: float = math.inf
 
     def must_be_awaited(self, now_s: float) -> bool:
-        """Whether it shows life, and has kept nothing for so long that it is fenced."""
+        """Whether its session lasts, and it has kept nothing beyond its rebalance timeout."""
         since_s = min((self.named_at.get(each, now_s) for each in self.may_read), default=now_s)
         is_in_time = now_s - since_s < self.rebalance_s * _FASTEST_CLOCK
         return now_s - self.alive_at < ALIVE_S and is_in_time
@@ -76,14 +76,14 @@ class CoordinatedGroups:
         is_excused: Callable[[str], bool],
         topic_id: Callable[[str], bytes | None],
     ) -> None:
-        """`is_excused`: the state of a group's coordinator may be lost with its disks."""
+        """`is_excused`: whether the state of a group's coordinator may be lost with its disks."""
         self.looks = Looks()
         self._report = report
         self._is_excused = is_excused
         self._topic_id = topic_id
         self._members: dict[tuple[str, str], _Member] = {}
         self._owners: dict[tuple[str, Place], _Owner] = {}
-        """The last owner of each partition, and its member epoch."""
+        """Each partition's last owner, and the owner's member epoch."""
         self._beats: dict[int, tuple[Any, float]] = {}
         """Heartbeats under way, and when they were sent."""
         self._commits: dict[int, tuple[Any, dict[Place, _Owner]]] = {}
@@ -94,7 +94,7 @@ class CoordinatedGroups:
         watched.answer("OffsetCommit", self._commit_answered)
 
     def has_owner(self, group: str, place: Place) -> bool:
-        """Whether a member that shows life may read a partition."""
+        """Whether a member whose session lasts may read a partition."""
         now_s = trio.current_time()
         return any(
             place in member.may_read and now_s - member.alive_at < _SHOWS_LIFE_S

@@ -46,9 +46,10 @@ class CoordinationChecker:
         offsets_log: Callable[[str], Key | None],
         verifies: bool = True,
     ) -> None:
-        """`is_excused`: a partition has lost so much that nothing is promised any longer;
-        `is_lost`: so have coordinators of transactions. `offsets_log` has a group's offsets.
-        `verifies`: leaders ask coordinators before a transaction begins in a partition."""
+        """`is_excused`: whether a partition has lost more than its guarantees cover; `is_lost`:
+        whether transaction coordinators have. `offsets_log`: the log with a group's offsets.
+        `verifies`: whether leaders ask coordinators before a transaction begins in a partition.
+        """
         self.looks = Looks()
         self._metadata = metadata
         self._logs = logs
@@ -60,7 +61,7 @@ class CoordinationChecker:
         self._verifies = verifies
         self._coordinators = CoordinatorLogs(logs, self._stepped)
         self._seen: set[tuple[Key, int, int]] = set()
-        """Transactions by partition, first offset and producer that were looked at."""
+        """The transactions checked so far, by partition, first offset and producer."""
         self._asked: dict[int, tuple[Any, _Held]] = {}
         logs.on_append.append(self._appended)
         watched.request("OffsetFetch", self._fetch_sent)

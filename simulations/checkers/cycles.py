@@ -1,10 +1,10 @@
 """Cycles among transactions: cyclic information flow, G1c by Adya's name.
 
-A transaction that read a record of another one comes after it, and each transaction of a producer
-comes after its former ones. Readers of committed records are given a record when its transaction
-has ended, so that no transaction may, through others, come after itself. The order of two writes in
-a partition is no edge: Kafka interleaves the records of open transactions on purpose (Jepsen's work
-on Kafka permits G0 for that reason).
+A transaction that read another's record comes after it, and so does each transaction of a producer
+after its earlier ones. A read_committed consumer receives a record only once its transaction has
+ended, so no transaction may come after itself. The order of two writes in a partition is no edge:
+Kafka interleaves the records of open transactions on purpose (Jepsen's work on Kafka permits G0 for
+that reason).
 """
 
 from __future__ import annotations
@@ -17,9 +17,8 @@ _DONE: Final = 2
 
 
 def cycle(after: Mapping[int, Collection[int]]) -> list[int] | None:
-    """A way from a node back to itself, its first node once; None when there is none.
-
-    `after` has for each node those that it comes after. Takes time in proportion to the edges.
+    """A path from a node back to itself, with its first node once; None when there is none. `after`
+    maps each node to those that it comes after. Takes time in proportion to the edges.
     """
     marks: dict[int, int] = {}
     for first in after:

@@ -1,13 +1,13 @@
-"""No partition starves: a fetcher gets records of each partition that has some, in turns.
+"""No partition starves: a fetcher receives records from each partition that has some, in turn.
 
-A broker answers a fetch at once when it may give records, and a fetch session gets to every
-partition however small the limits are: a served one goes to the end (KIP-74, KIP-227). Without a
-session the order is the fetcher's, and so are the turns.
+A broker answers a fetch at once when it may return records, and a fetch session reaches every
+partition however small the limits are: a partition that was served moves to the end (KIP-74,
+KIP-227). Without a session the fetcher rotates the order.
 
-What a follower may read ends where its leader's log does, on the disk. A consumer may read up to
-the high watermark: the last one that the leader reported counts, which is rather too low.
-Fetches of replicas that do not lead are not judged here, nor those that ask for more than one byte
-or for committed transactions only.
+A follower may read to the end of its leader's log on disk, a consumer up to the high watermark: the
+last one that the leader reported counts, which is a lower bound. Fetches of replicas that do not
+lead are not judged here, nor those that ask for more than one byte or for committed transactions
+only.
 """
 
 from __future__ import annotations
@@ -54,9 +54,10 @@ class FetchChecker:
         high_watermark: Callable[[str, Key], int],
         runs_since: Callable[[str], float],
     ) -> None:
-        """`high_watermark`: the last one that a host reported while it leads in the present epoch,
-        or -1. `runs_since`: when a host's process was last started or resumed, infinity while
-        it does not run."""
+        """`high_watermark`: the last one that a host reported as leader of the present epoch, or
+        -1. `runs_since`: when a host's process was last started or resumed; infinity while it does
+        not run.
+        """
         self.looks = Looks()
         self._metadata = metadata
         self._logs = logs
@@ -67,7 +68,7 @@ class FetchChecker:
         self._throttled_s: dict[str, float] = {}
         """When a topic was last seen with a throttle."""
         self._joined_s: dict[tuple[Key, int], float] = {}
-        """When a replica came into an ISR."""
+        """When a replica joined an ISR."""
         self._limited_s: float | None = None
         """When clients were last seen with a quota."""
         metadata.on_change.append(self._isr_changed)
@@ -81,9 +82,7 @@ class FetchChecker:
             self._talks.append(talk)
 
     def fetch_answered(self, talk: FetchTalk, asked: Asked, response: Any) -> None:
-        """Finds partitions that have records, but are passed over while others are served
-        repeatedly.
-        """
+        """Finds partitions with records that are passed over while others are served repeatedly."""
         if talk.wanted is None or talk.waits_for_more:
             return
         self.looks("partition-passed-over")
@@ -174,7 +173,7 @@ class FetchChecker:
         return wanted.offset < self._high_watermark(talk.server, key)
 
     def _may_hold_back(self, talk: FetchTalk, key: Key, partition: PartitionImage) -> bool:
-        """Whether a replication throttle may: of a follower that is not in sync (KIP-73)."""
+        """Whether a throttle may delay it: the fetch of a follower that is not in sync (KIP-73)."""
         was_throttled = _is_recent(self._throttled_s.get(key[0]))
         if not was_throttled and not _throttles(self._metadata.image, key[0], partition.leader):
             return False
@@ -185,7 +184,7 @@ class FetchChecker:
 
     def _isr_changed(self, key: Key, before: PartitionImage | None, after: PartitionImage) -> None:
         if before is None or before.leader_epoch != after.leader_epoch:
-            return  # A leader begins with the ISR that its election gives it.
+            return  # A leader starts with the ISR of its election.
         for member in after.isr:
             if member not in before.isr:
                 self._joined_s[key, member] = trio.current_time()

@@ -24,7 +24,7 @@ _OFFSET_ENTRY: Final = struct.Struct(">ii")
 _TIME_ENTRY: Final = struct.Struct(">qi")
 _EPOCHS: Final = "leader-epoch-checkpoint"
 _CRC_FROM: Final = 21
-"""Where in a batch the bytes begin that its checksum covers."""
+"""The position in a batch from which its checksum covers the bytes."""
 
 
 class FileChecker:
@@ -57,8 +57,9 @@ class FileChecker:
                 self._check_time_index(f"{stem}.timeindex", files, base_offset, batches, about)
 
     def check_batches(self, mirror: ReplicaMirror, files: Mapping[str, Inode]) -> None:
-        """Every batch of a replica that counts has the CRC of its header: whatever a disk did to
-        it, recovery has found it, or another replica has supplied it again."""
+        """Every batch of an in-sync replica has the CRC of its header: recovery has found any
+        damage, and the replica has copied the batch again.
+        """
         self.looks("corrupt-batch-kept")
         for path, _, batches in mirror.segments():
             inode = files.get(path)
@@ -91,7 +92,7 @@ class FileChecker:
                 return
 
     def _check_epochs(self, mirror: ReplicaMirror, batches: list[Batch], inode: Inode) -> None:
-        """Behind its last entry the file may be old: recovery reads those batches again."""
+        """Old bytes may follow the last valid entry: recovery reads those batches again."""
         lines = bytes(inode.data).decode("ascii").split("\n")[2:-1]
         entries = [(int(epoch), int(start)) for epoch, start in (x.split() for x in lines if x)]
         bases = [batch.base_offset for batch in batches]
@@ -152,7 +153,7 @@ class FileChecker:
         before = (-2, -1)
         for timestamp, relative in _TIME_ENTRY.iter_unpack(inode.data):
             offset = base_offset + relative
-            # A look-up starts here when everything before is older than its target.
+            # A lookup starts here when everything before it is older than its target.
             late = [b for b in batches if b.last_offset < offset and b.max_timestamp > timestamp]
             ends = batches[-1].last_offset if batches else -1
             if late or timestamp <= before[0] or relative < before[1] or offset > ends:

@@ -1,7 +1,7 @@
 """Consumer groups, from their members' view: one owner for each partition and generation.
 
-A generation counts once a member received its assignment: then it is durable, no later request to
-join leads into a smaller one, and a member of an earlier one can no longer commit.
+A generation counts once a member received its assignment: from then on it is durable, no later
+JoinGroup leads to a smaller one, and no member of an earlier one can commit.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ class GroupChecker:
     """Checks joins, assignments and commits."""
 
     def __init__(self, watched: Watched, report: Report, is_excused: Callable[[str], bool]) -> None:
-        """`is_excused`: the state of a group's coordinator may be lost with its disks."""
+        """`is_excused`: whether the state of a group's coordinator may be lost with its disks."""
         self.looks = Looks()
         self._report = report
         self._is_excused = is_excused
         self._generations: dict[str, int] = {}
-        """The newest generation of each group of which a member has its assignment."""
+        """Each group's newest generation in which a member has its assignment."""
         self._owners: dict[str, dict[Key, str]] = {}
         """The owner of each partition in that generation."""
         self._joins: dict[int, tuple[Any, int]] = {}
-        """Requests to join under way, with the newest generation when they were sent."""
+        """JoinGroup requests in flight, with the newest generation when each was sent."""
         self._commits: dict[int, tuple[Any, int]] = {}
-        """Commits under way, with the newest generation when they were sent."""
+        """Commits in flight, with the newest generation when each was sent."""
         watched.request("JoinGroup", self._join_sent)
         watched.answer("JoinGroup", self._joined)
         watched.answer("SyncGroup", self._synced)
@@ -43,8 +43,8 @@ class GroupChecker:
         self._joins[id(request)] = (request, self._generations.get(request.group_id, 0))
 
     def _joined(self, client: str, server: str, request: Any, response: Any) -> None:
-        # A coordinator that was paused completes what its members asked for before, as in Kafka.
-        # That is of no use to them: a generation has no assignment that is not in the log.
+        # A coordinator that resumes after a pause completes earlier requests of its members, as in
+        # Kafka. They gain nothing: a generation has no assignment until it is in the log.
         _, newest = self._joins.pop(id(request), (None, 0))
         if response.error_code or self._is_excused(request.group_id):
             return
@@ -67,7 +67,7 @@ class GroupChecker:
             self._generations[group] = generation
             self._owners[group] = {}
         elif generation < newest:
-            return  # Late, and of no use to its member: the next request gets an error.
+            return  # It came too late to help its member, whose next request gets an error.
         if not response.assignment:
             return
         owners = self._owners[group]

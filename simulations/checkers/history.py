@@ -23,23 +23,24 @@ class PartitionHistory:
     """All that clients know about one partition."""
 
     values: dict[int, bytes] = field(default_factory=dict)
-    """By offset: acknowledged with acks=all, or read."""
+    """Records by offset: acknowledged with acks=all, or read."""
     offsets: dict[bytes, int] = field(default_factory=dict)
     acked: dict[int, tuple[bytes, str, float]] = field(default_factory=dict)
     """By offset: value, producer, when; acks=all."""
     acked_by_leader: dict[int, tuple[bytes, str]] = field(default_factory=dict)
-    """By offset, acks=1: a promise that a leader's crash may break."""
+    """Records by offset, acknowledged with acks=1: a leader's crash may lose them."""
     read_end: int = 0
     start: int = 0
-    """Up to which offset retention or an administrator may have deleted records."""
+    """The offset up to which retention or an administrator may have deleted records."""
 
 
 class History:
     """The operations of all clients of a run."""
 
     def __init__(self, report: Report, told: Told, *, strict_acks_1: bool = False) -> None:
-        """`told` gets each record that a client may rely on. `strict_acks_1` counts acks=1
-        among them, which no cluster can keep: a control."""
+        """`told` gets each record that a client may rely on. With `strict_acks_1`, acks=1 counts
+        too: a control that no cluster can pass.
+        """
         self._strict_acks_1 = strict_acks_1
         self.partitions: dict[Key, PartitionHistory] = {}
         self.acked = 0
@@ -57,11 +58,11 @@ class History:
         self._committed: dict[tuple[str, Key], int] = {}
         self._consumed: dict[tuple[str, Key], int] = {}
         self.excused: Callable[[Key], bool] = lambda key: False
-        """Whether a partition lost more disks than its promises cover."""
+        """Whether a partition lost more disks than its guarantees cover."""
         self.may_pass: Callable[[Key, int, int], bool] = lambda key, start, end: False
-        """Whether a cleaning may have removed what was between two offsets of a partition."""
+        """Whether a cleaning may have removed every record between two offsets of a partition."""
         self.may_be_gone: Callable[[Key, int], bool] = lambda key, offset: False
-        """Whether a cleaning may have removed what was at an offset."""
+        """Whether a cleaning may have removed the record at an offset."""
 
     def of(self, key: Key) -> PartitionHistory:
         found = self.partitions.get(key)
@@ -225,9 +226,8 @@ class History:
             self._check_first_ones(key, found)
 
     def _check_first_ones(self, key: Key, found: dict[int, bytes]) -> None:
-        """With one request at a time, retries may repeat records, but none may come late.
-
-        What looks late is another copy where a cleaning may have removed the first one.
+        """With one request at a time, retries may repeat records but not reorder them. A record
+        that looks late is a repeat if a cleaning may have removed its first copy.
         """
         last: dict[bytes, int] = {}
         at: dict[bytes, int] = {}
@@ -282,7 +282,7 @@ def parse(value: bytes) -> tuple[bytes, int]:
 
 
 def show(value: bytes) -> str:
-    """A record's name in messages."""
+    """A record's name in a story."""
     try:
         producer, number = parse(value)
     except ValueError:

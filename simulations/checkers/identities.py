@@ -1,6 +1,5 @@
-"""Producer ids: each is given to one producer, whichever controller allocates it.
-
-With one id, a leader would take one producer's records for the other's retries (KIP-98).
+"""Producer ids: each goes to one producer only, whichever controller allocates it. If two producers
+shared an id, a leader would take one's records for the other's retries (KIP-98).
 """
 
 from __future__ import annotations
@@ -16,20 +15,20 @@ Report = Callable[[str, str], None]
 
 class ProducerIds:
     """Checks the blocks of ids that controllers allocate to brokers, and the ids that producers
-    get.
+    receive.
     """
 
     def __init__(
         self, watched: Watched, report: Report, *, is_excused: Callable[[], bool] = lambda: False
     ) -> None:
-        """`is_excused`: coordinators may have lost what they knew of transactional ids."""
+        """`is_excused`: whether coordinators may have lost the state of transactional ids."""
         self.looks = Looks()
         self._is_excused = is_excused
         self._report = report
         self._blocks: list[tuple[int, int, str]] = []
-        """(first id, the one after the last, the producer that has it)"""
+        """(first id, the id after the last one, the producer that has the block)"""
         self._owners: dict[tuple[int, int], str] = {}
-        """Which producer got an id with an epoch."""
+        """The producer that received an id with an epoch."""
         watched.answer("AllocateProducerIds", self._allocated)
         watched.answer("InitProducerId", self._given)
 

@@ -1,7 +1,7 @@
-"""What a leader asks for: a replica enters the ISR when it has the start of the leader's epoch.
-
-A new leader's high watermark may be behind what its predecessor acknowledged. All of that is before
-the start of its epoch, so a replica that has less than that must stay out (KIP-101, KIP-497).
+"""A leader adds a replica to the ISR only once the replica has reached the start of the leader's
+epoch. A new leader's high watermark may be behind records that its predecessor acknowledged. They
+are all before the start of the new epoch, so a replica that ends earlier must stay out (KIP-101,
+KIP-497).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from raftka.simulations.violation import About, Report
 
 
 class EpochStarts:
-    """Compares AlterPartition, as it is sent, with the disks of those who shall join."""
+    """Compares each AlterPartition, when it is sent, with the disks of the added replicas."""
 
     def __init__(
         self,
@@ -31,14 +31,14 @@ class EpochStarts:
         *,
         is_excused: Callable[[Key, int], bool],
     ) -> None:
-        """`is_excused`: whether what a broker had may be lost, or it does not run."""
+        """`is_excused`: whether a broker may have lost records, or does not run."""
         self._metadata = metadata
         self._logs = logs
         self._report = report
         self.looks = looks
         self._is_excused = is_excused
         self._starts: dict[Key, tuple[int, int]] = {}
-        """The latest leader epoch that a batch has, and the offset of the first one."""
+        """The latest leader epoch of any batch, and the offset of that epoch's first batch."""
         logs.on_append.append(self._appended)
         watched.request("AlterPartition", self._proposed)
 
@@ -62,7 +62,7 @@ class EpochStarts:
             self._starts[replica.key] = (latest, first.base_offset)
 
     def _start_of(self, key: Key, leader: str, epoch: int) -> int:
-        """Where a present leader's epoch begins: at the end of its log before it appends."""
+        """The start offset of the leader's epoch: the end of its log before its first append."""
         latest, start = self._starts.get(key, (-1, 0))
         if latest == epoch:
             return start

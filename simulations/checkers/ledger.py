@@ -1,10 +1,11 @@
-"""Keeps what administrators had acknowledged, for a comparison with the cluster at the end.
+"""Keeps the changes that were acknowledged to administrators, and compares them with the cluster at
+the end.
 
 Each thing that can be changed is a register: a topic with its number of partitions, a setting with
-its value. A change that was acknowledged, and that no other overlapped, leaves one value that it
-may have; one that failed may have happened all the same, now or later, and leaves both. So does
-one that was sent more than once: a broker holds a request while there is no controller, also when
-its sender has asked another broker meanwhile.
+its value. After an acknowledged change that no other overlapped, a register has one possible value.
+After a failed one it has two, since the change may still take effect. The same holds for a change
+that was sent more than once: while there is no controller a broker holds a request, even when its
+sender has retried at another broker.
 """
 
 from __future__ import annotations
@@ -25,14 +26,14 @@ Value = int | str | None
 
 @dataclass
 class Register:
-    """One thing, and the values that it may have."""
+    """A register, and the values that it may have."""
 
     possible: set[Value] = field(default_factory=lambda: {None})
     open: int = 0
     """Changes that have no answer yet."""
     begun: int = 0
     doubtful: bool = False
-    """Whether a change has failed, or was sent again: it may yet come about."""
+    """Whether a change has failed, or was sent again: it may still take effect."""
 
 
 @dataclass
@@ -52,9 +53,9 @@ class Ledger:
         self.begins_at: dict[TopicPartition, tuple[int, float]] = {}
         """The log start that DeleteRecords answered for a partition, and when."""
         self.former: dict[str, set[str]] = {}
-        """By topic: lives of it that have ended for good."""
+        """By topic: its lives that have ended for good."""
         self.lives: dict[str, Life] = {}
-        """By topic: the life that it has now; none while a change of it is in doubt."""
+        """By topic: its current life; none while the outcome of a change is unknown."""
         self._sent: Counter[Thing] = Counter()
         """How often changes were sent, by kind and topic."""
 
@@ -101,10 +102,10 @@ class Ledger:
             register.open -= 1
 
     def is_doubtful(self, thing: Thing) -> bool:
-        """Whether a requested change may still happen."""
+        """Whether a requested change may still take effect."""
         return self.registers[thing].doubtful
 
     def may_be(self, thing: Thing) -> set[Value] | None:
-        """The values that a thing may have; None when unknown."""
+        """The values that a register may have; None when unknown."""
         register = self.registers.get(thing)
         return None if register is None or register.open else register.possible

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class Looks(dict[str, int]):
-    """How often each rule was checked; one comparison may count for several."""
+    """How often each rule was checked; a comparison may count for several rules."""
 
     checks = 0
     """How many comparisons were made."""
@@ -16,6 +16,6 @@ class Looks(dict[str, int]):
             self[rule] = self.get(rule, 0) + 1
 
     def at(self, *rules: str) -> None:
-        """Look at these, too, within a comparison that is counted."""
+        """Count these rules, too, within a comparison that is already counted."""
         for rule in rules:
             self[rule] = self.get(rule, 0) + 1

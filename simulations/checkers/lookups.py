@@ -1,7 +1,8 @@
 """What ListOffsets returns to consumers: log start and end, and offsets by time.
 
-The end is the high watermark: every in-sync replica has the records before it, also those
-that clients knew when they asked. A look-up by time finds the first record that is late enough.
+The end is the high watermark: every in-sync replica has the records before it, and it covers every
+record that clients knew when they asked. A lookup by time finds the first record with at least that
+timestamp.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from raftka.simulations.observers.partition_log import Key, PartitionLogs
 from raftka.simulations.violation import About, Report
 
 _HEADER_BYTES: Final = 61
-"""Of a batch without records."""
+"""The size of a batch without records."""
 _CONSUMER: Final = -1
 
 
@@ -43,7 +44,7 @@ class LookUps:
         self._answers = answers
         self._report = report
         self._known: dict[int, tuple[Any, dict[Key, int]]] = {}
-        """The end of what clients knew when each request was sent."""
+        """The end of the records that clients knew when each request was sent."""
         watched.request("ListOffsets", self._asked)
         watched.answer("ListOffsets", self._told)
 
@@ -76,7 +77,7 @@ class LookUps:
                     continue
                 self.looks("end-before-what-is-known", "look-up-by-time")
                 if wanted[key] == LATEST and request.isolation_level:
-                    continue  # The last stable offset: clients may know of what is open.
+                    continue  # The last stable offset: clients may know later records.
                 if wanted[key] == LATEST:
                     self._check_end(key, partition, server, data.offset, known.get(key, 0))
                 elif wanted[key] == EARLIEST:
@@ -101,7 +102,7 @@ class LookUps:
         return int(server[1:]) not in truth.losers
 
     def _check_time(self, key: Key, server: str, timestamp: int, data: Any) -> None:
-        """No batch known to clients before the returned offset is late enough."""
+        """No batch known to clients before the returned offset has so late a timestamp."""
         mirror = self._logs.replica(server, key)
         truth = self._replicas.truth(key)
         if mirror is None:
@@ -117,7 +118,7 @@ class LookUps:
         for batch in mirror.batches():
             if batch.last_offset >= min(found, truth.end):
                 return
-            # A cleaning leaves an empty batch its time, as Apache Kafka does.
+            # The cleaner keeps the timestamp of a batch that it empties, as Apache Kafka does.
             has_records = batch.size > _HEADER_BYTES
             is_late = has_records and batch.max_timestamp >= timestamp
             if batch.base_offset >= truth.start and is_late:

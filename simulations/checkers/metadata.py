@@ -123,7 +123,7 @@ class MetadataChecker:
             )
 
     def _check_move(self, key: Key, before: PartitionImage, after: PartitionImage) -> None:
-        """An added replica is in sync before it counts, and a removed one goes then."""
+        """Others are removed only when every added replica is in sync."""
         name = f"{key[0]}-{key[1]}"
         adding, one_change = set(after.adding_replicas), _follows(before, after)
         late = set(after.replicas) - set(before.replicas) - adding
@@ -151,7 +151,7 @@ class MetadataChecker:
     def snapshot_written(self, host: str, image: MetadataImage, payload: bytes) -> None:
         """A node's snapshot equals a replay of the log up to the same offset."""
         self.looks("snapshot-equals-replay")
-        # Not compared by bytes: what the encoding leaves out would be missing on both sides.
+        # Bytes are not compared: a field that the encoding omits would be missing on both sides.
         if decode_snapshot(payload, image.offset, image.epoch) != image:
             self._report(
                 "snapshot-equals-replay",

@@ -1,8 +1,8 @@
 """Committed offsets, as coordinators report them: an acknowledged commit is found again.
 
-A group's offset of a partition is a register. A commit that was acknowledged before another one
-was sent is no longer a valid answer; one without an answer may still be, for it may have reached
-the log. So each register has the values that it may hold, and an OffsetFetch reports one of them.
+A group's offset of a partition is a register. A commit is superseded once a later one is
+acknowledged; one without an answer stays possible, for it may have reached the log. So each
+register has the values that it may hold, and an OffsetFetch reports one of them.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class _Commit(NamedTuple):
     number: int
     values: dict[Place, _Value]
     older: dict[Place, frozenset[_Value]]
-    """The commits acknowledged before it was sent: it follows them."""
+    """The commits that were acknowledged before it was sent, which it therefore follows."""
     log_end: int
     """Where the coordinator's log ended when it was sent: its record goes there or beyond."""
 
@@ -72,7 +72,7 @@ class CommittedOffsets:
     ) -> None:
         """`is_excused`: a group's coordinator may have lost its state with its disks.
         `log_end(group, host)`: the end of the log with the group's offsets. `check_stored(group,
-        host)`: whether its in-sync replicas have that much.
+        host)`: checks that its in-sync replicas have that much.
         """
         self.looks = Looks()
         self._report = report
@@ -89,7 +89,7 @@ class CommittedOffsets:
         self._commits: dict[int, _Commit] = {}
         self._fetches: dict[int, tuple[Any, dict[Place, set[_Value]]]] = {}
         self._transactional: set[str] = set()
-        """Groups that commit in transactions: checkers/atomicity.py knows what counts of those."""
+        """Groups that commit in transactions: checkers/atomicity.py checks those."""
         watched.request(
             "TxnOffsetCommit", lambda _, __, asked: self._transactional.add(asked.group_id)
         )
@@ -186,7 +186,7 @@ class CommittedOffsets:
 
 
 def _asked(request: Any) -> Iterator[tuple[str, list[tuple[str, Iterable[int]]]]]:
-    """(group, its topics with partitions) of a fetch that names them."""
+    """(group, its topics with partitions) of an OffsetFetch that names partitions."""
     groups = [(each.group_id, each.topics) for each in request.groups or ()]
     if not groups:
         groups = [(request.group_id, request.topics)]
@@ -195,7 +195,7 @@ def _asked(request: Any) -> Iterator[tuple[str, list[tuple[str, Iterable[int]]]]
 
 
 def told_offsets(request: Any, response: Any) -> Iterator[tuple[str, str, Any]]:
-    """(group, topic, its partition's part) of a response."""
+    """(group, topic, one partition's result) in a response."""
     groups = [(each.group_id, each.error_code, each.topics) for each in response.groups or ()]
     if not groups:
         groups = [(request.group_id, response.error_code, response.topics)]

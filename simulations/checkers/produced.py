@@ -1,10 +1,10 @@
 """An acknowledged batch is at the acknowledged offset, also after retries.
 
-A batch that is sent again after a lost answer, a timeout or an election is not appended again: its
-answer is the offset that the leader remembers (KIP-98). The leader's memory follows the log through
-copies, truncations and restarts, or another record stands at the acknowledged offset.
-Each answer is compared with the log on the leader's disk at the moment at which it is sent: a batch
-with the CRC of the one that was sent begins at that offset.
+A leader does not append a retry again, sent after a lost answer, a timeout or an election: it
+answers with the offset that it remembers (KIP-98). Its producer state must follow the log through
+copies, truncations and restarts, or the acknowledged offset would hold another record. Each answer
+is compared with the log on the leader's disk at the moment at which it is sent: a batch with the
+CRC of the one that was sent begins at that offset.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class ProducedOffsets:
         is_excused: Callable[[Key], bool],
         note: Callable[[str], None],
     ) -> None:
-        """`is_excused`: a partition lost more disks than its promises cover."""
+        """`is_excused`: whether a partition lost more disks than its guarantees cover."""
         self.looks = Looks()
         self._metadata = metadata
         self._logs = logs
@@ -45,8 +45,7 @@ class ProducedOffsets:
         self._is_excused = is_excused
         self._note = note
         self._told: dict[tuple[Key, int, int, int], str] = {}
-        """The host that answered last for a batch: by partition, producer id, epoch and first
-        sequence.
+        """The last host to answer for a batch, by partition, producer id, epoch and first sequence.
         """
         watched.answer("Produce", self._answered)
 

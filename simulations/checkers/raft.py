@@ -28,7 +28,7 @@ class CommittedEntry(NamedTuple):
     leader: str  # The host that announced it first.
     at_s: float
     announced_in: int
-    """The term in which that was."""
+    """The term of the leader that announced it."""
 
 
 def digest(command: bytes) -> bytes:
@@ -58,7 +58,7 @@ class RaftChecker:
         self.committed: dict[int, CommittedEntry] = {}
         self.commit_index = 0
         self.leaders: dict[int, str] = {}
-        """By term."""
+        """The leader of each term."""
         self.on_elected: Callable[[str, int], None] = lambda host, term: None
         """Called with each leader and its term at the leader's first message."""
         self.resigned: dict[str, float] = {}
@@ -75,7 +75,7 @@ class RaftChecker:
         self._in_own_term: set[tuple[int, int]] = set()
         self._lease_limit_s = lease_limit_s
         self.excused: dict[str, float] = {}
-        """Until when a host may lead without a majority: it was paused, or has just begun."""
+        """The time until which a host that was paused or has just started may lead alone."""
 
     @property
     def leader(self) -> str | None:
@@ -98,11 +98,11 @@ class RaftChecker:
         self._heard[target, source] = trio.current_time()
 
     def last_heard(self, host: str, by: str) -> float:
-        """When bytes of `host` reached the other one last."""
+        """When bytes from `host` last reached the other one."""
         return self._heard.get((by, host), 0.0)
 
     def disk_replaced(self, host: str) -> None:
-        """The metadata log of a host is gone: what begins there now is another replica."""
+        """The metadata log of a host is gone: a new log there is another replica's."""
         self.voter_sets.disk_replaced(host)
         self._terms.pop(host, None)
 
@@ -155,8 +155,7 @@ class RaftChecker:
         return elected == mirror.term and self.leaders.get(mirror.term) in (None, mirror.host)
 
     def _note_majorities(self, mirror: JournalMirror, new_from: int) -> None:
-        """Remember which entries a majority held while their own term was still the newest: those
-        their leader may have counted as committed."""
+        """Remember entries that a majority held in their own term: their leader may count them."""
         sets = self.voter_sets
         own, leader = (
             sets.identity(mirror.host),
@@ -224,7 +223,7 @@ class RaftChecker:
             )
 
     def _check_lease(self, host: str, term: int) -> None:
-        """A leader that no majority answers must notice it and resign."""
+        """A leader that hears from no majority must resign."""
         self.looks.at("leader-without-majority")
         now = trio.current_time()
         since = max(self._leads_since[host], self.excused.get(host, 0.0))
@@ -318,7 +317,7 @@ class RaftChecker:
                         about=About(node=source.host, term=term, index=next_index),
                     )
                     return
-                self.commit_index = source.base_index  # It got there by a snapshot.
+                self.commit_index = source.base_index  # The entry came in a snapshot.
                 continue
             self._check_majority(source.host, next_index, entry, sets)
             self.commit_index = next_index

@@ -1,11 +1,11 @@
-"""The partitions' replicas: no record known to a client is missing where it counts.
+"""The partitions' replicas: each record known to a client is wherever it must be.
 
 Records that clients know are compared with the logs on the disks: at each acknowledgement with
 those of the in-sync replicas, at each election with the new leader's, at the end with all of them.
 
-One excuse is allowed: min.insync.replicas or more replicas of a partition ended without a clean
-shutdown before they were back in sync, and a disk among them lost data. No controller can know
-which of them still has everything, and Kafka does not promise to survive that (KIP-966).
+There is one excuse: min.insync.replicas or more replicas of a partition ended without a clean
+shutdown before they were back in sync, and one of their disks lost data. No controller can know
+which of them still has everything, and Kafka does not claim to survive that (KIP-966).
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ class Truth:
     witnesses: dict[int, str] = field(default_factory=dict)
     """Which client learned of which record, and when; by base offset."""
     losers: set[int] = field(default_factory=set)
-    """Brokers whose disks lost some of the log, and that are not back in sync yet."""
+    """Brokers whose disks lost some of the log, until they are back in sync."""
     unclean: set[int] = field(default_factory=set)
-    """Brokers that ended without a clean shutdown, and that are not back in sync yet."""
+    """Brokers that ended without a clean shutdown, until they are back in sync."""
     start: int = 0
-    """Where the log begins, after records were deleted on purpose."""
+    """The log start offset, after records were deleted on purpose."""
     excused_at: float = -1.0
-    """When more disks were lost than the partition's promises cover."""
+    """When the partition lost more disks than its guarantees cover."""
 
 
 class ReplicaChecker:
@@ -59,14 +59,15 @@ class ReplicaChecker:
         min_isr: Callable[[str], int],
         allows_loss: Callable[[str], bool],
     ) -> None:
-        """`is_current`: whether a broker runs and is registered with its present life.
-        `allows_loss`: topics with unclean elections."""
+        """`is_current`: whether a broker runs and its present process is registered. `allows_loss`:
+        whether a topic has unclean elections.
+        """
         self.looks = Looks()
         self.truths: dict[Key, Truth] = {}
         self.unclean_ends: list[float] = []
         """When brokers ended without a shutdown."""
         self.losses: list[str] = []
-        """Losses that were allowed: unclean elections, too many disks."""
+        """How often a loss was allowed: unclean elections, too many disks."""
         self._metadata = metadata
         self._logs = logs
         self._trace = trace
@@ -127,7 +128,7 @@ class ReplicaChecker:
     def _compare_members(
         self, key: Key, partition: PartitionImage, offset: int, witness: str
     ) -> Batch | None:
-        """The batch with the record, after looking for it on every in-sync replica."""
+        """The batch with the record, which every in-sync replica must have."""
         first: Batch | None = None
         for broker_id in partition.isr:
             mirror = self._logs.replica(f"n{broker_id}", key)
@@ -178,7 +179,7 @@ class ReplicaChecker:
                 self._check_holder(key, truth, joined, "joined the ISR")
 
     def broker_registered(self, broker_id: int) -> None:
-        """A broker has come back: where it still counts, it must still have everything."""
+        """A broker has come back: wherever it is still in sync, it must still have everything."""
         for topic, index, partition in self._metadata.image.partitions():
             key = (topic.name, index)
             if key not in self.truths:

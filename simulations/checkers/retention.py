@@ -1,4 +1,4 @@
-"""Deletions at the front of logs: only those that a topic's settings or an administrator allow.
+"""Deletions at the start of logs: only those that a topic's settings or an administrator allow.
 
 Each replica deletes whole segments by its own clock. A deleted record may then be missing
 everywhere; one deleted too early, or before it was committed, is lost like any other.
@@ -35,7 +35,7 @@ class RetentionChecker:
         min_isr: Callable[[str], int],
         may_begin_at: Callable[[Key, int], None],
     ) -> None:
-        """`wall_ms`: a host's clock. `may_begin_at` gets what may be missing."""
+        """`wall_ms`: a host's clock. `may_begin_at` gets the first offset that must be left."""
         self.looks = Looks()
         self.deleted = 0
         self._metadata = metadata
@@ -48,7 +48,7 @@ class RetentionChecker:
         self.given_up: dict[Key, int] = {}
         """The offsets below which administrators asked to delete records."""
         self._all: set[Key] = set()
-        """Partitions whose committed records will be deleted when the request arrives."""
+        """Partitions whose committed records are all deleted when the request arrives."""
         logs.on_retired = self._retired
         logs.on_append.append(self._appended)
 
@@ -59,7 +59,7 @@ class RetentionChecker:
         self._all = {key for key in self._all if key[0] != topic}
 
     def asked_to_delete(self, key: Key, offset: int) -> None:
-        """An administrator asks that a partition begins at `offset`, which may happen or not."""
+        """An administrator requests that a partition begins at `offset`; the outcome is unknown."""
         self.given_up[key] = max(offset, self.given_up.get(key, 0))
         self._may_begin_at(key, offset)
 
@@ -68,13 +68,13 @@ class RetentionChecker:
         self._may_begin_at(key, offset)
 
     def asked_to_delete_all(self, key: Key) -> None:
-        """An administrator asks for the end of all that is committed when the request arrives."""
+        """An administrator requests to delete all that is committed when the request arrives."""
         self._all.add(key)
         for mirror in self._logs.replicas(key):
             self._may_begin_at(key, mirror.end_offset)
 
     def deleted_all(self, key: Key, start: int) -> None:
-        """That deletion is done, up to `start`."""
+        """Such a deletion was acknowledged, up to `start`."""
         self._all.discard(key)
         self.given_up[key] = max(start, self.given_up.get(key, 0))
 

@@ -1,8 +1,7 @@
-"""Share groups as seen on the wire: which records brokers give to whom, and what members say.
-
-An answer to ShareFetch delivers from the moment at which the leader sends it; an acknowledgement
-counts from the moment at which the leader sends that it does. What a broker answers that is not the
-partition's leader in the committed metadata is only counted: it has not heard of its successor.
+"""Share groups as seen on the wire: deliveries by brokers and acknowledgements by members. A record
+is delivered when the leader sends its answer to ShareFetch; an acknowledgement counts when the
+leader sends its confirmation. Answers of a broker that is no longer the leader in the committed
+metadata are only counted: it does not know its successor yet.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from raftka.simulations.observers.partition_log import Key
 from raftka.simulations.violation import About, Report
 
 _SLOWEST: Final = 0.94
-"""A lock is so much shorter on the fastest clock."""
+"""The factor by which the fastest clock shortens a lock."""
 _LAST_EPOCH: Final = -1
 _FIRST_EPOCH: Final = 0
 _DONE: Final = (AcknowledgeType.ACCEPT, AcknowledgeType.REJECT)
@@ -44,11 +43,12 @@ class ShareGroups:
         is_excused: Callable[[Key], bool],
         was_deleted: Callable[[Key, int], bool],
     ) -> None:
-        """`limit` and `lock_s` are those of the brokers, `leader` has a partition's host and leader
-        epoch in the committed metadata, `is_excused`: its records, or what coordinators keep of
-        it, may be lost with their disks; `was_deleted`: the log may begin behind a record, of
-        which the leader then takes whatever anybody says. What a cleaning removes is no excuse:
-        while a member has it, it stays acquired."""
+        """`limit` and `lock_s` are the brokers' settings. `leader`: a partition's host and leader
+        epoch in the committed metadata. `is_excused`: whether its records, or the coordinators'
+        state of it, may be lost with their disks. `was_deleted`: whether the log may begin after a
+        record; its leader then accepts any acknowledgement. Cleaning is no excuse: a record that a
+        member has acquired stays acquired.
+        """
         self.looks = Looks()
         self._watched = watched
         self._report = report
@@ -60,13 +60,13 @@ class ShareGroups:
         self._was_deleted = was_deleted
         self._groups: dict[str, ShareChecker] = {}
         self._asked_s: dict[int, tuple[Any, float]] = {}
-        """Requests under way, and when they were sent."""
+        """Requests in flight, and when they were sent."""
         for api in ("ShareFetch", "ShareAcknowledge"):
             watched.request(api, self._sent)
         watched.answer("ShareFetch", self._fetched)
         watched.answer("ShareAcknowledge", self._acknowledged)
         for api in ("AlterShareGroupOffsets", "DeleteShareGroupOffsets"):
-            # An administrator may have records delivered again, at any time until the answer.
+            # The administrator's change may take effect, and records come again, until the answer.
             watched.request(api, self._moved)
             watched.answer(api, self._moved)
 
@@ -113,7 +113,7 @@ class ShareGroups:
                 checker.let_go(request.member_id, where)
 
     def _judge(self, server: str, target: TopicPartition) -> int | None:
-        """The epoch of the leader if that is this server, and if it owes anything."""
+        """The leader epoch if this server leads and the partition is not excused."""
         found = self._leader(target)
         if found is None or found[0] != server or self._is_excused(target):
             return None
@@ -138,7 +138,7 @@ class ShareGroups:
                     for offset in range(run.first_offset, run.last_offset + 1):
                         where = Where(target, offset)
                         if epoch is None:
-                            # What its coordinator was told before it has heard of a successor.
+                            # The coordinator wrote this before it learned of its successor.
                             checker.counted(where, run.delivery_count)
                             continue
                         checker.delivered(
@@ -162,7 +162,7 @@ class ShareGroups:
     def _counts(
         self, server: str, request: Any, asked_s: float, refused: set[TopicPartition]
     ) -> None:
-        """What a request has said counts, but for these partitions."""
+        """The acknowledgements of a request count, except for these partitions."""
         checker = self.of(request.group_id)
         for where, kind in self._said(request):
             if where.partition in refused:

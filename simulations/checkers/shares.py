@@ -4,7 +4,7 @@
 - While one member has acquired a record, the same leader delivers it to no other.
 - An acknowledgement counts only from the member that has acquired the record.
 - No record is delivered more often than the limit.
-- A dead letter is of a record that was rejected, or delivered up to the limit (KIP-1191).
+- A dead letter has a record that was rejected, or delivered up to the limit (KIP-1191).
 - A record that was not acknowledged, and not delivered up to the limit, is delivered again: none is
 skipped.
 """
@@ -38,7 +38,7 @@ def _always() -> bool:
 
 @dataclass
 class _Held:
-    """A record that a member has, and until when."""
+    """A record that a member has acquired, and until when."""
 
     member: str
     leader_epoch: int
@@ -46,10 +46,10 @@ class _Held:
     until_s: float
     is_connected: Callable[[], bool]
     has_said: bool = False
-    """Whether the member has said what became of it: then the leader may have let it go."""
+    """Whether the member has acknowledged it: then the leader may have released it."""
 
     def lasts(self, leader_epoch: int, now_s: float) -> bool:
-        """Whether the leader of that epoch must know of it."""
+        """Whether the leader of that epoch must know of the acquisition."""
         is_known = self.leader_epoch == leader_epoch and now_s < self.until_s
         return is_known and self.is_connected()
 
@@ -70,22 +70,23 @@ class ShareChecker:
         """Records certainly acknowledged, and when."""
         self._counts: dict[Where, int] = {}
         self._doubtful: set[Where] = set()
-        """Records acknowledged by a request whose outcome is unknown."""
+        """Records acknowledged in a request whose outcome is unknown."""
         self._rejected: set[Where] = set()
         """Records that a member has rejected, whether or not that counts."""
         self._accepted: set[Where] = set()
         """Records that a member has accepted, whether or not that counts: if it does, they have no
-        dead letter, though a leader that has not heard of it takes a rejection, too."""
+        dead letter, though a leader that does not know of it accepts a rejection, too.
+        """
         self._surely_rejected: set[Where] = set()
-        """Those of which the member that held them was answered that it counts."""
+        """Records whose rejection the leader confirmed to the member that held them."""
 
     @property
     def over_count(self) -> int:
-        """How many records were acknowledged for sure."""
+        """How many records were certainly acknowledged."""
         return len(self._over)
 
     def forget(self) -> None:
-        """An administrator lets the group begin elsewhere: what was acknowledged may come again."""
+        """An administrator resets the group's offsets: acknowledged records may come again."""
         self._held.clear()
         self._over.clear()
         self._counts.clear()
@@ -104,8 +105,9 @@ class ShareChecker:
         now_s: float,
         is_connected: Callable[[], bool] = _always,
     ) -> None:
-        """A member is given a record, by an answer to what it has asked at `asked_s`; it has it
-        only as long as it `is_connected`."""
+        """A member receives a record in the answer to a request that it sent at `asked_s`; it holds
+        the record only while it `is_connected`.
+        """
         self.looks("acknowledged-delivered-again", "delivered-beyond-limit", "delivered-to-two")
         over_s = self._over.get(where)
         if over_s is not None and over_s <= asked_s:
@@ -131,17 +133,17 @@ class ShareChecker:
         self._held[where] = _Held(member, leader_epoch, now_s, until_s, is_connected)
 
     def counted(self, where: Where, count: int) -> None:
-        """A record was delivered for that time, maybe by a leader that has a successor."""
+        """A record was delivered with that delivery count, maybe by a leader that was replaced."""
         self._counts[where] = max(count, self._counts.get(where, 0))
 
     def renewed(self, member: str, where: Where, said_s: float) -> None:
-        """A member was answered that it holds the record for longer, as it has said then."""
+        """The leader confirmed a renewal, which the member sent at that time."""
         held = self._held.get(where)
         if held is not None and held.member == member:
             held.until_s = max(held.until_s, said_s + self._lock_s)
 
     def let_go(self, member: str, where: Where) -> None:
-        """A member may no longer hold a record: it has released it."""
+        """A member may no longer hold a record that it has released."""
         held = self._held.get(where)
         if held is not None and held.member == member:
             del self._held[where]
@@ -161,10 +163,9 @@ class ShareChecker:
         epoch: int = -1,
         is_rejected: bool = False,
     ) -> None:
-        """A member was answered that a record is accepted, or rejected, as it has said at `said_s`.
-
-        By the leader of that `epoch`; -1 where it is unknown, or where the record may be gone.
-        A leader answers so, too, for what is over already, for any member.
+        """The leader confirmed that a record is accepted or rejected, as the member requested at
+        `said_s`. `epoch` is the leader's; -1 where it is unknown, or where the record may be gone.
+        A leader confirms to any member, too, what is already settled.
         """
         held = self._held.get(where)
         if epoch >= 0:
@@ -183,7 +184,7 @@ class ShareChecker:
         self._held.pop(where, None)
 
     def said(self, member: str, where: Where) -> None:
-        """A member says that it is done with a record, or that there is none at that offset."""
+        """A member acknowledges a record, or reports a gap at that offset."""
         held = self._held.get(where)
         if held is not None and held.member == member:
             held.has_said = True
@@ -204,8 +205,7 @@ class ShareChecker:
         ]
 
     def letters_found(self, letters: Iterable[Where]) -> list[Where]:
-        """The dead letters that are in the queue; returns those of what was rejected for sure that
-        are not."""
+        """Check the dead letters in the queue; returns certainly rejected records without one."""
         found = set(letters)
         for where in sorted(found):
             self.looks("dead-letter-of-nobody")

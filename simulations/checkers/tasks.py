@@ -1,7 +1,7 @@
 """The promises of a streams group (KIP-1071), checked against its assignments. Pure.
 
 - A task has one member that runs it.
-- A process has a task once, in whatever role.
+- A process has a task at most once, in whatever role.
 - Once the group is quiet, every task has an owner.
 
 A member owns a task from its assignment until it gives the task back, or until its session may have
@@ -47,10 +47,10 @@ class TaskChecker:
         self._claims: dict[Task, list[Claim]] = {}
         self._alive_until_s: dict[str, float] = {}
         self.taken = 0
-        """How many tasks were taken, for tests that must not be idle."""
+        """How many tasks were started, so that a test can see that it checked any."""
 
     def heard(self, member: str, sent_s: float) -> None:
-        """The coordinator has answered a heartbeat that the member sent at that time."""
+        """The coordinator has answered the heartbeat that the member sent at that time."""
         self._alive_until_s[member] = sent_s + self._session_s
 
     def took(self, claim: Claim, task: Task) -> None:
@@ -85,7 +85,7 @@ class TaskChecker:
             self.dropped(member, task)
 
     def holders(self, task: Task) -> list[Claim]:
-        """The members that own the task, as far as the coordinator can know."""
+        """The members that own the task, as far as its coordinator can know."""
         now_s = self._now()
         return [
             claim
@@ -102,5 +102,5 @@ class TaskChecker:
         ]
 
     def copies(self, task: Task) -> int:
-        """On how many other processes there is a copy of its state."""
+        """The number of other processes with a copy of a task's state."""
         return len({claim.process for claim in self.holders(task) if claim.role != "active"})

@@ -21,7 +21,7 @@ from raftka.simulations.violation import About, Report
 
 
 class TransactionChecker:
-    """Looks at appends, and at the last stable offsets of Fetch answers."""
+    """Checks appends, and the last stable offsets in Fetch answers."""
 
     def __init__(
         self,
@@ -33,8 +33,10 @@ class TransactionChecker:
         is_excused: Callable[[Key], bool],
         coordinators_lost: Callable[[], bool] = lambda: False,
     ) -> None:
-        """`is_excused`: a partition has lost so much that nothing is promised any longer.
-        `coordinators_lost`: so has a log of coordinators, which may give an epoch again."""
+        """`is_excused`: whether a partition has lost more than its guarantees cover.
+        `coordinators_lost`: whether a log of coordinators has; they may then assign an epoch
+        again.
+        """
         self.looks = Looks()
         self._metadata = metadata
         self._logs = logs
@@ -49,7 +51,7 @@ class TransactionChecker:
         self.logs.forget(topic)
 
     def is_marker(self, key: Key, offset: int) -> bool:
-        """Whether a marker is, or was, at an offset: no consumer is given that."""
+        """Whether a marker is, or was, at an offset: no consumer receives it."""
         return offset in self.logs.controls.get(key, ())
 
     def _out_of_order(self, replica: ReplicaMirror, batch: Batch, words: str) -> None:
@@ -79,7 +81,8 @@ class TransactionChecker:
                 self.looks("unstable-below-last-stable-offset")
                 first = state.first_unstable(data.high_watermark)
                 stable = data.last_stable_offset
-                # Records may be deleted from an open transaction, too: the log begins behind them.
+                # DeleteRecords may cut into an open transaction: the log then begins after its
+                # start.
                 if first is None or stable <= max(first, data.log_start_offset):
                     continue
                 if self._is_excused(replica.key):

@@ -1,8 +1,7 @@
-"""The quorum's voter sets: which set is in force where, and the rules for changing them (KIP-853).
-
-A set is in force on a node from when it is in that node's log, committed or not. It changes by one
-voter at a time, no change begins before the one before is committed, and none before the leader has
-committed an entry of its own term (dissertation 4.1, and the correction to it).
+"""The quorum's voter sets: the set in force on each node, and the rules of a change (KIP-853). A
+node uses a set as soon as it is in that node's log, committed or not. A change adds or removes one
+voter, and begins only after the previous change is committed and the leader has committed an entry
+of its own term (Ongaro's dissertation, 4.1, and its correction).
 """
 
 from __future__ import annotations
@@ -18,16 +17,16 @@ RULES: Final = (
     "two-voter-changes-in-flight",
     "voters-changed-before-own-term",
 )
-"""What a change of the voters may break."""
+"""The rules that a change of the voters may break."""
 
 
 class VoterSets:
-    """The voters according to the journals, and which entries each held."""
+    """The voters according to the journals, and the entries that each has held."""
 
     def __init__(
         self, first: Voters, mirrors: dict[str, JournalMirror], report: Report, *, fixed: bool
     ) -> None:
-        """`first` are the voters that the quorum was formatted with, or that settings name."""
+        """`first`: the voters that the quorum was formatted with, or that settings name."""
         self.fixed = fixed
         self.committed: list[tuple[int, Voters]] = [(0, first)]
         self.directories: dict[str, bytes] = {}
@@ -47,14 +46,14 @@ class VoterSets:
         return Member(host, b"" if self.fixed else self.directories.get(host, b""))
 
     def disk_replaced(self, host: str) -> None:
-        """The host's log is gone; what others counted on while it existed stays counted."""
+        """The host's log is gone; entries that were counted while it existed stay counted."""
         mirror = self._mirrors.pop(host, None)
         if mirror is not None:
             self._former[self.identity(host)] = mirror
         self.directories.pop(host, None)
 
     def holds(self, member: Member, index: int, term: int) -> bool:
-        """Whether that very replica has an entry on disk, or had it until its disk was lost."""
+        """Whether exactly that replica has an entry on disk, or had it until its disk was lost."""
         mirror = self._former.get(member)
         if mirror is None and self.identity(member.host) == member:
             mirror = self._mirrors.get(member.host)
@@ -74,14 +73,15 @@ class VoterSets:
         return self.committed[0][1]
 
     def newest(self, mirror: JournalMirror) -> Voters:
-        """In force on a node: the last set in its log."""
+        """The set in force on a node: the last one in its log."""
         if mirror.voter_sets:
             return mirror.voter_sets[-1][1]
         return self.committed_at(mirror.base_index)
 
     def since(self, mirror: JournalMirror, index: int) -> list[Voters]:
-        """The set in force at `index` of a log and all after it. Its node may have counted by any
-        of them, as it received them."""
+        """The set in force at `index` of a log, and each later one: its node may have used any of
+        them as entries arrived.
+        """
         if not mirror.voter_sets:
             return [self.committed_at(mirror.base_index)]
         later = [voters for at, voters in mirror.voter_sets if at > index]
@@ -97,8 +97,9 @@ class VoterSets:
     # Rules.
 
     def check_changes(self, mirror: JournalMirror, new_from: int) -> None:
-        """Check the sets that a write brought; each is judged where it is seen first, on the
-        disk of the leader that made it."""
+        """Check the new sets of a write; each is judged where it first appears, on the disk of the
+        leader that proposed it.
+        """
         for position, (index, after) in enumerate(mirror.voter_sets):
             if index < new_from:
                 continue

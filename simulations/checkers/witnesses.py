@@ -69,8 +69,7 @@ class Witnesses:
         resumed_at: Callable[[str], float],
         settings: Mapping[str, str],
     ) -> None:
-        """`note` takes rare situations, `at` calls back at a moment, `min_isr` is a topic's,
-        `resumed_at` when a host's process began or went on, `settings` are those of the brokers."""
+        """`note` takes rare situations, `at` calls back later; `min_isr` is a topic's."""
         self.watched = Watched()
         self._machines = machines
         self._registrations = registrations
@@ -241,7 +240,7 @@ class Witnesses:
 
     @contextmanager
     def hearing(self, api: str, told: OnRequest) -> Iterator[None]:
-        """Notify a fault of the requests of an API while this lasts, as each is sent."""
+        """Notify a fault of each request of an API that is sent while this context lasts."""
         self.watched.request(api, told)
         try:
             yield
@@ -251,8 +250,7 @@ class Witnesses:
     def image_committed(
         self, before: MetadataImage, image: MetadataImage, delta: MetadataDelta
     ) -> None:
-        """The metadata has changed. A deleted topic has nothing in common with the next one of
-        its name."""
+        """The metadata has changed. A deleted topic shares nothing with its successor."""
         for topic in delta.topics.deleted:
             self._replicas.forget(topic.name)
             self._history.forget(topic.name)
@@ -350,16 +348,16 @@ class Witnesses:
         return broker_id in truth.losers | truth.unclean or self._replicas.promises_nothing(key)
 
     def coordinators_lost(self) -> bool:
-        """Whether what coordinators knew of transactions may be lost with their disks."""
+        """Whether the coordinators' state of transactions may be lost with their disks."""
         truths = self._replicas.truths
         return any(truths[key].excused_at >= 0 for key in truths if key[0] == TRANSACTION_TOPIC)
 
     def _may_be_lost(self, group: str) -> bool:
-        """Whether the logs of groups' offsets may have lost records, also of this group."""
+        """Whether the logs of groups' offsets may have lost records of this group."""
         return self.groups_lost(_OFFSETS_TOPIC)
 
     def groups_lost(self, *topics: str) -> bool:
-        """Whether logs of these topics of coordinators may have lost records with their disks."""
+        """Whether logs of these coordinators' topics may have lost records with their disks."""
         truths = self._replicas.truths
         return any(truths[key].excused_at >= 0 for key in truths if key[0] in topics)
 
@@ -377,8 +375,7 @@ class Witnesses:
         return mirror.end_offset if mirror is not None else 0
 
     def _check_stored(self, group: str, host: str, end: int) -> None:
-        """A commit is acknowledged when a record was appended to the coordinator's log after `end`,
-        and is committed."""
+        """An acknowledged commit has a committed record after `end` in the coordinator's log."""
         key = self._offsets_log(group)
         partition = self._metadata.image.partition(*key) if key is not None else None
         if key is None or partition is None or f"n{partition.leader}" != host:

@@ -48,5 +48,5 @@ class FailedWrites:
 
 
 def _log_directory(path: str) -> str:
-    """The first part of a path: each of a machine's log directories is a disk of its own."""
+    """The first component of a path: each of a machine's log directories is a disk of its own."""
     return path.split("/")[1]

@@ -16,15 +16,16 @@ from raftka.simulations.world import World
 
 _PATIENCE_S: Final = 15.0
 _MOMENT_S: Final = 0.002
-"""About as long as the disk operation of a step takes."""
+"""Roughly the duration of one step's disk operation."""
 
 
 async def power_lost_at(
     world: World, step: CleaningStep, within_s: float, after_s: float, cause: int | None = None
 ) -> Machine | None:
-    """Take the power from the next machine whose cleaner comes to a step, `after_s` later; the
-    machine, or None when none came so far. What its file system had not made durable is lost from
-    some point on: between two renames of a swap as well as behind them all."""
+    """Cut the power of the next machine whose cleaner reaches a step, `after_s` later; the machine,
+    or None when no cleaner reached it. Directory changes that were not durable are lost from some
+    point on, which may lie between two renames of a swap or after the last.
+    """
     lost: list[Machine] = []
     done = trio.Event()
 

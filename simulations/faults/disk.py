@@ -53,7 +53,7 @@ async def one_disk(world: World, dice: Random, cause: int) -> None:
     if dice.random() < 0.4:
         world.note("a broker started without one of its disks")
         await _restart(world, dice, machine, cause)
-        # Its disk is still dead: if the faults end now, it needs another restart.
+        # The disk is still dead: if the faults end now, the broker needs another restart.
         machine.suspect = True
         await trio.sleep(dice.uniform(0.2, 6))
     machine.medium.faults.dead = ""
@@ -86,7 +86,7 @@ async def lost_pages(world: World, dice: Random, cause: int) -> None:
     faults.loses_pages, faults.sync_error_rate = True, dice.uniform(0.3, 1)
     await trio.sleep(dice.uniform(0.1, 2))
     faults.loses_pages, faults.sync_error_rate = False, 0.0
-    # A process that wrongly goes on gets time to acknowledge records that are gone.
+    # A process that wrongly continues gets time to acknowledge records that are gone.
     await trio.sleep(dice.uniform(0, 2))
     if machine.is_running and dice.random() < 0.5:
         world.cluster.lose_power(machine, cause)
@@ -123,7 +123,7 @@ async def full_disk(world: World, dice: Random, cause: int) -> None:
 
 
 async def _restart(world: World, dice: Random, machine: Machine, cause: int) -> None:
-    """The operator: a log directory that failed stays offline until a restart."""
+    """The operator restarts the broker: until then a failed log directory stays offline."""
     await trio.sleep(dice.uniform(0, 2))
     machine.suspect = False
     if machine.is_running:
@@ -186,10 +186,8 @@ async def _corrupt(world: World, dice: Random, cause: int, *, misdirected: bool)
 
 
 def newest_segments(sizes: Mapping[str, int]) -> list[str]:
-    """Files of each log's newest segment that have something to lose, out of files by path.
-
-    Older segments were verified when they were flushed and are not read again, also when the
-    newest one is empty.
+    """From files by path, the non-empty ones of each log's newest segment. Older segments were
+    verified when they were flushed and are not read again, even when the newest one is empty.
     """
     newest: dict[str, str] = {}
     for path in sorted(sizes):
@@ -197,7 +195,7 @@ def newest_segments(sizes: Mapping[str, int]) -> list[str]:
             folder = path.rpartition("/")[0]
             if folder.rpartition("-")[2].isdecimal():
                 newest[folder + path[path.rindex(".") :]] = path
-            # Else a partition that has moved away, or is about to come: no process reads it.
+            # Otherwise the partition has moved away or has not arrived: no process reads it.
     return [path for path in newest.values() if sizes[path] >= _ENOUGH]
 
 
@@ -291,7 +289,8 @@ def _outnumbered(
     world: World, dice: Random
 ) -> tuple[TopicPartition, Machine, list[Machine]] | None:
     """A partition, its leader and its followers; preferably one whose followers can be cut off
-    without the quorum, or no controller would remove them from the ISR."""
+    while the quorum works, or no controller would remove them from the ISR.
+    """
     found, controllers = [], world.cluster.controllers
     for target in world.targets():
         partition = world.image.partition(target.topic, target.partition)

@@ -1,4 +1,4 @@
-"""Logs that diverge: what a leader appends after it was replaced, and how it comes back."""
+"""Logs that diverge: a leader appends after it was replaced, and comes back."""
 
 from __future__ import annotations
 
@@ -100,14 +100,14 @@ async def starved_failover(world: World, dice: Random, cause: int) -> None:
     """a leader goes while a follower copies nothing; its successor drops it, and it comes back"""
     lag_s = int(world.plan.settings["replica.lag.time.max.ms"]) / 1000
     found = [each for each in world.targets() if len(_replicas(world, each)) > 2]
-    # Where the successor alone is enough, it commits at once all that it has.
+    # Where min.insync.replicas is 1, the successor commits its whole log at once.
     found = [each for each in found if world.min_isr(each.topic) > 1] or found
     target = dice.choice(found) if found else None
     first = world.leader_of(*target) if target is not None else None
     if target is None or first is None or not first.is_running or lag_s > _LAG_MAX_S:
         return
     session_s = int(world.plan.settings["broker.session.timeout.ms"]) / 1000
-    # The replicas are asked to lead in their order: the last one follows again.
+    # The preferred replica is elected again: the last one follows again.
     starved = [each for each in _replicas(world, target) if each is not first][-1]
     others = [each for each in _replicas(world, target) if each is not starved]
     services = [(starved.host, each.host, BROKER_PORT) for each in others]
@@ -161,7 +161,7 @@ async def returning_leader(world: World, dice: Random, cause: int) -> None:
             return
         if not await world.until(lambda: _counts(world, target, first), _REJOINS_S):
             return
-        # What the other follower had of the tail is gone, and it copies nothing for a moment.
+        # The other follower has truncated its copy of the tail, and copies nothing for a moment.
         world.fabric.cut_service(*late)
         world.cluster.kill(second, cause)
         if await world.until(lambda: world.leader_of(*target) is first, session_s + 3):
@@ -208,7 +208,7 @@ async def unseen_successor(world: World, dice: Random, cause: int) -> None:
         if not await world.until(lambda: world.leader_of(*target) is first, session_s + 3):
             return
         await _tail(world, dice, first, f"unseen-{cause}-3", target)
-        # The quorum goes on without the leader that is cut off now: so one more must be back.
+        # The quorum must do without the leader that is cut off now, so another voter must be back.
         world.start(second, cause)
         await world.until(lambda: _serves(world, second), 1.5)
         world.cut(ways, cause)
@@ -241,7 +241,7 @@ def _all_in_sync(world: World, dice: Random) -> TopicPartition | None:
 async def _ask_for_order(
     world: World, target: TopicPartition, first_ones: tuple[Machine, ...], cause: int
 ) -> None:
-    """Let the replicas be asked to lead in this order, those of them that are alive."""
+    """Put the live replicas in this order of preference."""
     rest = [each for each in _replicas(world, target) if each not in first_ones]
     order = [each.node_id for each in (*first_ones, *rest)]
     async with make_admin(world, "reassigner", cause) as admin:
@@ -276,8 +276,7 @@ async def _tail(
     *,
     most: float = 1.3,
 ) -> None:
-    """Records of a client that knows this leader only, up to 10 to the power of `most` of them; as
-    many as succeed."""
+    """Send up to 10 ** `most` records by a client that knows this leader only; the successes."""
     with trio.move_on_after(2):
         records = round(10 ** dice.uniform(most - 1.3, most))
         await pinned_clients.write(world, leader.host, name, target, records)

@@ -25,7 +25,7 @@ class _Cast(NamedTuple):
 
 
 def _choose(world: World, dice: Random) -> _Cast | None:
-    """A partition whose leader must ask another machine, and a follower that may die."""
+    """A partition whose leader is not the controller, and a follower that may die."""
     controller = world.controller
     found = []
     for target in world.targets():
@@ -119,7 +119,7 @@ async def starved_isr_change(world: World, dice: Random, cause: int) -> None:
         await trio.sleep(0.5)
     if dice.random() < 0.5:
         await _reorder(world, cast, dice, cause)
-        # Without the wish, which is out of date now, the follower no longer counts.
+        # Without the request, which is out of date now, the follower no longer counts.
         world.stir(cast.key[0])
         await trio.sleep(dice.uniform(0.2, 1))
     held.release()
@@ -132,7 +132,7 @@ async def starved_isr_change(world: World, dice: Random, cause: int) -> None:
 
 
 async def _reorder(world: World, cast: _Cast, dice: Random, cause: int) -> None:
-    """Change the order of a partition's replicas: what its leader has asked for is out of date."""
+    """Change the order of a partition's replicas, so that its leader's request is out of date."""
     partition = world.image.partition(*cast.key)
     if partition is None or partition.is_reassigning:
         return
@@ -183,8 +183,9 @@ async def late_isr_shrink(world: World, dice: Random, cause: int) -> None:
 async def _hold_request(
     world: World, cast: _Cast, wanted: Callable[[set[int]], bool], within_s: float
 ) -> Stream | None:
-    """Wait until the leader asks for an ISR that is `wanted`, and hold that connection, which
-    carries nothing else: its heartbeats use another one."""
+    """Wait until the leader requests an ISR that is `wanted`, and hold that connection. It carries
+    nothing else: heartbeats use another connection.
+    """
     held: list[Stream] = []
     sent = trio.Event()
 

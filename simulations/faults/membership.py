@@ -40,7 +40,7 @@ def _follower(world: World) -> Machine | None:
 
 
 async def _give_vote(world: World, admin: Admin, machine: Machine) -> None:
-    """Add it as a voter once it runs, while a majority can agree."""
+    """Add the machine as a voter once it runs, while a majority can agree."""
     await world.until(lambda: bool(replica_on(world, machine).directory), 5.0)
     voters = world.raft.voters
     free = all(member.host != machine.host for member in voters)
@@ -61,7 +61,7 @@ async def voter_joins(world: World, dice: Random, cause: int) -> None:
 
 
 def _removable(world: World, dice: Random) -> Member | None:
-    """A voter that a majority can do without; often the leader."""
+    """A voter whose removal leaves a working majority; often the leader."""
     voters = world.raft.voters
     if len(voters) < 2 or not lives(world, voters) or not settled(world):
         return None
@@ -163,7 +163,7 @@ async def broker_leaves(world: World, dice: Random, cause: int) -> None:
 
 
 async def _leave(world: World, machine: Machine, cause: int) -> bool:
-    """Whether the cluster has unregistered it; otherwise it continues."""
+    """Unregister the broker; returns whether that succeeded. Otherwise the broker stays."""
     async with make_admin(world, "drainer", cause) as admin:
         moved = await _drained(world, machine, admin)
         if not moved or not machine.is_running:
@@ -195,7 +195,7 @@ def _hosts_nothing(world: World, machine: Machine) -> bool:
 
 
 async def _drained(world: World, machine: Machine, admin: Admin) -> bool:
-    """Move all partitions away; whether that was done in time."""
+    """Move all partitions away; returns whether that was completed in time."""
     with trio.move_on_after(_DRAIN_S):
         while not _hosts_nothing(world, machine):
             wanted = _without(world, machine)
@@ -207,8 +207,7 @@ async def _drained(world: World, machine: Machine, admin: Admin) -> bool:
 
 
 def _without(world: World, machine: Machine) -> dict[TopicPartition, list[int] | None]:
-    """Its partitions, each with another broker in its place; partitions that no broker can take are
-    left out."""
+    """The broker's partitions that others can take, each with another broker in its place."""
     brokers = [m.node_id for m in world.cluster.brokers if not m.leaves]
     wanted: dict[TopicPartition, list[int] | None] = {}
     for topic, index, partition in world.image.partitions():

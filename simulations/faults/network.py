@@ -37,8 +37,9 @@ async def _cut_for(world: World, pairs: Ways, seconds: float, cause: int) -> Non
 
 
 async def come_back(world: World, dice: Random, pairs: Ways, cause: int) -> None:
-    """Heal at once, or host by host, or slowly: a returning node learns of its successor before it
-    reaches it, or the other way round, and does not catch up at once."""
+    """Heal at once, or host by host, or slowly: a returning node may learn of its successor before
+    it can reach it, or the reverse, and catches up late.
+    """
     slow_s = dice.choice([0.0, *(2 * [dice.uniform(0.02, 0.4)])])
     if dice.random() < 0.7:
         between = sorted({frozenset(pair) for pair in pairs}, key=sorted)
@@ -139,8 +140,9 @@ async def stranded_leader(world: World, dice: Random, cause: int) -> None:
 
 
 def led_by_enough(world: World, dice: Random) -> TopicPartition:
-    """A partition that goes on without its leader, if there is one: only where its successor has
-    min.insync.replicas is anything committed that the old leader lacks."""
+    """A partition that continues without its leader, if there is one: only a successor with
+    min.insync.replicas commits records that the old leader lacks.
+    """
     targets = world.targets()
     enough = [
         target

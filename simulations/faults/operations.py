@@ -58,7 +58,7 @@ async def reassignment_crash(world: World, dice: Random, cause: int) -> None:
     others = [m for m in world.machines(brokers=True) if m.node_id not in partition.replicas]
     async with make_admin(world, "reassigner", cause) as admin:
         if not others and len(partition.replicas) > max(1, world.min_isr(topic.name)):
-            # Every broker has it: one drops out first, and then gets it again.
+            # Every broker has a replica: one broker loses its replica first, then gets it again.
             left = [b for b in partition.replicas if b != leader.node_id]
             others = [world.cluster.machines[dice.choice(left)]]
             without = [b for b in partition.replicas if b != others[0].node_id]

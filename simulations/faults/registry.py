@@ -1,7 +1,6 @@
-"""The table of faults: a name, how often, and what it does.
-
-A fault is an async function of the world and of dice that are its own. It begins, lasts, and
-undoes itself; `world.heal` undoes what is still in force when the faults end.
+"""The table of faults: name, frequency, effect. A fault is an async function of the world and of
+its own dice. It begins, lasts, and undoes itself; `world.heal` undoes what is still in force when
+the faults end.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ class Fault:
     chance: float
     """The probability that a run has this fault."""
     rate: float
-    """Its mean number a minute in a run that has it; the rate itself is drawn around this."""
+    """Its mean number per minute in a run that has it; the rate itself is drawn around this."""
     at_least_once: bool
     """Whether a run that has it strikes at least once, however low its rate."""
     inflict: Inflict

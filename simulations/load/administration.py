@@ -1,4 +1,4 @@
-"""Occasional requests of administrators and clients, and what they may rely on afterwards."""
+"""Occasional requests of administrators and clients, and what these may rely on afterwards."""
 
 from __future__ import annotations
 
@@ -22,13 +22,15 @@ from raftka.simulations.world import World
 
 REBORN_GROUP = "rememberer"
 _ALL = -1
-"""In place of an offset: the high watermark (KIP-107)."""
+"""Instead of an offset: the high watermark (KIP-107)."""
 _FAR = 1000
 
 
 async def delete_records(world: World, dice: Random, cause: int) -> None:
     """Delete some of a partition's records: a share, all up to the end, or all that are committed
-    (-1). More than is committed must be refused. Often the followers lag just then."""
+    (-1). The leader must refuse to delete uncommitted records. Often the followers lag
+    meanwhile.
+    """
     topic = dice.choice(world.plan.topics)
     target = TopicPartition(topic.name, dice.randrange(topic.partitions))
     if topic.configs.get("cleanup.policy") == "compact":
@@ -100,7 +102,7 @@ async def _delete_too_much(world: World, dice: Random, target: TopicPartition, c
     offset = end + dice.choice([1, _FAR])
     world.note("deletion beyond the high watermark asked for")
     if offset < end + _FAR:
-        # By the time that it arrives there may be a committed record.
+        # When the request arrives there may be a committed record.
         world.witnesses.retention.may_delete(target, offset)
     async with make_admin(world, "deleter", cause) as admin:
         try:
@@ -133,7 +135,7 @@ async def look_up(world: World, dice: Random, cause: int) -> None:
 
 
 def _some_time(world: World, dice: Random, target: TopicPartition) -> int:
-    """Mostly the exact time of some record: that is where off-by-one errors show."""
+    """A time to look up, mostly the exact time of some record, where off-by-one errors show."""
     mirrors = world.logs.replicas(target)
     batches = mirrors[0].batches() if mirrors else []
     if batches and dice.random() < 0.8:
@@ -156,7 +158,7 @@ async def recreate_topic(world: World, dice: Random, cause: int) -> None:
             with world.ledger.change(("topic", name), partitions):
                 await admin.create_topics([NewTopic(name, partitions, factor)])
             if world.ledger.is_doubtful(("topic", name)):
-                return  # A second deletion, say, may come at any time.
+                return  # A retried deletion, for example, may come at any time.
             life = world.ledger.lives[name] = Life(f"life{cause}.{number}")
             await _write(world, dice, life, name, partitions)
             await admin.alter_group_offsets(
@@ -197,8 +199,8 @@ async def _write(world: World, dice: Random, life: Life, topic: str, partitions:
 
 
 def _knows(world: World, producer: Producer, topic: str) -> bool:
-    """Whether a producer knows the present topic. A broker that has not learned of the deletion
-    still reports the former topic, and takes records for it.
+    """Whether a producer knows the current topic. A broker that has not learned of the deletion
+    still reports the former topic, and accepts records for it.
     """
     theirs, ours = producer.cluster.view.topics.get(topic), world.image.topics.get(topic)
     return theirs is not None and ours is not None and theirs.id == ours.topic_id

@@ -1,9 +1,8 @@
-"""The content of records: a value determines its record, so that a reader can check it alone.
-
-Key, headers and time of a record follow from what it is. Whatever compresses, stores, sends or
-decodes it must return the same. A compacted topic's records all have keys: some that come again
-all the time, and some that get a value, then a tombstone, and are left alone for long. A tombstone
-says in a header what others say in their value.
+"""The content of records: a value determines its record, so that a reader can check the record by
+itself. Key, headers and timestamp follow from the value. Whatever compresses, stores, sends or
+decodes the record must return the same. A compacted topic's records all have keys: some recur all
+the time, and some get a value, then a tombstone, and nothing for long. A tombstone has in a header
+what other records have in their value.
 """
 
 from __future__ import annotations
@@ -17,14 +16,14 @@ from raftka.simulations.checkers.history import parse
 
 _LOG_APPEND_TIME = "LogAppendTime"
 _IS: Final = "is"
-"""The header of a tombstone that says what it is."""
+"""The header of a tombstone that holds its identity."""
 _HOT: Final = 4
 _COLD: Final = 40
-"""How many keys of either kind there are."""
+"""The number of keys of each kind."""
 
 
 class Contents(NamedTuple):
-    """What a client sends."""
+    """The record as a client sends it."""
 
     key: bytes | None
     value: bytes | None
@@ -32,7 +31,7 @@ class Contents(NamedTuple):
 
 
 def contents(what: bytes, number: int, *, compacted: bool) -> Contents:
-    """Those of a producer's record of that number; `what` says all about it."""
+    """The contents of a producer's record of that number, which `what` determines."""
     if not compacted:
         return Contents(key_of(number), what, headers_of(number))
     turn, place = divmod(number, 5)
@@ -45,14 +44,14 @@ def contents(what: bytes, number: int, *, compacted: bool) -> Contents:
 
 
 def identity(value: bytes | None, headers: Iterable[Header]) -> bytes:
-    """A record's identity, by its own content; None without one."""
+    """A record's identity according to its content; None without one."""
     if value is not None:
         return value
     return next((said for name, said in headers if name == _IS and said is not None), b"")
 
 
 def value_at(what: bytes) -> int:
-    """The time, ms since 1970, that a record was given."""
+    """The timestamp of a record, ms since 1970."""
     return int(what.split(b":", 4)[3])
 
 

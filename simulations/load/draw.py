@@ -1,7 +1,7 @@
 """Drawing a plan from a seed.
 
 Each section of a plan has dice of its own, seeded by its name: removing one section leaves the
-others as they were. That is what makes shrinking possible.
+others unchanged, which makes shrinking possible.
 """
 
 from __future__ import annotations
@@ -39,14 +39,13 @@ class Odds(NamedTuple):
     chance: float
     """The probability that a run has it."""
     rate: float
-    """Its mean number a minute then."""
+    """Its mean number per minute in such a run."""
     at_least_once: bool
-    """Whether it then comes once at the least."""
+    """Whether it then comes at least once."""
 
 
 def draw(options: Options, kinds: Mapping[str, Odds], needs: str | None = None) -> Plan:
-    """The plan of a seed, with faults of these `kinds`; it has a group of the kind that it
-    `needs`."""
+    """The plan of a seed, with faults of these `kinds` and a group of the kind that it `needs`."""
     seed = options.seed
 
     def dice(what: str) -> Random:
@@ -117,7 +116,7 @@ def draw(options: Options, kinds: Mapping[str, Odds], needs: str | None = None) 
 def _all_operations(
     dice: Callable[[str], Random], duration_s: float, nodes: Sequence[NodePlan], quorum: str
 ) -> tuple[Step, ...]:
-    """What administrators and clients do, each kind by dice of its own."""
+    """The actions of administrators and clients, each kind by dice of its own."""
     return (
         *_operations(dice("operations"), duration_s),
         *(
@@ -133,7 +132,7 @@ def _all_operations(
 def _nodes(options: Options, dice: Random) -> tuple[NodePlan, ...]:
     count, voters_max = options.nodes, 5
     if count is None:
-        # One more broker than most runs have, so that a partition may have four replicas.
+        # One broker more than most runs have, so that a partition may have four replicas.
         count, voters_max = 4 if dice.random() < 0.12 else 3, 3
     if options.combined:
         return tuple(
@@ -223,7 +222,7 @@ def _consumers(dice: Random, topics: Sequence[TopicPlan]) -> tuple[ConsumerPlan,
             "fetch.max.wait.ms": dice.choice(waits_ms),
             "session.timeout.ms": session_ms,
             "heartbeat.interval.ms": session_ms // 3,
-            # A join waits so long for an answer from a coordinator that lost power: not for ever.
+            # How long a join waits for a coordinator that lost power, instead of for ever.
             "max.poll.interval.ms": 20_000,
             "auto.commit.interval.ms": dice.choice([500, 3000]),
             "max.poll.records": dice.choice([10, 500]),
@@ -244,7 +243,7 @@ def _consumers(dice: Random, topics: Sequence[TopicPlan]) -> tuple[ConsumerPlan,
 def _limited(
     dice: Random, consumers: tuple[ConsumerPlan, ...], duration_s: float
 ) -> tuple[ConsumerPlan, ...]:
-    """Where consumers ask for little at a time, one more starts late, with much to read."""
+    """Where consumers fetch little at a time, another one starts late, with much to read."""
     if not (little := limits.of_consumers(dice)):
         return consumers
     found = [replace(each, settings={**each.settings, **little}) for each in consumers]
@@ -268,7 +267,7 @@ def _racks(
             settings={
                 **each.settings,
                 "client.rack": dice.choice(racks),
-                # The leader is asked again this often which replica is near.
+                # How often a consumer asks the leader again which replica is near.
                 "metadata.max.age.ms": dice.choice([2000, 10_000, 300_000]),
             },
         )
@@ -315,13 +314,14 @@ def _possible(
 
 def _faults(dice: Random, options: Options, kinds: Mapping[str, Odds]) -> tuple[Step, ...]:
     found: list[Step] = []
-    # In most runs something breaks at times, in some always; a caller that names kinds gets them.
+    # In most runs something breaks at times, in some all the time; kinds that a caller names always
+    # come.
     intensity = dice.choice([0.1, 0.1, 0.2, 0.3, 0.7]) if options.faults is None else 1.0
     for kind in kinds:
         chance, rate, at_least_once = kinds[kind]
         own = Random(f"{options.seed} fault {kind}")
         on = own.random() < chance
-        # The rate is drawn too: some defects show only under many faults, some only under few.
+        # The rate is drawn, too: some defects show only under many faults, others only under few.
         rate *= intensity * math.exp(own.uniform(-1.2, 1.2))
         if options.faults is not None:
             on = kind in options.faults

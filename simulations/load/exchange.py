@@ -1,7 +1,7 @@
 """Transactors that read each other's committed records within their own transactions.
 
-Information flows both ways between them, which it does not where a transformer reads one topic and
-writes another: a cycle (G1c) would show here (simulations/checkers/cycles.py).
+Information flows both ways between them, unlike through a transformer from one topic to another, so
+a cycle (G1c) can show here (simulations/checkers/cycles.py).
 """
 
 from __future__ import annotations

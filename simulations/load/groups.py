@@ -23,16 +23,16 @@ from raftka.simulations.world import Working, World
 
 
 class Drawn(NamedTuple):
-    """A group, if any, with what it needs."""
+    """A group, if any, with its topics and settings."""
 
     settings: Mapping[str, str] = MappingProxyType({})
-    """Of the brokers."""
+    """Settings of the brokers."""
     groups: tuple[GroupPlan, ...] = ()
 
 
 NOTHING: Final = Drawn()
 _CHANCE: Final = 0.1
-"""Of each kind, that a run has it: each slows a run down by a fifth or so."""
+"""The probability that a run has a group of a kind: each slows a run down by a fifth or so."""
 _PREPARE_S: Final = 60.0
 _QUEUE: Final = "dlq.work"
 _IS_QUEUE: Final = {"errors.deadletterqueue.group.enable": "true"}
@@ -116,7 +116,7 @@ def make(world: World, plan: GroupPlan) -> Working:
 
 
 async def prepare(world: World) -> None:
-    """Make settings and queues of the plan's groups; a cluster that cannot is a violation."""
+    """Create the settings and queues of the plan's groups; a cluster that cannot is a violation."""
     changes = {
         Resource(ResourceType.GROUP, group.name): [
             Alteration(name, value, AlterOp.SET) for name, value in group.configs.items()
@@ -152,7 +152,7 @@ async def prepare(world: World) -> None:
 
 
 def start(world: World) -> None:
-    """Let the members of the plan's groups begin."""
+    """Start the members of the plan's groups."""
     world.groups += [make(world, each) for each in world.plan.groups]
     for group in world.groups:
         group.start()

@@ -1,10 +1,10 @@
-"""Clients that try what they are not allowed, at every broker and under every fault.
+"""Clients that try forbidden things, at every broker and under every fault.
 
 eve is known and has no ACL, mallory may do everything with topics but write, the stranger does not
-log in, and others try a known name with another password, or a certificate of another
-authority. Where brokers speak TLS, some come without it, with a certificate of former times, or
-stop in the middle of a handshake. Whatever they ask is refused, or the connection ends; an answer
-that says NONE, or shows a topic or a record, is a violation.
+log in, and others try a known name with another password, or a certificate of another authority.
+Where brokers speak TLS, some connect without it, with an expired certificate, or stop in the middle
+of a handshake. Brokers must refuse each request, or close the connection; an answer with error
+NONE, or with a topic or a record, is a violation.
 """
 
 from __future__ import annotations
@@ -53,12 +53,12 @@ Codes = Callable[[Any], Iterable[int]]
 
 
 class Try(NamedTuple):
-    """Something that may not be done."""
+    """A forbidden request."""
 
     request: Request[Any]
     version: int
     codes: Codes
-    """The error codes of an answer, one for each thing that was asked for."""
+    """The error codes of an answer, one for each requested item."""
 
 
 def _metadata(topic: str) -> Try:
@@ -69,7 +69,7 @@ def _metadata(topic: str) -> Try:
 
 
 def _all_topics(_: str) -> Try:
-    """No topic may be shown: each counts as one that was answered NONE."""
+    """No topic may be shown: each counts as an answer NONE."""
     return Try(MetadataRequest(topics=None), 9, lambda answer: [0 for _ in answer.topics] or [-1])
 
 
@@ -182,10 +182,10 @@ class Intruder(NamedTuple):
     secret: str | None = None
     """The password that is tried, when it is not the user's."""
     is_late: bool = False
-    """Whether the certificate that is shown has expired."""
+    """Whether the client's certificate has expired."""
     without_tls: bool = False
     half_way: bool = False
-    """Whether it says only the first bytes of a handshake, and waits."""
+    """Whether it sends only the first bytes of a handshake, and waits."""
 
 
 _ALL: Final = (
@@ -202,7 +202,7 @@ _LATE: Final = Intruder("late", (_metadata, _create), logins.NODE, is_late=True)
 
 
 def intruders(protocol: str) -> tuple[Intruder, ...]:
-    """Those who try at brokers that speak `protocol`."""
+    """The intruders for brokers that speak `protocol`."""
     late = (_LATE,) if protocol == "SSL" else ()
     return (*_ALL, *(_WITH_TLS if protocol.endswith("SSL") else ()), *late)
 
@@ -268,7 +268,7 @@ async def _hang(world: World, dice: Random, connection: Connection) -> None:
 
 
 def check(world: World, intruder: Intruder, where: str, tried: Try, answer: Any) -> None:
-    """A refusal says so for each thing that was asked for."""
+    """A refusal has an error for each requested item."""
     whole = getattr(answer, "error_code", 0)
     codes = list(tried.codes(answer))
     if whole or (codes and all(codes)):

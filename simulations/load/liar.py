@@ -33,7 +33,7 @@ _PRODUCE_VERSION: Final = 11
 _TIMEOUT_S: Final = 3.0
 _GZIP: Final = 1
 _OFFSET_DELTA_AT: Final = 3
-"""Of a short record: behind its length, attributes and time delta, of one byte each."""
+"""The position in a short record, after one byte each of length, attributes and timestamp delta."""
 _REFUSALS: Final = (ErrorCode.INVALID_RECORD, ErrorCode.UNKNOWN_SERVER_ERROR)
 """Kafka's answers: the second to what cannot be decompressed."""
 
@@ -132,7 +132,7 @@ async def send_raw(
             await answer.wait()
         finally:
             channel.close("the liar leaves")
-    # Out here a leader that does not answer is an error of its own, not one of a group.
+    # Outside the nursery, which would wrap the error of a silent leader in an exception group.
     return int(answer.result().responses[0].partition_responses[0].error_code)
 
 

@@ -1,8 +1,7 @@
-"""Small fetches: limits that a minute's records would otherwise never meet, and backlogs.
-
-Where a response has room for everything no partition ever waits for its turn. So some runs have
-limits of about a batch for followers or consumers or both, a topic of many partitions, a reader
-that starts late, and brokers that keep few fetch sessions or none.
+"""Small fetches: limits that a minute's records would otherwise never reach, and backlogs. While a
+response has room for everything, no partition waits for its turn. So in some runs followers or
+consumers or both have limits of about a batch, a topic has many partitions, a reader starts late,
+and brokers keep few fetch sessions or none.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ def of_brokers(dice: Random) -> dict[str, str]:
 
 
 def partitions(dice: Random) -> int | None:
-    """How many partitions the first topic has, where it has many."""
+    """The number of partitions of the first topic, where it has many."""
     return dice.randrange(5, 13) if dice.random() < 0.15 else None
 
 

@@ -21,9 +21,9 @@ from raftka.simulations.world import World
 
 VOTERS_MAX = 5
 LATE_S = 31.0
-"""How long a controller goes on trying to change the voters, whether or not anybody still asks."""
+"""How long a controller tries to change the voters, even after its client has given up."""
 EXTRA_MACHINES_MAX = 2
-"""At most this many more than the plan has: each costs time."""
+"""The most machines that may be added to those of the plan: each costs time."""
 
 
 def replica_on(world: World, machine: Machine) -> Member:
@@ -80,8 +80,9 @@ def lose_metadata_disk(world: World, machine: Machine, cause: int) -> None:
 
 
 def settled(world: World) -> bool:
-    """Whether no change of the voters is in progress. A second administrator who removes a voter
-    while the disk of another is lost can end a quorum for good, and rightly."""
+    """Whether no change of the voters is in progress. An administrator who removes a voter while
+    the disk of another is lost can end a quorum for good, which is no defect.
+    """
     return trio.current_time() >= world.voters_settled_at
 
 
@@ -97,7 +98,7 @@ async def _change(world: World, host: str, request: Awaitable[None]) -> None:
 
 
 async def add_voter(world: World, admin: Admin, machine: Machine) -> bool:
-    """Ask to add a controller as a voter; whether it is one in the end."""
+    """Request to add a controller as a voter; returns whether it is one in the end."""
     member = replica_on(world, machine)
     if not member.directory or votes(world, machine) or not settled(world):
         return False
@@ -111,7 +112,7 @@ async def add_voter(world: World, admin: Admin, machine: Machine) -> bool:
 
 
 async def remove_voter(world: World, admin: Admin, member: Member) -> bool:
-    """Ask to remove a voter; whether it is removed in the end."""
+    """Request to remove a voter; returns whether it is gone in the end."""
     voter_id = int(member.host[1:])
     await _change(world, member.host, admin.remove_raft_voter(voter_id, member.directory))
     return member not in world.raft.voters

@@ -64,7 +64,7 @@ async def elect_preferred(world: World, dice: Random, cause: int) -> None:
 
 
 async def give_vote(world: World, dice: Random, cause: int) -> None:
-    """Make a controller a voter, once there is one that is not."""
+    """Make a controller a voter, once there is a controller that is not one."""
     await world.until(lambda: settled(world), 15.0)
     waiting = [m for m in world.cluster.controllers if m.is_running and not votes(world, m)]
     if waiting:

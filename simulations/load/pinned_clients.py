@@ -37,7 +37,7 @@ from raftka.simulations.world import World
 _NO_SESSION: Final = -1
 """A fetch without a session (KIP-227)."""
 _FETCH_VERSION: Final = 11
-"""The first that lets consumers read from followers; it names topics, not their ids."""
+"""The first version in which consumers may read from followers; it names topics, not their ids."""
 _WAIT_MS: Final = 1000
 _TIMEOUT_S: Final = 3.0
 _RETRY_S: Final = 0.02
@@ -81,7 +81,7 @@ async def write(world: World, host: str, name: str, to: TopicPartition, records:
 
 @asynccontextmanager
 async def readers(world: World, host: str, cause: int) -> AsyncIterator[None]:
-    """Read meanwhile what the broker leads now, each partition by a reader of its own."""
+    """Meanwhile read the partitions that the broker leads, each by a reader of its own."""
     led = [each for each in world.targets() if (m := world.leader_of(*each)) and m.host == host]
     async with trio.open_nursery() as nursery:
         for number, target in enumerate(led[:_READERS_MAX]):
@@ -110,7 +110,7 @@ async def _read(world: World, host: str, name: str, target: TopicPartition) -> N
 
 
 class _Reader:
-    """Reads one partition at one broker, from where others have read up to by now."""
+    """Reads one partition at one broker, from the offset that others have read up to."""
 
     def __init__(self, world: World, host: str, name: str, target: TopicPartition) -> None:
         self._world = world

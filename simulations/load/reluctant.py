@@ -1,7 +1,6 @@
-"""A consumer group of members that keep for long, or for ever, what they must give back (KIP-848).
-
-They send heartbeats and read nothing. The coordinator may wait for one of them for its rebalance
-timeout, and no longer: what it keeps goes to others then.
+"""A consumer group whose members keep revoked partitions for long, or for ever (KIP-848). They send
+heartbeats and read nothing. The coordinator may wait for such a member for its rebalance timeout
+and no longer: then its partitions go to others.
 """
 
 from __future__ import annotations
@@ -50,10 +49,10 @@ class Reluctant:
         self.epoch = 0
         self.owned: set[Place] = set()
         self.keeps = False
-        """Whether it gives back nothing."""
+        """Whether it never gives a partition back."""
 
     def request(self) -> ConsumerGroupHeartbeatRequest:
-        """The next heartbeat, with everything."""
+        """The next heartbeat, with all fields."""
         topics: dict[bytes, list[int]] = {}
         for topic_id, index in sorted(self.owned):
             topics.setdefault(topic_id, []).append(index)
@@ -70,13 +69,13 @@ class Reluctant:
         )
 
     def leaving(self) -> ConsumerGroupHeartbeatRequest:
-        """The last heartbeat."""
+        """The last heartbeat, which leaves the group."""
         return ConsumerGroupHeartbeatRequest(
             group_id=self.group_id, member_id=self.member_id, member_epoch=-1
         )
 
     def answered(self, response: ConsumerGroupHeartbeatResponse) -> None:
-        """Do as the coordinator says, as far as this member does."""
+        """Follow the coordinator's answer, as far as this member does."""
         if response.error_code in _FENCED:
             self.epoch = 0
             self.owned.clear()
@@ -104,10 +103,10 @@ class ReluctantLoad:
         self.members: dict[int, Reluctant] = {}
         self._present: dict[int, Admin] = {}
         self._last_joined_s: float | None = None
-        """When the last member joined after all had healed, which the others make room for."""
+        """When the last member joined, after all had healed: the others must make room for it."""
 
     def start(self) -> None:
-        """Let its members begin."""
+        """Start its members."""
         assert self.world.nursery is not None
         for number in range(self.plan.members):
             self.world.nursery.start_soon(self._place, number)
@@ -140,7 +139,8 @@ class ReluctantLoad:
             self._present[number] = client
             group = GroupClient(client.cluster, member.group_id, patient=False)
             if is_last_life:
-                # All but the last one keep what they have, and the last one waits for its share.
+                # All members but the last one keep their partitions, and the last one waits for its
+                # share.
                 member.keeps = number < self.plan.members - 1
                 while not member.keeps and not any(self._kept()):  # noqa: ASYNC110
                     await trio.sleep(_BEAT_S)
@@ -173,7 +173,7 @@ class ReluctantLoad:
         elif member is not None:
             member.answered(answer)
 
-    # ---- after all has healed
+    # After all has healed.
 
     def waits_for(self) -> str | None:
         """The member that joined last has its share, whatever the others keep."""

@@ -1,5 +1,6 @@
-"""A share group of the workload: its members take records, and accept, release, reject and renew
-them, let locks expire, stand still, leave and die."""
+"""A share group of the workload: its members acquire records, and accept, release, reject and renew
+them, let locks expire, pause, leave and die.
+"""
 
 from __future__ import annotations
 
@@ -34,8 +35,9 @@ RETRY_S: Final = 0.5
 
 
 class ShareGroupLoad:
-    """One share group; implements world.Working. What its members are given and say is checked on
-    the wire (checkers/share_groups.py)."""
+    """One share group; implements world.Working. Its deliveries and acknowledgements are checked on
+    the wire (checkers/share_groups.py).
+    """
 
     def __init__(self, world: World, plan: GroupPlan) -> None:
         self.world = world
@@ -46,7 +48,7 @@ class ShareGroupLoad:
         self._session_s = int(settings.get("group.share.session.timeout.ms", "45000")) / 1000
 
     def start(self) -> None:
-        """Let its members begin."""
+        """Start its members."""
         assert self.world.nursery is not None
         for number in range(self.plan.members):
             self.world.nursery.start_soon(self._member, number)
@@ -57,7 +59,7 @@ class ShareGroupLoad:
             member.abandon()
 
     async def _member(self, number: int) -> None:
-        """One life after the other."""
+        """Run a member's lives, one after the other."""
         place = f"{self.plan.name}{number}"
         current_node.set(place)
         dice = Random(f"{self.world.plan.seed} member {place}")
@@ -94,11 +96,11 @@ class ShareGroupLoad:
     async def _work(
         self, consumer: ShareConsumer, records: list[ShareRecord], dice: Random
     ) -> None:
-        """Take time for what a poll has brought, and say what became of it."""
+        """Process the records of a poll for a while, and acknowledge each."""
         if not self.world.quiet.is_set():
             pause_s = dice.random() * 0.2
             if dice.random() < _STANDS_STILL:
-                # Just over its lock: what it acknowledges then, another has.
+                # Slightly longer than its lock: another member has the record by then.
                 late_s = self._lock_s * dice.uniform(1.0, 1.1)
                 pause_s = dice.choice([late_s, 1.3 * self._lock_s, 1.3 * self._session_s])
             await trio.sleep(pause_s)
@@ -111,16 +113,16 @@ class ShareGroupLoad:
             await consumer.commit()
 
     def _say(self, consumer: ShareConsumer, record: ShareRecord, dice: Random) -> bool:
-        """Say what became of a record; whether it takes longer."""
+        """Acknowledge a record in some way; returns whether the member renewed it."""
         kind = AcknowledgeType.ACCEPT
         if not self.world.quiet.is_set():
             kind = dice.choice(_KINDS)
         return _say(consumer, record, kind) and kind is AcknowledgeType.RENEW
 
-    # ---- after all has healed
+    # After all has healed.
 
     def waits_for(self) -> str | None:
-        """Records that it has still to be given."""
+        """The records that must still be delivered."""
         world = self.world
         witnesses = world.witnesses
         if witnesses.groups_lost(OFFSETS_TOPIC, SHARE_STATE_TOPIC):

@@ -31,7 +31,7 @@ _BEAT_S: Final = 0.3
 _STANDS_STILL: Final = 0.02
 _DIES: Final = 0.5
 _FASTEST_CLOCK: Final = 0.94
-"""A session is so much shorter on the fastest clock."""
+"""The factor by which the fastest clock shortens a session."""
 
 
 class StreamsGroupLoad:
@@ -63,7 +63,7 @@ class StreamsGroupLoad:
         return self.world.witnesses.groups_lost(OFFSETS_TOPIC)
 
     def start(self) -> None:
-        """Let its threads begin."""
+        """Start its threads."""
         assert self.world.nursery is not None
         for number in range(self.plan.members):
             self.world.nursery.start_soon(self._place, number)
@@ -73,7 +73,7 @@ class StreamsGroupLoad:
         for consumer in self._present.values():
             consumer.abandon()
 
-    # ---- streams_member.Witness
+    # streams_member.Witness
 
     def took(self, member: StreamsMember, role: str, task: Task) -> None:
         """A thread begins to work on a task."""
@@ -83,10 +83,10 @@ class StreamsGroupLoad:
         """A thread no longer works on a task."""
         self.checker.dropped(member.member_id, task)
 
-    # ---- threads
+    # Threads.
 
     async def _place(self, number: int) -> None:
-        """One life after the other."""
+        """Run a thread's lives, one after the other."""
         place = f"{self.plan.name}{number}"
         current_node.set(place)
         while not self.world.ended.is_set():
@@ -119,13 +119,13 @@ class StreamsGroupLoad:
                 beats -= 1
                 await thread.turn(self.dice)
             if self.dice.random() < _DIES:
-                # The coordinator learns of that from its silence.
+                # The coordinator notices the death by the missing heartbeats.
                 consumer.abandon()
             else:
                 await thread.beat(leaves=True)
                 self.checker.gone(name)
 
-    # ---- after all has healed
+    # After all has healed.
 
     def tasks(self) -> list[Task]:
         """Every task of the application."""
@@ -157,7 +157,7 @@ class StreamsGroupLoad:
 
 
 class _Thread:
-    """What one thread does in its turns: a heartbeat, its tasks, what their sources have."""
+    """One thread's turns: a heartbeat, its tasks, records from their sources."""
 
     def __init__(self, load: StreamsGroupLoad, consumer: Consumer, member: StreamsMember) -> None:
         self._load = load
@@ -166,11 +166,11 @@ class _Thread:
         self._group = GroupClient(consumer.cluster, load.plan.name, patient=False)
         self._group.member_id = member.member_id
         self._read: dict[TopicPartition, int | None] = {}
-        """The last offset of each partition that it reads; None before the first."""
+        """The offset of the last record that it read in each partition; None before the first."""
         self._heard_s = trio.current_time()
 
     async def turn(self, dice: Random) -> None:
-        """One heartbeat and what follows from it."""
+        """Send one heartbeat and act on its answer."""
         load, member = self._load, self._member
         sent_s = trio.current_time()
         answer = await self.beat()
@@ -180,7 +180,7 @@ class _Thread:
                 self._heard_s = sent_s
             member.answered(answer)
         await trio.sleep(dice.random() * _BEAT_S)
-        # One that has not been heard for a session may have lost its tasks: it stops first.
+        # A member without an answer for a session may have lost its tasks: it stops them first.
         if trio.current_time() - self._heard_s < load.session_s / 2:
             member.work()
             await self._process()
@@ -188,7 +188,7 @@ class _Thread:
         await trio.sleep(load.session_s * 1.5 if slow else _BEAT_S)
 
     async def beat(self, *, leaves: bool = False) -> StreamsGroupHeartbeatResponse | None:
-        """One heartbeat; None when no broker answers as the coordinator."""
+        """Send one heartbeat; None when no broker answers as the coordinator."""
         request = self._member.leaving() if leaves else self._member.request()
         cluster: Cluster = self._consumer.cluster
         try:
@@ -221,7 +221,7 @@ class _Thread:
             self._load.world.trace.event("member-failed", error=str(error))
 
     async def _assign(self, owned: set[TopicPartition]) -> None:
-        """Read these from now on, what is new from where the group has committed."""
+        """Read these partitions from now on; new ones start at the group's committed offset."""
         new = owned - self._read.keys()
         committed = await self._group.committed(new) if new else {}
         self._consumer.assign(sorted(owned))

@@ -25,7 +25,7 @@ Task = tuple[str, int]
 """(subtopology, partition)"""
 ROLES: Final = ("active", "standby", "warmup")
 _REBALANCE_MS: Final = 60_000
-"""Longer than a session, so that a member loses its tasks by the end of its session alone."""
+"""Longer than a session, so that a member loses its tasks only when its session ends."""
 _FENCED: Final = (
     ErrorCode.FENCED_MEMBER_EPOCH,
     ErrorCode.UNKNOWN_MEMBER_ID,
@@ -48,7 +48,7 @@ class TopologyText(NamedTuple):
     stateful: frozenset[str] = frozenset()
 
     def message(self, application: str) -> Topology:
-        """As members send it when they join."""
+        """The topology as members send it when they join."""
         return Topology(
             epoch=0,
             subtopologies=[
@@ -77,17 +77,17 @@ class StreamsMember:
     epoch: int = 0
     owned: dict[str, set[Task]] = field(default_factory=lambda: {role: set() for role in ROLES})
     target: dict[str, set[Task]] | None = None
-    """What the last answer said, as far as it is not done yet."""
+    """The last answer, until it is acted on."""
     errors: list[ErrorCode] = field(default_factory=list)
-    """What it was refused with."""
+    """The error codes of its answers."""
 
     @property
     def tasks(self) -> set[Task]:
-        """What it has, in any role."""
+        """The tasks that it has, in any role."""
         return set().union(*self.owned.values())
 
     def request(self) -> StreamsGroupHeartbeatRequest:
-        """The next heartbeat: with everything, so that a lost one does no harm."""
+        """The next heartbeat, with all fields, so that a lost one does no harm."""
         joins = self.epoch == 0
         return StreamsGroupHeartbeatRequest(
             group_id=self.group_id,
@@ -112,7 +112,7 @@ class StreamsMember:
         )
 
     def answered(self, response: StreamsGroupHeartbeatResponse) -> None:
-        """Note what the coordinator says; `work` does it."""
+        """Note the coordinator's answer, which `work` carries out."""
         code = ErrorCode(response.error_code)
         if code is not ErrorCode.NONE:
             self.errors.append(code)

@@ -1,7 +1,7 @@
 """Limits that an administrator sets for a while: replication throttles, and quotas of clients.
 
-A throttle slows what is not in sync, and nothing else (KIP-73); a quota slows clients, and loses
-nothing. `lift` removes both at the end of a run, where a run ends before its administrator did.
+A throttle slows replicas that are not in sync, and nothing else (KIP-73); a quota slows clients,
+and loses nothing. `lift` removes both at the end of a run that ends before its administrator has.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _Changes = dict[Resource, list[Alteration]]
 
 
 async def throttle_replication(world: World, dice: Random, cause: int) -> None:
-    """Throttle all replicas of the topics, for a while. What is in sync never waits for it."""
+    """Throttle all replicas of the topics for a while. In-sync replicas are never delayed."""
     rate = str(dice.choice([50, 50, 300, 2000]))
     wait_s = dice.uniform(12.0, 30.0)
     changes: _Changes = {_ALL_BROKERS: [Alteration(name, rate) for name in RATES]}
@@ -52,7 +52,7 @@ async def throttle_replication(world: World, dice: Random, cause: int) -> None:
 
 
 async def limit_clients(world: World, dice: Random, cause: int) -> None:
-    """Give every client id a quota, for a while."""
+    """Give every client id a quota for a while."""
     name = dice.choice(sorted(_RATES_OF_CLIENTS))
     value = dice.choice(_RATES_OF_CLIENTS[name])
     wait_s = dice.uniform(3.0, 15.0)
@@ -68,7 +68,7 @@ def _quotas(world: World) -> list[str]:
 
 
 async def lift(world: World) -> None:
-    """Remove all throttles and quotas, however often that has to be asked."""
+    """Remove all throttles and quotas, however many attempts that takes."""
     while (changes := _set(world)) or _quotas(world):
         try:
             async with make_admin(world, "lifter") as admin:
@@ -76,7 +76,7 @@ async def lift(world: World) -> None:
                     await admin.incremental_alter_configs(changes)
                 if quotas := _quotas(world):
                     await admin.alter_client_quotas(
-                        {_ANY_CLIENT: dict.fromkeys(quotas)}  # None removes one.
+                        {_ANY_CLIENT: dict.fromkeys(quotas)}  # None removes a quota.
                     )
         except CLIENT_ERRORS as error:
             world.trace.event("refused", error=str(error))
@@ -84,7 +84,7 @@ async def lift(world: World) -> None:
 
 
 def _set(world: World) -> _Changes:
-    """The removal of each setting of a throttle that there is."""
+    """A deletion for each throttle setting that exists."""
     found: _Changes = {}
     for resource, names in _resources(world):
         if names:

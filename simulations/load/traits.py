@@ -31,7 +31,7 @@ def shape(dice: Random) -> dict[str, str]:
 
 
 def compacted(dice: Random) -> dict[str, str]:
-    """In some runs of a topic the last value of each key is kept, and nothing else."""
+    """In some runs a topic is compacted: the last value of each key is kept."""
     if dice.random() > 0.2:
         return {}
     configs = {
@@ -54,8 +54,9 @@ Drawn = tuple[tuple[TransactorPlan, ...], tuple[TopicPlan, ...], tuple[ConsumerP
 
 
 def transactions(dice: Random, topics: Sequence[TopicPlan], brokers: int) -> Drawn:
-    """In some runs producers with transactions, a transformer with a topic for what it makes, two
-    that read each other's, and a reader of what is committed."""
+    """In some runs there are transactional producers, a transformer with an output topic, two
+    transactors that read each other's records, and a read_committed consumer.
+    """
     if dice.random() > 0.45:
         return (), (), ()
     found = [
@@ -79,7 +80,7 @@ def transactions(dice: Random, topics: Sequence[TopicPlan], brokers: int) -> Dra
         )
         found.append(one)
         if dice.random() < 0.5:
-            # A second member: what one has pending the other must not pass over (KIP-447).
+            # A second member must not pass over the first one's pending offsets (KIP-447).
             found.append(replace(one, name="transformer2"))
     if dice.random() < 0.3:
         factor = min(3, brokers)
@@ -132,8 +133,9 @@ _LOSES: Final = frozenset({"cleanup.policy", "retention.ms", "retention.bytes"})
 
 
 def cleaner(dice: Random, topics: Iterable[TopicPlan]) -> dict[str, str]:
-    """Cleaners that look often where there is something to clean; in some runs the committed
-    offsets are cleaned, too: their segments end by time, for none may be as small as these logs."""
+    """Cleaners that run often where there is something to clean; in some runs committed offsets are
+    cleaned, too: their segments roll by time, since the minimum segment size exceeds these logs.
+    """
     found = {}
     often = any("cleanup.policy" in topic.configs for topic in topics)
     if dice.random() < 0.2:
@@ -150,7 +152,7 @@ def disks(dice: Random) -> dict[str, str]:
 
 
 def logged_in(dice: Random) -> dict[str, str]:
-    """In some runs brokers ask for a login, and go by ACLs."""
+    """In some runs brokers require a login and check ACLs."""
     return logins.settings(dice.choice(logins.PROTOCOLS)) if dice.random() < 0.15 else {}
 
 
@@ -163,7 +165,7 @@ def housekeeping(dice: Random) -> dict[str, str]:
 
 
 def metadata_kept(dice: Random) -> dict[str, str]:
-    """How much log is kept in front of a snapshot: with little, a returning node gets that."""
+    """How much log is kept before a snapshot: if it is short, a lagging node needs the snapshot."""
     return {"metadata.max.retention.bytes": str(dice.choice([0, 1000, 104_857_600]))}
 
 

@@ -1,8 +1,8 @@
 """Producers with transactions, and a transformer that reads, writes and commits in one (KIP-98).
 
 Each producer lives several lives under one transactional.id: it commits, aborts, or vanishes in the
-middle, and its next life fences the one before. What was never asked to commit must not be read by
-a consumer of committed records.
+middle, and its next life fences the one before. A read_committed consumer must receive no record
+that was never asked to commit.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Vanished(Exception):
 
 
 class TransactorTask:
-    """Writes transactions until the workload ends; `write` is what goes into one."""
+    """Writes transactions until the workload ends; `write` fills one."""
 
     vanishes = 0.1
     """How often a life ends in the middle of a transaction."""
@@ -84,18 +84,18 @@ class TransactorTask:
         self.done.set()
 
     def stir(self) -> None:
-        """End a pause: begin the next transaction now, or find that the load is over."""
+        """End a pause: begin the next transaction now, or notice that the load has ended."""
         self._stirred.set()
 
     def abandon(self) -> None:
-        """Have it vanish, as its process would when it is killed."""
+        """Make it vanish, as if its process were killed."""
         if self._producer is not None:
             self._producer.abandon()
         if self._consumer is not None:
             self._consumer.abandon()
 
     def _vanish(self) -> Vanished:
-        """Break the connections, so that nothing is ended in good order; the error to leave by."""
+        """Break the connections, so that nothing ends in good order; returns the error to raise."""
         self.abandon()
         return Vanished()
 
@@ -126,7 +126,7 @@ class TransactorTask:
                         await self._stirred.wait()
 
     def _beside(self) -> AbstractAsyncContextManager[Consumer | None]:
-        """A consumer that is open as long as a life lasts; None without one."""
+        """A consumer that stays open for a life; None without one."""
         return nullcontext()
 
     def _begin_reading(self, more: Consumer) -> None:
@@ -140,7 +140,7 @@ class TransactorTask:
                 transaction.fate = Fate.ABORTED
                 await producer.abort_transaction()
                 return
-            # What was read is read again after an abort: a transformer begins another life.
+            # The input must be read again after an abort: a transformer begins another life.
             end = dice.random()
             if end < self.vanishes:
                 raise self._vanish()
@@ -165,7 +165,7 @@ class TransactorTask:
             self.open = 0
 
     def _aborted(self) -> None:
-        """A transaction was aborted; raises Vanished where this life ends with it."""
+        """A transaction was aborted. Raises Vanished if this life ends with it."""
 
     async def _commit(self, producer: Producer) -> None:
         for _ in range(5):
@@ -222,10 +222,10 @@ class TransactorTask:
 
 
 class TransformerTask(TransactorTask):
-    """Makes a record of each committed one of a topic, and commits its place with it."""
+    """Writes a record for each committed record of a topic, and commits its position with it."""
 
     vanishes = 0.3
-    """Often: the next member of its group finds offsets that are pending (KIP-447)."""
+    """High, since the next member of its group then finds pending offsets (KIP-447)."""
     _renamed = 0.4
     """How often the next life has another transactional.id: it fences no producer, so that offsets
     stay pending until transaction.timeout.ms.
@@ -262,7 +262,7 @@ class TransformerTask(TransactorTask):
         return self._id
 
     def _aborted(self) -> None:
-        raise Vanished  # The consumer has gone on: another one begins where the group has.
+        raise Vanished  # Its consumer has read ahead: the next one begins at the committed offset.
 
     async def _write(
         self, producer: Producer, transaction: Transaction, dice: Random, more: Consumer | None

@@ -41,13 +41,13 @@ def report_corrupt(world: World, client: str, error: BaseException) -> None:
 
 
 def report_refused(world: World, client: str, error: BaseException) -> None:
-    """ACLs allow the load everything; a broker that does not know them yet denies everything."""
+    """ACLs allow the load everything; a broker without these ACLs yet denies everything."""
     if isinstance(error, KafkaError) and error.code in REFUSALS.values():
         world.report("allowed-but-refused", f"{client} may do what it asked, and got: {error}")
 
 
 def client_ports(world: World, name: str, user: str = logins.LOAD) -> dict[str, Any]:
-    """The ports of a client, which logs in as `user` where that is asked for."""
+    """The ports of a client, which logs in as `user` where brokers require a login."""
     network: Network = world.fabric.host(name)
     if (detail := world.trace.detail) is not None:
         network = detail.observer.network(name, network, tls_records.clear)
@@ -101,7 +101,7 @@ class ProducerTask:
         return Producer(config, **client_ports(world, plan.name))
 
     def abandon(self) -> None:
-        """Vanish, as its process would when it is killed."""
+        """Vanish, as if its process were killed."""
         if self._producer is not None:
             self._producer.abandon()
 
@@ -207,7 +207,7 @@ class ConsumerTask:
             await trio.sleep(0.5)
 
     def abandon(self) -> None:
-        """Vanish, as its process would when it is killed."""
+        """Vanish, as if its process were killed."""
         if self._consumer is not None:
             self._consumer.abandon()
 

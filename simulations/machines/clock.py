@@ -19,7 +19,7 @@ EPOCH_MS = 1_767_225_600_000
 
 
 class SimClock:
-    """`rate` is how fast this node's seconds pass; `wall_offset_ms` jumps when faults say so."""
+    """`rate`: how fast this node's seconds pass. `wall_offset_ms`: faults make it jump."""
 
     def __init__(
         self, *, rate: float = 1.0, wall_offset_ms: int = 0, life: Life | None = None
@@ -67,7 +67,7 @@ class SimAlarm(TaskAlarm):
         rate = self._clock.rate
         due = max(trio.current_time(), until / rate)
         while due * rate < until:
-            due = nextafter(due, inf)  # Else the clock would not show that time yet.
+            due = nextafter(due, inf)  # Otherwise the clock would not have reached that time yet.
         return due
 
     async def _woken(self) -> None:

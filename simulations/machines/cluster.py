@@ -8,7 +8,7 @@ from typing import Any
 
 import trio
 
-# Imported by a node when it is first needed; here files are out of reach while nodes run.
+# A node imports these on first use; in a simulation files are out of reach while nodes run.
 import raftka.broker.coordinators.replicated_log
 import raftka.broker.replication.leader_fetcher
 import raftka.model.settings.sasl_rules
@@ -86,8 +86,9 @@ class Cluster:
 
     @property
     def asks_for_logins(self) -> str | None:
-        """What the brokers speak that ask who one is; None for those that do not
-        (simulations/machines/logins.py)."""
+        """The protocol of brokers that require a login; None without one
+        (simulations/machines/logins.py).
+        """
         return logins.protocol_of(self.settings)
 
     @property
@@ -148,7 +149,7 @@ class Cluster:
         properties |= {
             "process.roles": machine.roles,
             "node.id": str(machine.node_id),
-            # Four within a lease: more of them show nothing here, where faults are events.
+            # Four heartbeats within a lease: more would show nothing here, where faults are events.
             "raftka.quorum.heartbeat.ms": "3600000",
             "listeners": ",".join(listeners),
             "controller.listener.names": "CONTROLLER",
@@ -170,7 +171,7 @@ class Cluster:
         return read_config(properties, hostname=lambda: machine.host)
 
     def high_watermark(self, host: str, partition: str) -> int | None:
-        """The node's own high watermark, for traces only: None when it has no such replica."""
+        """The node's own high watermark, for traces only; None when it has no such replica."""
         topic, _, index = partition.rpartition("-")
         for machine in self.machines.values():
             if machine.host == host and machine.is_broker and machine.process is not None:
@@ -181,7 +182,7 @@ class Cluster:
         return None
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Hold the processes until cancelled."""
+        """Keep the processes' nursery open until cancelled."""
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
             task_status.started()
@@ -285,7 +286,7 @@ class Cluster:
         self.unplug(machine)
 
     def unplug(self, machine: Machine, cause: int | None = None) -> None:
-        """A machine without a process loses power: what ended cleanly is durable."""
+        """A machine without a process loses power: after a clean shutdown everything is durable."""
         lost = machine.medium.lose_power()
         self.trace.event("unsynced-lost", node=machine.host, cause=cause, changes=lost)
 
@@ -314,7 +315,7 @@ class Cluster:
     async def stop(
         self, machine: Machine, cause: int | None = None, within_s: float = 20.0
     ) -> bool:
-        """SIGTERM, and SIGKILL when that takes too long; whether it ended by itself."""
+        """SIGTERM, then SIGKILL if that takes too long; whether the process ended by itself."""
         process = machine.process
         if process is None:
             return True

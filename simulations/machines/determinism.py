@@ -36,12 +36,11 @@ _traps: Any = _trio_traps
 _TURNS_A_MOMENT = 500_000
 """This many turns without progress of time are an endless loop."""
 _TURNS_A_LOOK = 4096
-"""How often an interrupt from the keyboard is looked for."""
+"""After how many steps the loop checks for an interrupt from the keyboard."""
 
 
 def virtual_clock() -> VirtualClock | None:
-    """The clock of the present simulation; None in other tests, where the ports are in use,
-    too."""
+    """The clock of the running simulation; None in other tests that use the simulated ports."""
     runner = getattr(_run.GLOBAL_RUN_CONTEXT, "runner", None)
     clock = runner.clock if runner is not None else None
     return clock if isinstance(clock, VirtualClock) else None
@@ -75,7 +74,7 @@ async def sleep(seconds: float) -> None:
 
 
 class _Nothing:
-    """A task is woken with this when there is no value for it: one object for all of them."""
+    """Wakes a task that gets no value: one object for all tasks."""
 
     def unwrap(self) -> None:
         """As with a `Value(None)`, which may be used only once."""
@@ -96,8 +95,9 @@ def _reschedule(runner: Any, task: Any, next_send: Any = _run._NO_SEND) -> None:
 
 
 class _Wait:
-    """Replaces `wait_task_rescheduled`: what a waiting task hands to the loop, which is
-    how to abort the wait. trio makes three objects for it."""
+    """Replaces `wait_task_rescheduled`: a waiting task gives the loop the function that aborts its
+    wait. trio makes three objects for it.
+    """
 
     __slots__ = ("abort",)
 
@@ -130,13 +130,12 @@ def _cancel(scope: Any, reason: str | None = None) -> None:
 
 
 def _unsaid(cancelled: trio.Cancelled) -> str:
-    """Replaces `Cancelled.__repr__`: trio formats each cancellation into words
-    that are never read."""
+    """Replaces `Cancelled.__repr__`: trio's text is costly and unread."""
     return "Cancelled"
 
 
 class _Registering:
-    """Replaces a generator of trio's, which every cancel scope runs through twice."""
+    """Replaces a generator of trio's that every cancel scope runs twice."""
 
     __slots__ = ("_scope",)
 
@@ -161,8 +160,8 @@ class _Registering:
 
 
 class _Loop:
-    """trio's run loop without what a simulation does not need: no I/O but an interrupt now and
-    then, no instruments, no idle tasks. It runs a hundred thousand times a second.
+    """trio's run loop, reduced to the needs of a simulation: no I/O except a check for interrupts,
+    no instruments, no idle tasks. It turns a hundred thousand times a second.
 
     Tasks, nurseries and cancel scopes are trio's own.
     """
@@ -249,8 +248,8 @@ def _age(task: Any) -> int:
 
 
 class Running(Generic[T]):
-    """A run that stops when its clock holds it, and can be resumed. While it is stopped its
-    replacements are not in force: several runs may take turns in one process.
+    """A run that stops when its clock holds it, and can be resumed. While it is stopped, trio's own
+    functions are back in force, so several runs may take turns in one process.
     """
 
     def __init__(
@@ -274,7 +273,7 @@ class Running(Generic[T]):
                 self._steps = self._loop(self._runner, self._guarded, ())
                 events = None
             else:
-                # Tasks that can run at once resume without a look at the clock, which would let go.
+                # Runnable tasks resume without asking the clock, which would end the hold.
                 self.clock.is_held = False
                 events = self._runner.io_manager.get_events(0.0)
             with _interrupts(self._runner), out_of_reach(), _no_stamps():
@@ -301,7 +300,7 @@ class Running(Generic[T]):
         return self._found[0]
 
     def ask(self, question: Callable[[], R]) -> R:
-        """Call a function that looks at what is in this run, at its present moment."""
+        """Call a function that inspects this run at its present moment."""
         with self._in_force(), _in_place(self._loop):
             return question()
 
@@ -311,7 +310,7 @@ class Running(Generic[T]):
 
     @contextmanager
     def _in_force(self) -> Iterator[None]:
-        """Make this run the one that trio knows of, and the caller's again afterwards."""
+        """Make this run trio's current one, and restore the caller's afterwards."""
         context, library = _run.GLOBAL_RUN_CONTEXT.__dict__, _run.sniffio_library
         outer, hooks, name = dict(context), sys.get_asyncgen_hooks(), library.name
         context.clear()
@@ -329,8 +328,9 @@ class Running(Generic[T]):
 
 @contextmanager
 def _interrupts(runner: Any) -> Iterator[None]:
-    """Deliver interrupts (SIGINT) to a run while it goes. A run that is held would keep them to
-    itself, and so keep the process alive that waits for its next request."""
+    """Deliver interrupts (SIGINT) to a run only while it proceeds. A held run would swallow them,
+    and keep a process alive that waits for its next request.
+    """
     runner.ki_manager.install(runner.deliver_ki, True)
     try:
         yield
@@ -377,7 +377,7 @@ def run(main: Callable[[], Awaitable[T]], seed: int) -> T:
 
 @contextmanager
 def _no_stamps() -> Iterator[None]:
-    """Log records carry the moment, process and thread that made them, which are not read here."""
+    """Log records would carry their time, process and thread, which are not read here."""
     stamps: Any = logging
     names = ("time", "logProcesses", "logMultiprocessing", "logThreads")
     saved = [(name, getattr(stamps, name)) for name in names]

@@ -42,7 +42,7 @@ class SimFile:
         data = b"".join(bytes(buffer) for buffer in buffers)
         faults, dice = self._disk.medium.faults, self._disk.medium.dice
         if faults.full or (faults.write_error_rate and dice.random() < faults.write_error_rate):
-            # A part may have been written: no process may rely on either outcome.
+            # Some of the bytes may be written: no process may rely on either outcome.
             data, error = data[: dice.randrange(len(data) + 1)], _NO_SPACE
             if not faults.full:
                 error = _IO_ERROR
@@ -229,7 +229,7 @@ class SimDisk:
         return lock
 
     async def offload(self, function: Callable[[], T]) -> T:
-        """Inline, after the time that the disk takes; a kill may come in between."""
+        """Runs inline, after the disk's delay, in which the process may be killed."""
         await sleep(self.medium.dice.uniform(*self.medium.faults.sync_latency_s))
         await self._life.passage()
         self.check_alive()
@@ -238,12 +238,12 @@ class SimDisk:
     def begin(
         self, steps: Callable[[Disk, Values], Iterator[Values]], arguments: Values
     ) -> SimWork:
-        """As the port says: each step at once, after the time that the disk takes."""
+        """As the port says: each step without interruption, after the disk's delay."""
         return SimWork(self, steps(self, arguments))
 
 
 class SimWork:
-    """Work of a process that dies with it."""
+    """Work of a process, which ends when the process is killed."""
 
     def __init__(self, disk: SimDisk, steps: Iterator[Values]) -> None:
         self._disk = disk
@@ -254,7 +254,7 @@ class SimWork:
         return await self._disk.offload(lambda: next(self._steps, None))
 
     async def close(self) -> None:
-        """Nothing runs between two steps."""
+        """No other task runs between two steps."""
 
 
 def _clean(path: str) -> str:

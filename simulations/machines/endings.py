@@ -1,4 +1,4 @@
-"""Why a process ended: by itself, by a kill, or because its disk or network failed."""
+"""Why a process ended: by itself, killed, or because its disk or network failed."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def split(error: BaseException) -> tuple[BaseException | None, BaseException | N
 
 
 def leaves(error: BaseException) -> list[BaseException]:
-    """The errors inside of nested groups."""
+    """The errors inside nested exception groups."""
     if isinstance(error, BaseExceptionGroup):
         return [leaf for each in error.exceptions for leaf in leaves(each)]
     return [error]

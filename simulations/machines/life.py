@@ -12,7 +12,7 @@ current_node: ContextVar[str] = ContextVar("current_node", default="")
 
 
 class Killed(BaseException):
-    """The process is dead: nothing that it still tries may have an effect."""
+    """The process is dead: no further attempt of its code may have an effect."""
 
 
 class Life:
@@ -45,7 +45,7 @@ class Life:
                 action()
 
     def when_running(self, action: Callable[[], None]) -> None:
-        """Do this now, or as soon as the process is resumed."""
+        """Call this now, or as soon as the process is resumed."""
         if self.is_paused:
             self._postponed.append(action)
         else:

@@ -1,9 +1,9 @@
 """Clusters that require logins: the users, and how nodes and clients of a run authenticate.
 
 Listeners of brokers speak SASL_PLAINTEXT, SASL_SSL or SSL: they ask for SCRAM, for a certificate,
-or for SCRAM over TLS, and the authorizer goes by ACLs. Controllers listen to nodes alone; where
-brokers speak TLS they do so too, and want a certificate. A plan whose settings map the brokers'
-listener to one of these is such a cluster; one that names the authorizer alone goes by ACLs
+or for SCRAM over TLS, and the authorizer goes by ACLs. Only nodes connect to controllers; where
+brokers speak TLS controllers do, too, and require a certificate. A plan requests such a cluster by
+mapping the brokers' listener to one of these; a plan that only names the authorizer has ACLs
 without logins.
 """
 
@@ -14,7 +14,7 @@ from functools import cache
 from random import Random
 from typing import Final
 
-# Imported by a node when it is first needed; here files are out of reach while nodes run.
+# A node imports these on first use; in a simulation files are out of reach while nodes run.
 import raftka.net.security.authentication
 import raftka.net.security.contexts
 import raftka.net.security.plain  # noqa: F401
@@ -39,25 +39,25 @@ _MECHANISMS: Final = "sasl.enabled.mechanisms"
 _MODULE: Final = "org.apache.kafka.common.security.scram.ScramLoginModule"
 
 NODE: Final = "node"
-"""The nodes themselves, and who gives the first permissions: super users."""
+"""The super users: the nodes themselves, and the user that grants the first permissions."""
 LOAD: Final = "load"
 """The clients of the workload: ACLs let them do everything."""
 MALLORY: Final = "mallory"
-"""ACLs let this one do everything with topics, and deny writing."""
+"""ACLs allow this user everything with topics, and deny writing."""
 EVE: Final = "eve"
-"""Logs in, and may do nothing."""
+"""This user can log in, and may do nothing."""
 USERS: Final = (NODE, LOAD, MALLORY, EVE)
 
 
 PROTOCOLS: Final = ("SASL_PLAINTEXT", "SASL_SSL", "SSL")
-"""What the brokers' listener speaks."""
+"""The protocol of the brokers' listener."""
 _MAP: Final = "listener.security.protocol.map"
 _AUTHORITY: Final = "cluster"
 _HOUR_MS: Final = 3_600_000
 
 
 def settings(protocol: str) -> dict[str, str]:
-    """What makes a cluster such a one."""
+    """The settings of a cluster that requires logins."""
     has_tls = protocol.endswith("SSL")
     found = {
         _MAP: f"PLAINTEXT:{protocol},CONTROLLER:{'SSL' if has_tls else 'PLAINTEXT'}",
@@ -86,14 +86,14 @@ def settings(protocol: str) -> dict[str, str]:
 
 
 def protocol_of(settings: Mapping[str, str]) -> str | None:
-    """What the brokers of a cluster with these settings speak; None when they ask for no login."""
+    """The protocol of brokers with these settings; None when they require no login."""
     first = settings.get(_MAP, "").partition(",")[0]
     protocol = first.partition(":")[2]
     return protocol if protocol in PROTOCOLS else None
 
 
 def of_node(settings: Mapping[str, str], host: str) -> dict[str, str]:
-    """What a node of that host has beside: its certificate, where the cluster speaks TLS."""
+    """Settings of a node on that host alone: its certificate, where the cluster speaks TLS."""
     if not (protocol_of(settings) or "").endswith("SSL"):
         return {}
     own = certificate(NODE, host)
@@ -101,17 +101,17 @@ def of_node(settings: Mapping[str, str], host: str) -> dict[str, str]:
 
 
 def certificate(user: str, host: str = "client") -> Certificate:
-    """One that the cluster's authority has signed."""
+    """A certificate that the cluster's authority has signed."""
     return Certificate(f"CN={user},OU={host}", (host,), _AUTHORITY)
 
 
 def forged(user: str) -> Certificate:
-    """One that another authority has signed."""
+    """A certificate that another authority has signed."""
     return certificate(user)._replace(authority="elsewhere")
 
 
 def expired(user: str, now_ms: float) -> Certificate:
-    """One that was good an hour ago."""
+    """A certificate that expired an hour ago."""
     return certificate(user)._replace(until_ms=now_ms - _HOUR_MS)
 
 
@@ -121,7 +121,7 @@ def password(user: str) -> str:
 
 @cache
 def credentials() -> Mapping[ScramKey, ScramCredential]:
-    """What a new cluster knows of the passwords; the same in each run."""
+    """The credentials that a new cluster is formatted with; the same in each run."""
     number = next(number for number, name in NUMBERS.items() if name == MECHANISM)
     found = {}
     for user in USERS:
@@ -141,10 +141,9 @@ def as_user(
     secret: str | None = None,
     shown: Certificate | None = None,
 ) -> Network:
-    """A network on which each connection speaks `protocol`, and is one of that user.
-
-    `secret` is tried as a password that is not the user's, and `shown` is the certificate in the
-    place of the user's own. None as `user`: no login, and no certificate but `shown`.
+    """A network whose connections speak `protocol` and log in as that user. `secret`: a wrong
+    password to try. `shown`: a certificate to present instead of the user's own. With None as
+    `user` there is no login, and no certificate except `shown`.
     """
     login = wrap = None
     if user is not None and protocol.startswith("SASL_"):
@@ -169,7 +168,7 @@ def _login(user: str, secret: str | None, dice: Random) -> Login:
 
 
 class _Guess:
-    """A login with a password that is not the user's; it does not ask what the server knows."""
+    """A login with a wrong password; it does not check the server's signature."""
 
     def __init__(self, user: str, secret: str, own_nonce: str) -> None:
         self._scram = ScramClient(MECHANISM, user, secret, own_nonce)

@@ -32,7 +32,7 @@ class Process:
     done: trio.Event = field(default_factory=trio.Event)
     scope: trio.CancelScope = field(default_factory=trio.CancelScope)
     node: Any = None
-    """The broker.node.Node once it serves; observers never look at it."""
+    """The broker.node.Node once it serves; observers never inspect it."""
     failure: BaseException | None = None
 
     @property
@@ -53,21 +53,21 @@ class Machine:
         self.clock_rate = 1.0
         self.wall_offset_ms = 0
         self._highest_wall_ms = 0
-        """The latest that the wall clock had shown before it was set, or its process ended."""
+        """The latest time that the wall clock had shown before it was set, or its process ended."""
         self._jumped_back: tuple[float, int] = (0.0, 0)
         """When the wall clock was last set back, and by how much."""
         self.process: Process | None = None
         self.lives = 0
         self.fates: deque[tuple[float, str]] = deque(maxlen=64)
-        """What became of its processes lately, and when; kinds as in the trace."""
+        """The recent starts and ends of its processes, with times; kinds as in the trace."""
         self.suspect = False
-        """Whether its disk has refused something: only a restart makes it whole again."""
+        """Whether a disk operation has failed: only a restart makes the broker whole again."""
         self.founds = False
         """Whether its format names the first voters of a quorum whose voters may change."""
         self.leaves = False
-        """Whether an administrator is about to take it out of the cluster."""
+        """Whether an administrator is about to remove it from the cluster."""
         self.broken = ""
-        """Why it must not be started again, for a machine whose operator has to act first."""
+        """Why it must not be started again until its operator has acted."""
 
     def jump(self, milliseconds: int) -> None:
         """Set the wall clock forward or back, also for a running process."""
@@ -78,12 +78,12 @@ class Machine:
             self.process.clock.wall_offset_ms = self.wall_offset_ms
 
     def end_process(self) -> None:
-        """Its process is no longer there."""
+        """Its process has ended."""
         self._highest_wall_ms = self.highest_wall_ms()
         self.process = None
 
     def highest_wall_ms(self) -> int:
-        """The latest that its wall clock has ever shown."""
+        """The latest time that its wall clock has ever shown."""
         clock = SimClock(rate=self.clock_rate, wall_offset_ms=self.wall_offset_ms)
         if self.process is not None:
             # A process keeps the rate that the clock had when it started.

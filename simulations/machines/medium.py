@@ -1,8 +1,8 @@
 """The contents of a machine's disk: files in two layers, the page cache and the medium under it.
 
-A killed process leaves the page cache as it is. A power loss leaves the medium, plus the part
-of the unsynced writes that the dice say had already reached it: independently for each file, the
-last one possibly torn. Directory changes reach the medium in order, as in a journaling file system.
+A killed process leaves the page cache as it is. A power loss leaves the medium, plus those unsynced
+writes that had already reached it: a prefix drawn for each file independently, the last write
+possibly torn. Directory changes reach the medium in order, as in a journaling file system.
 
 A sync that fails may also lose its data: the kernel marks the pages clean, keeps
 showing them, and never writes them. No later sync brings them back; when the process has ended,
@@ -51,7 +51,7 @@ class _Change:
     """Whether it is a truncation."""
 
     def apply(self, data: bytearray) -> None:
-        """Make it on another copy of the file."""
+        """Apply the change to another copy of the file."""
         if len(data) < self.offset:
             data.extend(bytes(self.offset - len(data)))
         if self.cuts:
@@ -68,7 +68,7 @@ class Inode:
     unsynced: list[_Change] = field(default_factory=list)
     watcher: Watcher | None = None
     medium: bytearray | None = None
-    """What the disk has of a file of which a failed sync lost pages; None for any other."""
+    """The disk's contents of a file that lost pages in a failed sync; None for any other."""
 
     def write(self, offset: int, new: bytes) -> None:
         data = self.data
@@ -100,7 +100,7 @@ class Inode:
             self.watcher.synced()
 
     def lose_pages(self) -> int:
-        """A sync failed, and its data will never be written; how many changes that is."""
+        """A sync failed and its data will never be written; the number of lost changes."""
         if self.medium is None:
             self.medium = bytearray(self.data)
             for change in reversed(self.unsynced):
@@ -126,7 +126,7 @@ class Inode:
             self.watcher.replaced(bytes(data))
 
     def lose_power(self, dice: Random) -> int:
-        """Keep a prefix of the unsynced changes, perhaps with a torn one; how many were lost."""
+        """Keep a prefix of the unsynced changes, the last perhaps torn; how many were lost."""
         survivors = dice.randrange(len(self.unsynced) + 1) if self.unsynced else 0
         lost = self.unsynced[survivors:]
         for change in reversed(lost):
@@ -160,7 +160,7 @@ class DiskFaults:
     sync_latency_s: tuple[float, float] = (0.0001, 0.001)
     sync_error_rate: float = 0.0
     loses_pages: bool = False
-    """Whether a sync that fails loses what it was for."""
+    """Whether a failed sync loses its data."""
     full: bool = False
     write_error_rate: float = 0.0
     dead: str = ""
@@ -186,7 +186,7 @@ class Medium:
         self.directories: set[str] = {"/"}
         self.locks: dict[str, object] = {}
         self.watch = watch
-        """Gives a new file its watcher, if its path is of interest."""
+        """Returns a new file's watcher, if an observer wants one for that path."""
         self._durable_names: dict[str, Inode] = {}
         self._durable_directories: set[str] = {"/"}
         self.was_interrupted = False
@@ -194,7 +194,7 @@ class Medium:
         were then.
         """
         self.on_error: Callable[[str], None] = lambda path: None
-        """Called with the path when a write or a sync has failed, after what came of it."""
+        """Called with the path after the effects of a failed write or sync."""
         self._names_log: list[NameChange] = []
         """Unsynced directory changes, to replay on the medium."""
 
@@ -223,7 +223,7 @@ class Medium:
         self._names_log.clear()
 
     def lose_power(self) -> int:
-        """Make the files what a reader finds after the machine comes back; lost changes."""
+        """Reduce the files to what survives the power loss; the number of lost changes."""
         self.was_interrupted = True
         for change in self._names_log[: self.dice.randrange(len(self._names_log) + 1)]:
             change(self._durable_names, self._durable_directories)
@@ -247,12 +247,12 @@ class Medium:
         return lost
 
     def lose_pages(self, inode: Inode) -> int:
-        """A sync of this file failed and lost its data; how many changes that is."""
+        """A sync of this file failed and lost its data; the number of lost changes."""
         self.was_interrupted = True
         return inode.lose_pages()
 
     def process_ended(self) -> None:
-        """Pages that the medium does not have go with the last process that saw them."""
+        """Pages that the medium lacks disappear with the last process that saw them."""
         for inode in self.files.values():
             inode.read_again()
 

@@ -28,7 +28,7 @@ def _nobody_watches(client: str, server: str, port: int, flow: Flow) -> Taps:
 
 
 class Fabric:
-    """All links between all hosts of one simulation; `run` delivers."""
+    """All links between all hosts of one simulation."""
 
     def __init__(
         self,
@@ -37,26 +37,27 @@ class Fabric:
         watch: Callable[[str, str, int, Flow], Taps] = _nobody_watches,
         at: Callable[[float, Callable[[], None]], None] | None = None,
     ) -> None:
-        """`at` calls back at a moment; without it, `run` must be running, which does.
-        `observe` gets each delivery (source, target, bytes); `watch` returns the taps of a
-        new connection (client, server, port, the client's side)."""
+        """`at` calls back at a time; without it, `run` must be running. `observe` gets each
+        delivery (source, target, bytes); `watch` returns the taps of a new connection (client,
+        server, port, the client's side).
+        """
         self.dice = dice
         self.watch = watch
         self.at = at or self._later
-        """Calls back at a moment."""
+        """Calls back at a time."""
         self.faults = LinkFaults()
         self.delivered = 0
         self.observe = observe
         self.broken_at: dict[frozenset[str], float] = {}
-        """When the connections between two hosts were broken last."""
+        """When the connections between two hosts were last broken."""
         self.on_links: Callable[[], None] | None = None
-        """Called when a way was cut or let pass again."""
+        """Called when a direction was cut or reopened."""
         self.cuts: set[tuple[str, str]] = set()
-        """The ways that let nothing pass now: (source, target)."""
+        """The directions that are cut now: (source, target)."""
         self.closed_services: set[tuple[str, str, int]] = set()
-        """(client, server, port): connections through which nothing passes now, either way."""
+        """(client, server, port): connections that are cut now, in both directions."""
         self.sending: Stream | None = None
-        """Whose bytes a tap sees: while it is called, that connection's sender."""
+        """While a tap is called: the sender of the bytes that the tap sees."""
         self._clogged: dict[tuple[str, str], float] = {}
         self._slow: dict[tuple[str, str], float] = {}
         self._listeners: dict[tuple[str, int], SimListener] = {}
@@ -92,13 +93,13 @@ class Fabric:
     # Faults.
 
     def cut(self, source: str, target: str) -> None:
-        """Nothing gets from source to target from now on."""
+        """Cut the direction from source to target from now on."""
         self.cuts.add((source, target))
         if self.on_links is not None:
             self.on_links()
 
     def heal(self, source: str | None = None, target: str | None = None) -> None:
-        """Let the bytes of one direction pass again, or of all."""
+        """Reopen one direction, or all."""
         if source is None or target is None:
             self.cuts.clear()
             self._clogged.clear()
@@ -115,7 +116,7 @@ class Fabric:
             stream.pump()
 
     def cut_service(self, client: str, server: str, port: int) -> None:
-        """Cut a client from one port of a server, in both directions; new connections fail too.
+        """Cut a client from one port of a server, in both directions; new connections fail, too.
         Other traffic between the hosts passes.
         """
         service = (client, server, port)
@@ -133,7 +134,7 @@ class Fabric:
                 stream.release()
 
     def clog(self, source: str, target: str, seconds: float) -> None:
-        """Hold everything from source to target back for a while."""
+        """Hold back everything from source to target for a while."""
         self._clogged[(source, target)] = trio.current_time() + seconds
 
     def slow(self, source: str, target: str, seconds: float) -> None:
@@ -146,7 +147,7 @@ class Fabric:
         return self._break(lambda s: {s.local, s.remote} == {one, other}, tell_peer=True)
 
     def half_open(self, one: str, other: str) -> None:
-        """The connections of `one` to `other` end there, and the other side gets no message."""
+        """The connections of `one` to `other` end at `one`, and the other side gets no message."""
         self.broken_at[frozenset((one, other))] = trio.current_time()
         for stream in [s for s in self._connections if (s.local, s.remote) == (one, other)]:
             stream.vanish()

@@ -1,8 +1,8 @@
 """Real clients outside the run, whose bytes enter the simulated network at recorded times.
 
 A broker's listener for them is BRIDGE (`Plan.bridge_port`), which advertises an address on this
-machine. What a client sends is an action of the session's script, so that the same session gives
-the same run without any client; the answers go to `heard`, or are dropped.
+machine. Each send of a client is an action of the session's script, so that the same session gives
+the same run without any client; answers go to `heard`, or are dropped.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from raftka.simulations.machines.life import Life
 from raftka.simulations.machines.network import Fabric
 
 HOST: Final = "client0"
-"""Where all of them are, for the network and for traces."""
+"""The host of all these clients, for the network and for traces."""
 CONNECTIONS_MAX: Final = 1000
 _CHUNK: Final = 1 << 16
 
 Heard = Callable[[int, bytes], None]
-"""Gets what a connection is answered; no bytes at its end."""
+"""Receives a connection's answers; empty bytes at its end."""
 
 
 class Outside:
-    """All connections from outside of one run, by number."""
+    """All connections into one run from outside, by number."""
 
     def __init__(self, fabric: Fabric) -> None:
         self._network = fabric.host(HOST, Life())
@@ -37,7 +37,7 @@ class Outside:
     def take(
         self, nursery: trio.Nursery, number: int, host: str, port: int, data: bytes, *, end: bool
     ) -> None:
-        """Bytes of a connection, which the first ones open; `end` closes it behind them."""
+        """Send bytes on a connection, which the first ones open; `end` closes it after them."""
         found = self.connections.get(number)
         if found is None:
             found = self.connections[number] = _Connection(number, self)
@@ -64,7 +64,7 @@ class _Connection:
         self._stirred.set()
 
     async def run(self, connect: Callable[..., object], host: str, port: int) -> None:
-        """From the connection to its end, by either side."""
+        """Serve the connection until either side ends it."""
         try:
             connection: Connection = await connect(host, port)  # type: ignore[misc]
         except BrokenConnection:

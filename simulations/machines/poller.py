@@ -1,4 +1,4 @@
-"""Which of one host's connections have something to receive; net/reactor.py serves them."""
+"""One host's connections that have something to receive; net/reactor.py serves them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from raftka.simulations.machines.stream import Stream
 
 
 class SimPoller:
-    """Names streams in the order in which their news came, as an epoll does."""
+    """Returns streams in the order in which they became readable, as epoll does."""
 
     def __init__(self, life: Life) -> None:
         self._life = life

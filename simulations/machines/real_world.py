@@ -1,10 +1,10 @@
 """The ways around the ports, which fail loudly while a simulation runs.
 
-A hook refuses what Python announces (its audit events: files, sockets, processes, threads),
-for any caller. Clocks, dice and questions about the machine are not announced: those functions are
-replaced in every module that has them, also under another name (`from time import
-monotonic`). What is left, a default argument or a method of a class in C, `datetime.now` above all,
-is for tests/test_real_world.py: it reads the sources, and looks on while a run calls C.
+A hook refuses what Python announces (its audit events: files, sockets, processes, threads), for any
+caller. Python announces no calls of clocks, random sources and queries of the machine: those
+functions are replaced in every module that has them, also under another name (`from time import
+monotonic`). The rest, default arguments and methods of classes in C, `datetime.now` above all, is
+covered by tests/test_real_world.py, which reads the sources and profiles a run's calls of C.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _CLOCKS: Final = (
     *("clock_gettime_ns", "localtime", "ctime", "sleep"),
 )
 _DATES: Final = {"gmtime": 0, "asctime": 0, "strftime": 1}
-"""They take the present moment only if they get none, at that place."""
+"""These use the current time only if the argument at that position is missing."""
 _DICE: Final = (
     *("random", "randrange", "randint", "getrandbits", "randbytes", "choice", "choices", "sample"),
     *("shuffle", "uniform", "triangular", "gauss", "normalvariate", "expovariate", "betavariate"),
@@ -47,10 +47,10 @@ _ANNOUNCED: Final = (
     *("os", "socket", "subprocess", "_posixsubprocess", "shutil", "tempfile", "mmap", "fcntl"),
     *("glob", "pathlib", "signal", "_thread", "resource", "syslog", "urllib", "http", "sqlite3"),
 )
-"""Of audit events, what stands before the first dot; beside these `open` and `time.sleep`."""
+"""Prefixes of audit events, up to the first dot; `open` and `time.sleep` are refused, too."""
 _IMPORTED: Final = (".py", ".pyc", ".so")
 _SPARED: Final = ("posix", "raftka.simulations.runs.run")
-"""Imports look for files with the one; the other measures what a run takes."""
+"""Imports use the one to find files; the other measures the cost of a run."""
 
 
 class RealWorldTouched(AssertionError):
@@ -76,7 +76,7 @@ class _Hook:
 
 
 def _is_import(event: str, subject: object) -> bool:
-    """Importing a module late looks at the disk."""
+    """A late import reads the disk."""
     if not isinstance(subject, str):
         return False
     if event in ("os.listdir", "os.scandir"):
@@ -151,7 +151,7 @@ _ORIGINALS: Final = {id(new): original for original, new in _REPLACED.values()}
 
 
 class _Places:
-    """Where those functions are: in any module, under any name."""
+    """The places of those functions: in any module, under any name."""
 
     def __init__(self) -> None:
         self._known: dict[str, tuple[Any, list[tuple[Any, str, Callable[..., Any]]]]] = {}
@@ -183,7 +183,7 @@ _PLACES: Final = _Places()
 
 
 def look_around() -> None:
-    """Look through the present modules, which the first run would do otherwise."""
+    """Search the loaded modules now, which the first run would do otherwise."""
     for _ in _PLACES.all():
         pass
 
@@ -204,7 +204,7 @@ def out_of_reach() -> Iterator[None]:
     before = set(sys.modules)
     writes_nothing = sys.dont_write_bytecode
     try:
-        # Do not leave a module that is imported late compiled on the disk.
+        # Write no bytecode of a module that is imported late.
         sys.dont_write_bytecode = True
         for place, name, new in changes:
             setattr(place, name, new)

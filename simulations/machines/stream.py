@@ -1,4 +1,4 @@
-"""One byte stream between two hosts, as a pair of ends; `network` beside it delivers."""
+"""One byte stream between two hosts, as a pair of ends; network.py delivers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from raftka.model.ports import BrokenConnection, Piece, bytes_of
 from raftka.simulations.machines.life import Life
 
 WINDOW = 1 << 20
-"""Bytes that a sender may have on the way before it has to wait."""
+"""Bytes that a sender may have in flight before it must wait."""
 
 Tap = Callable[[bytes], None]
 """Sees the bytes that one side of a connection sends, as they are sent."""
@@ -55,16 +55,16 @@ class LinkFaults:
     """Mean of the exponential delay that is added to each send."""
     min_delay_s: float = 0.00005
     split_rate: float = 0.05
-    """Chance that a delivery is handed over in two parts, split at any byte."""
+    """The probability that a delivery arrives in two parts, split at any byte."""
     give_up_s: float = 10.0
-    """A connection whose bytes are held back for so long breaks."""
+    """A connection whose bytes are held back for this long breaks."""
 
 
 class Watcher(Protocol):
-    """Is notified of streams that it watches (machines/poller.py)."""
+    """Notified of the streams that it watches (machines/poller.py)."""
 
     def readable(self, stream: Stream) -> None:
-        """Bytes are there, or an end."""
+        """Bytes have arrived, or the end."""
         ...
 
 
@@ -74,10 +74,10 @@ class Links(Protocol):
     faults: LinkFaults
     dice: Random
     at: Callable[[float, Callable[[], None]], None]
-    """Calls back at a moment."""
+    """Calls back at a time."""
 
     cuts: set[tuple[str, str]]
-    """The ways that let nothing pass now: (source, target)."""
+    """The directions that are cut now: (source, target)."""
     sending: Stream | None
     """Whose bytes a tap sees."""
 
@@ -120,7 +120,7 @@ class Stream:
         """Set when the send window has room again, while a sender waits."""
         self._receiver: trio.lowlevel.Task | None = None
         self.watcher: Watcher | None = None
-        """What waits for bytes on behalf of a poller's owner."""
+        """The poller that is notified of bytes."""
 
     @property
     def is_open(self) -> bool:
@@ -199,12 +199,13 @@ class Stream:
                 raise trio.ClosedResourceError(f"the connection to {self.peer} is closed")
 
     def hold(self) -> None:
-        """Hold what is sent from now on, and what is in flight, until `release`: on this
-        connection alone, whatever else passes between the two hosts. It is not given up."""
+        """Hold the bytes in flight and all later ones until `release`, on this connection only.
+        However long that lasts, the connection does not break.
+        """
         self._is_held = True
 
     def release(self) -> None:
-        """Deliver what was held."""
+        """Deliver the held bytes."""
         if self._is_held:
             self._is_held = False
             self.pump()
@@ -216,7 +217,7 @@ class Stream:
         self._fabric.forget(self)
         self._wake()
         if not self._dead and self._end != "reset":
-            # The end travels behind the bytes, as FIN does; after a reset a kernel sends none.
+            # The end follows the bytes, as a FIN does; after a reset a kernel sends none.
             self._outgoing.append((self._fabric.delay(self.local, self.remote), b""))
             self.pump()
 
@@ -266,8 +267,8 @@ class Stream:
             self.other.reset()
             return
         if self._dead and not self._closed:
-            # The machine came back without this connection, or is gone: a reset answers, if it
-            # can get through.
+            # The machine came back without this connection, or is gone: a reset answers, unless it
+            # is cut.
             return
         if self._closed:
             if data:

@@ -1,11 +1,10 @@
-"""What speaks TLS in a simulation: the states, records, alerts and words of OpenSSL, no secrets.
-
-OpenSSL draws its own randomness, reads the machine's clock and files, and hides what it carries
-from those who check a run; a browser's Python may lack it. This stand-in has the states that its
-users can meet: TLS 1.2 and 1.3, certificates that are not ours, of another name or out of their
-time (by the node's own clock), halves of handshakes, alerts, tickets, close_notify, renegotiation
-refused. Every record has a number, as the real ones are authenticated: a network in memory loses
-none, so one that is missing or comes twice is a defect of the code that moves them.
+"""A stand-in for TLS in simulations: the states, records, alerts and messages of OpenSSL, no
+secrets. OpenSSL draws its own randomness, reads the machine's clock and files, and hides its
+payload from a run's observers; a browser's Python may lack it. This stand-in has the states that
+its callers can meet: TLS 1.2 and 1.3, certificates of another authority, of another name or expired
+(by the node's own clock), incomplete handshakes, alerts, tickets, close_notify, refused
+renegotiation. Every record has a number, as real ones are authenticated: the simulated network
+loses none, so a missing or repeated record is a defect of the code that moves them.
 
 A certificate is a line of text: `subject=CN=n1; hosts=n1,localhost; authority=cluster; from=0;
 until=9e12`; its key is `key of CN=n1`. An authority is its name. tests/net/security/test_engines.py
@@ -41,7 +40,7 @@ class Certificate(NamedTuple):
 
     @property
     def text(self) -> str:
-        """As it stands in a setting."""
+        """The text of a setting."""
         return (
             f"subject={self.subject}; hosts={','.join(self.hosts)}; authority={self.authority};"
             f" from={self.from_ms}; until={self.until_ms}"
@@ -49,11 +48,11 @@ class Certificate(NamedTuple):
 
     @property
     def key(self) -> str:
-        """What proves that one owns it."""
+        """The private key that proves its ownership."""
         return f"key of {self.subject}"
 
     def trouble(self, trusted: frozenset[str], now_ms: float) -> str | None:
-        """Why a peer must not trust it, in OpenSSL's words."""
+        """OpenSSL's message about why a peer must not trust it."""
         if self.authority not in trusted:
             return _NOT_OURS
         if now_ms < self.from_ms:
@@ -64,7 +63,7 @@ class Certificate(NamedTuple):
 
 
 def certificate_of(text: str) -> Certificate:
-    """Raises ValueError."""
+    """Parse a certificate. Raises ValueError."""
     fields = {}
     for each in text.split(";"):
         name, equals, value = each.strip().partition("=")
@@ -84,7 +83,7 @@ def certificate_of(text: str) -> Certificate:
 
 
 class Identity(NamedTuple):
-    """What one side brings to a handshake."""
+    """One side's settings for a handshake."""
 
     settings: TlsSettings
     own: Certificate | None
@@ -94,11 +93,11 @@ class Identity(NamedTuple):
 
     @property
     def versions(self) -> list[str]:
-        """Those that may be spoken, the oldest first."""
+        """The versions that it may speak, the oldest first."""
         return [each for each in VERSIONS if each in self.settings.protocols]
 
     def refusal(self, other: Certificate) -> str | None:
-        """Why the other side's certificate is not accepted."""
+        """Why the other side's certificate is refused; None when it is accepted."""
         return other.trouble(self.trusted, self.now_ms()) if self.verifies else None
 
 
@@ -106,7 +105,7 @@ class SimTls:
     """The port of TLS for one process."""
 
     def __init__(self, now_ms: Callable[[], float], rules_off: RulesOff = ALL_HOLD) -> None:
-        """`now_ms` is what the process believes about the time."""
+        """`now_ms` is the time by the process's own clock."""
         self._now_ms = now_ms
         self._verifies = Rule.CERTIFICATES_ARE_VERIFIED not in rules_off
 
@@ -155,7 +154,7 @@ class SimContext:
 
 
 class _Stream:
-    """What both sides do alike."""
+    """The behaviour that both sides share."""
 
     def __init__(self, identity: Identity) -> None:
         self._identity = identity
@@ -163,14 +162,14 @@ class _Stream:
         self._writer = tls_records.Writer()
         self._outgoing = bytearray()
         self._messages: deque[dict[str, Any]] = deque()
-        """Of the handshake."""
+        """The version of the handshake."""
         self._clear = bytearray()
         self._failure: str | None = None
-        """What the other side's alert said; nothing can be read behind it."""
+        """The other side's alert; nothing can be read after it."""
         self._closed = False
-        """The other side has said that nothing more comes."""
+        """The other side has sent close_notify."""
         self._cut = False
-        """The network brings nothing more."""
+        """The network delivers nothing more."""
         self._agreed = False
         self.other: Certificate | None = None
 
@@ -237,14 +236,14 @@ class _Stream:
         self._alert(_CLOSE_NOTIFY)
 
     def _begin(self) -> None:
-        """Nothing has come: a client speaks first."""
+        """Nothing has arrived: the client speaks first."""
 
     def _meet(self, message: dict[str, Any]) -> None:
         """One message of the handshake. Raises TlsFailure."""
         raise NotImplementedError
 
     def _look(self) -> None:
-        """Take what has come apart, up to an alert."""
+        """Read the records that have arrived, up to an alert."""
         while self._failure is None and not self._closed:
             try:
                 found = self._reader.next()
@@ -277,7 +276,7 @@ class _Stream:
         self._outgoing += self._writer.record(ALERT, words.encode())
 
     def _fail(self, words: str, alert: str | None = None) -> NoReturn:
-        """Raises TlsFailure, once the other side has its alert."""
+        """Send an alert, and raise TlsFailure."""
         self._alert(alert or words)
         self._failure = words
         raise TlsFailure(words)
@@ -298,7 +297,7 @@ class _Stream:
         return found
 
     def _shown(self, asked: str) -> dict[str, str | None]:
-        """What this side shows of its own certificate."""
+        """The certificate that this side presents."""
         own = self._identity.own if asked != "none" else None
         return {
             "certificate": own.text if own is not None else None,
@@ -307,7 +306,7 @@ class _Stream:
 
 
 def _message(data: bytes) -> dict[str, Any]:
-    """One of the handshake; an empty one for what is none."""
+    """Parse a handshake message; anything else gives an empty one."""
     try:
         found = json.loads(data)
     except ValueError:
@@ -316,7 +315,7 @@ def _message(data: bytes) -> dict[str, Any]:
 
 
 class _Client(_Stream):
-    """The side that connected."""
+    """The client's side."""
 
     def __init__(self, identity: Identity, host: str) -> None:
         super().__init__(identity)
@@ -330,7 +329,7 @@ class _Client(_Stream):
 
     def _meet(self, message: dict[str, Any]) -> None:
         if message["kind"] == "finished":
-            # The last word of TLS 1.2; of 1.3 the ticket, which comes later.
+            # In TLS 1.2 the last handshake message; in 1.3 the ticket, which comes later.
             self._agreed = True
             return
         self.other = self._accept(message["certificate"], message["proof"])
@@ -347,7 +346,7 @@ class _Client(_Stream):
 
 
 class _Server(_Stream):
-    """The side that was connected to."""
+    """The server's side."""
 
     def __init__(self, identity: Identity) -> None:
         super().__init__(identity)

@@ -1,6 +1,5 @@
-"""Records of the stand-in for TLS: as long as the real ones (RFC 8446, section 5), and in clear.
-
-`clear` gives what they carry to those who watch a run's wires.
+"""Records of the stand-in for TLS: as long as real ones (RFC 8446, section 5), in cleartext.
+`clear` gives their payload to a run's observers.
 """
 
 from __future__ import annotations
@@ -16,44 +15,43 @@ MOST: Final = 16 * 1024
 """Clear bytes in one record."""
 _HEADER: Final = struct.Struct(">BHH")
 _TAG: Final = struct.Struct(">QQ")
-"""In the place of an authentication tag: the record's number in its direction, and its check."""
+"""In place of an authentication tag: the record's number in its direction, and a checksum."""
 _VERSION: Final = 0x0303
 _KINDS: Final = (ALERT, HANDSHAKE, DATA)
 _CHECK: Final = 0x5461672E
 
 
 class MalformedRecord(Exception):
-    """Something came that is no record, in OpenSSL's words."""
+    """Something arrived that is no record; the message is OpenSSL's."""
 
 
 class Writer:
-    """Makes the records of one direction."""
+    """Writes the records of one direction."""
 
     def __init__(self) -> None:
         self._number = 0
 
     def record(self, kind: int, data: bytes) -> bytes:
-        """One record."""
+        """Encode one record."""
         tag = _TAG.pack(self._number, _CHECK)
         self._number += 1
         return _HEADER.pack(kind, _VERSION, len(data) + _TAG.size) + data + tag
 
 
 class Reader:
-    """Takes the bytes of one direction apart."""
+    """Parses the records of one direction."""
 
     def __init__(self) -> None:
         self._data = bytearray()
         self._number = 0
 
     def take(self, data: bytes | bytearray | memoryview) -> None:
-        """More bytes."""
+        """Add received bytes."""
         self._data += data
 
     def next(self) -> tuple[int, bytes] | None:
-        """The next record's kind and clear bytes; None before it is there.
-
-        Raises MalformedRecord, and AssertionError for a record that was lost, or came twice.
+        """The next record's kind and cleartext; None until it is complete. Raises MalformedRecord,
+        and AssertionError for a record that is missing or repeated.
         """
         data = self._data
         if len(data) < _HEADER.size:
@@ -79,8 +77,10 @@ class Reader:
 def clear(
     told: Callable[[bytes], None], ended: Callable[[], None] = lambda: None
 ) -> Callable[[bytes], None]:
-    """A tap that hands another one what a direction's records carry, and everything as it is of a
-    direction without TLS. An alert ends the direction (RFC 8446, section 6): `ended` is called."""
+    """A tap that passes to another one the payload of a direction's records, and the plain bytes of
+    a direction without TLS. An alert ends the direction (RFC 8446, section 6): `ended` is
+    called.
+    """
     reader: Reader | None = None
     is_plain = False
 
@@ -89,7 +89,7 @@ def clear(
         if not data:
             return
         if reader is None and not is_plain:
-            # As the size of a Kafka frame that byte would announce 369 MB.
+            # As the first byte of a Kafka frame's size it would announce 369 MB.
             is_plain = data[0] != HANDSHAKE
             reader = None if is_plain else Reader()
         if reader is None:

@@ -14,16 +14,15 @@ _STALLED_MAX = 1000
 
 
 class VirtualClock(trio.abc.Clock):
-    """Jumps to the next deadline, or the next event, as soon as every task waits.
-
-    Events are calls at a moment, made between the steps of tasks: what a network delivers needs no
-    task of its own, which is most of what a simulation would otherwise spend its time on.
+    """Jumps to the next deadline, or the next event, as soon as every task waits. Events are timed
+    calls between the steps of tasks: a network delivery needs no task of its own, which would
+    otherwise cost most of a simulation's time.
     """
 
     def __init__(self) -> None:
         self.now = 0.0
         self.stalled = 0
-        """Turns in which time did not advance."""
+        """The number of turns since time last advanced."""
         self.is_held = False
         """Whether the run is stopped (`Running`)."""
         self.gave_up = ""
@@ -34,18 +33,18 @@ class VirtualClock(trio.abc.Clock):
         self._sequence = 0
 
     def at(self, moment: float, action: Callable[[], None]) -> None:
-        """Call `action` at `moment`, not before the present step ends."""
+        """Call `action` at `moment`, but not before the present step ends."""
         self._sequence += 1
         heapq.heappush(self._events, (moment, self._sequence, action))
 
     def start_clock(self) -> None:
-        """It starts at 0."""
+        """Virtual time starts at 0."""
 
     def current_time(self) -> float:
         return self.now
 
     def give_up(self, why: str) -> None:
-        """The run cannot continue: end it."""
+        """End the run, which cannot continue."""
         if not self.gave_up:
             self.gave_up = why
             self.scope.cancel()
@@ -55,12 +54,12 @@ class VirtualClock(trio.abc.Clock):
         return 0.0
 
     def advance(self, deadline: float) -> None:
-        """No task can run: go on to the next event, at `deadline` at the latest."""
+        """No task can run: advance to the next event, at most to `deadline`."""
         moment, events = deadline, self._events
         if events and events[0][0] < moment:
             moment = events[0][0]
         if moment == inf:
-            # Only trio's own wakeups are left, as at its end; many turns of that are a deadlock.
+            # Only trio's own wakeups are left, as at its end; many such turns mean a deadlock.
             self.stalled += 1
             if self.stalled > _STALLED_MAX:
                 self.give_up("nothing would ever happen again: every task waits for another")
@@ -73,16 +72,16 @@ class VirtualClock(trio.abc.Clock):
 
 
 class Act(NamedTuple):
-    """An action at a moment."""
+    """An action at a point in time."""
 
     at_s: float
     perform: Callable[[], None]
-    """Raises Impossible."""
+    """Perform it. Raises Impossible."""
 
 
 class Impossible(Exception):
     """The action is impossible now; the message says why, and nothing was changed. `code` with
-    `values` is the message for other languages (`refused.<code>` of the page's words).
+    `values` is the same message for translation (`refused.<code>` in web/src/words).
     """
 
     def __init__(self, words: str, code: str = "", **values: object) -> None:
@@ -94,8 +93,8 @@ class Impossible(Exception):
 class HeldClock(VirtualClock):
     """Stops at a moment, and performs actions between events.
 
-    Everything that the run itself does at a moment comes before an act of that moment. So an action
-    leaves the earlier trace unchanged, whether the run stopped there or not.
+    The run's own events at a time come before an act of that time. So an action leaves the earlier
+    trace unchanged, whether or not the run stopped there.
     """
 
     def __init__(self) -> None:
@@ -105,14 +104,14 @@ class HeldClock(VirtualClock):
         self.until_s = 0.0
         """Stop before any later event."""
         self.acts_at_end = False
-        """Whether acts of exactly that moment are performed."""
+        """Whether acts at exactly that time are performed."""
         self.is_enough: Callable[[], bool] = lambda: False
-        """Called when a moment is complete: whether to stop there."""
+        """Called when all events of a time are done: whether to stop there."""
         self.refused: tuple[Act, Impossible] | None = None
-        """The action that turned out to be impossible, at which the run stopped."""
+        """The impossible action at which the run stopped."""
 
     def advance(self, deadline: float) -> None:
-        """As VirtualClock's, up to what was allowed."""
+        """As VirtualClock's, up to the time that was allowed."""
         events, moment = self._events, deadline
         if events and events[0][0] < moment:
             moment = events[0][0]

@@ -1,6 +1,6 @@
 """What is in a batch, found without the code that brokers and clients use for it.
 
-The cleaner leaves gaps in offset deltas; they ascend all the same.
+The cleaner leaves gaps in offset deltas, which still ascend.
 """
 
 from __future__ import annotations
@@ -41,13 +41,13 @@ class Entry(NamedTuple):
 
     offset: int
     timestamp: int
-    """ms since 1970; -1 where the batch's counts for all."""
+    """ms since 1970; -1 where the batch's timestamp applies to all records."""
     key: bytes | None
     value: bytes | None
 
 
 def unreadable(batch: bytes | bytearray) -> str | None:
-    """What is wrong with the records of a whole batch, in words; None when nothing is."""
+    """What is wrong with the records of a whole batch; None when nothing is."""
     attributes, last_delta = _ATTRIBUTES.unpack_from(batch, _ATTRIBUTES_AT)
     (count,) = _COUNT.unpack_from(batch, _COUNT_AT)
     codec = attributes & _CODEC_MASK
@@ -86,7 +86,7 @@ class Marker(NamedTuple):
 
 
 def marker_of(batch: bytes | bytearray) -> Marker | None:
-    """What a control batch says of a transaction's end; None of any other control batch."""
+    """The end of a transaction that a control batch marks; None for any other control batch."""
     for entry in entries(batch):
         if entry.key is None or entry.value is None or len(entry.value) < _MARKER_VALUE.size:
             continue
@@ -98,7 +98,7 @@ def marker_of(batch: bytes | bytearray) -> Marker | None:
 
 
 def entries(batch: bytes | bytearray) -> Iterator[Entry]:
-    """The records of a batch that can be read: none of one that a disk has spoilt."""
+    """The records of a batch; none if a disk has damaged it."""
     (crc,) = _CRC.unpack_from(batch, _CRC_AT)
     if crc32c(bytes(batch[_ATTRIBUTES_AT:])) != crc:
         return
@@ -144,7 +144,7 @@ def _end_of_fields(data: bytes, at: int) -> int:
 
 
 def _varint(data: bytes, at: int) -> tuple[int, int]:
-    """(a zigzag varint, where it ends). Raises IndexError when the data end before."""
+    """(a zigzag varint, where it ends). Raises IndexError when the data ends inside it."""
     found = shift = 0
     while (byte := data[at]) & 0x80:
         found |= (byte & 0x7F) << shift

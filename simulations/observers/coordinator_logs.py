@@ -1,6 +1,7 @@
 """What the logs of coordinators say, replica by replica: transactions, and pending offsets.
 
-Followed record by record as they reach a disk, and read again after a truncation or a loss.
+They are followed record by record as these reach a disk, and read again after a truncation or a
+loss.
 """
 
 from __future__ import annotations
@@ -23,8 +24,9 @@ _INT: Final = struct.Struct(">i")
 
 
 class Step(NamedTuple):
-    """A new record of a transactional id, and what that was before it on the replica that has it
-    first: the coordinator's own."""
+    """A new record of a transactional id, and the id's state before it on the first replica to have
+    it: the coordinator's own.
+    """
 
     replica: ReplicaMirror
     transactional_id: str
@@ -33,7 +35,7 @@ class Step(NamedTuple):
 
 
 class Pending(NamedTuple):
-    """An offset in a transaction that has no marker yet."""
+    """An offset committed in a transaction that has no marker yet."""
 
     producer_id: int
     at: int
@@ -51,7 +53,7 @@ class CoordinatorLogs:
     """The replicas of __transaction_state and __consumer_offsets."""
 
     def __init__(self, logs: PartitionLogs, stepped: Callable[[Step], None]) -> None:
-        """`stepped` hears of each new record of a transactional id."""
+        """`stepped` is called with each new record of a transactional id."""
         self._logs = logs
         self._stepped = stepped
         self._states: dict[tuple[str, Key], _State] = {}
@@ -61,8 +63,7 @@ class CoordinatorLogs:
         logs.on_shrink.append(self._shrunk)
 
     def transactions(self) -> list[Transaction]:
-        """What every replica has of every transactional id, also one whose log was cleaned or cut
-        a moment ago."""
+        """Each replica's state of every transactional id, whatever was just cleaned or cut."""
         return [
             each
             for replica in self._logs.of_topic(TRANSACTION_TOPIC)

@@ -1,8 +1,8 @@
 """The Fetch requests of one connection, and what its fetcher asks for at present.
 
-A session's requests name only changes (KIP-227), so that what a broker was asked for is
-the sum of them. It is kept as of the last response: they come in the order of the requests, and
-most requests of a quiet session change nothing and are never decoded.
+A session's requests name only changes (KIP-227), so the current fetch is the sum of them. It is
+kept as of the last response: responses come in the order of the requests, and most requests of a
+quiet session change nothing and are never decoded.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _SIZE_BYTES: Final = 4
 _HEAD: Final = struct.Struct(">ihh")
 """Size, API key, version."""
 TOPIC_IDS_SINCE: Final = 13
-"""From this version on topics go by their ids."""
+"""From this version on requests name topics by id."""
 
 Place = tuple[bytes | str, int]
 """(topic id, or name before version 13; partition index)."""
@@ -35,11 +35,11 @@ class Wanted:
         self.epoch = epoch
         """The leader epoch that the fetcher knows, or -1."""
         self.others: dict[Place, int] | None = None
-        """How often others were served, since this one was first seen to have records."""
+        """How often others were served since this partition was first seen to have records."""
         self.passed = 0
-        """In how many answers since."""
+        """The number of answers since then."""
         self.nothing = 0
-        """How many of those served no partition."""
+        """The number of those that served no partition."""
 
     def served(self) -> None:
         """It was served, or has no records at present."""
@@ -56,7 +56,7 @@ class Asked:
         self._decoded: FetchRequest | None = None
         self.version: int = _HEAD.unpack_from(frame)[2]
         self.readable_since: dict[Place, float] = {}
-        """When a look first found records for it that it does not get, by partition."""
+        """By partition: when a check first found records that it does not return."""
 
     @property
     def size(self) -> int:
@@ -81,12 +81,12 @@ class FetchTalk:
         self.flow = flow
         self.open: deque[Asked] = deque()
         self.wanted: dict[Place, Wanted] | None = None
-        """What was asked for, as of the last answer; None until a request has named all of it."""
+        """The requested partitions as of the last answer; None until a request named all."""
         self.is_follower = False
         self.waits_for_more = False
-        """Whether it is content to wait though there is something."""
+        """Whether it waits for more than one byte, or only for committed transactions."""
         self._empty: tuple[int, int] | None = None
-        """(version, bytes) of a request that changes nothing: no request is shorter."""
+        """(version, size) of a request that changes nothing: no request is shorter."""
 
     def asked(self, frame: memoryview) -> Asked:
         """The client sends a request."""
@@ -95,7 +95,7 @@ class FetchTalk:
         return found
 
     def answered(self, asked: Asked, response: Any) -> None:
-        """The broker answers the oldest request; `wanted` is then what it was asked for."""
+        """The broker answers the oldest request; `wanted` then has its partitions."""
         if asked in self.open:
             self.open.remove(asked)
         if response.error_code:
@@ -104,7 +104,7 @@ class FetchTalk:
             self.wanted = self._after(self.wanted, asked)
 
     def as_of_now(self) -> dict[Place, Wanted] | None:
-        """What the newest waiting request asks for."""
+        """The partitions of the newest waiting request."""
         wanted = self.wanted
         for asked in self.open:
             if not self._is_empty(asked):
@@ -153,5 +153,5 @@ class FetchListener(Protocol):
         ...
 
     def fetch_answered(self, talk: FetchTalk, asked: Asked, response: Any) -> None:
-        """A broker has answered one; `talk.wanted` says what it asked for."""
+        """A broker has answered a fetch; `talk.wanted` has its partitions."""
         ...

@@ -33,11 +33,11 @@ class JournalMirror:
         self.entries: list[LogEntry] = []
         self.commit_index = 0
         self.voter_sets: list[tuple[int, Voters]] = []
-        """Those that entries of this log bring into force, by index."""
+        """The voter sets that entries of this log bring into force, by index."""
         self.installed = 0
-        """How often a leader's snapshot has taken the log's place."""
+        """How often a leader's snapshot has replaced the log."""
         self.truncated_entries: list[tuple[int, LogEntry]] = []
-        """What the writes since the last `on_change` took away."""
+        """The entries that writes removed since the last `on_change`."""
         self._files: dict[str, _JournalFile] = {}
         self._on_change = on_change
         self._new_from = 0
@@ -57,7 +57,7 @@ class JournalMirror:
         return None if entry is None else entry.term
 
     def holds(self, index: int, term: int) -> bool:
-        """Whether the entry is here, or a snapshot has replaced it."""
+        """Whether the log has the entry, or a snapshot that replaced it."""
         return index < self.base_index or self.term_at(index) == term
 
     # Files.
@@ -148,7 +148,7 @@ class _JournalFile:
             self._mirror.rebuild()
 
     def renamed(self, path: str) -> None:
-        """Journals keep their names."""
+        """Unused: journals are never renamed."""
 
     def removed(self) -> None:
         self._mirror.drop(self._path)

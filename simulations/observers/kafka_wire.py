@@ -1,7 +1,7 @@
 """Kafka's protocol on the wire: the requests of some APIs with their responses, as they are sent.
 
-A response is reported together with its request, at the moment at which the server hands it to its
-kernel. Only watched APIs are decoded.
+A response is reported together with its request, when the server passes it to its kernel. Only
+watched APIs are decoded.
 """
 
 from __future__ import annotations
@@ -26,18 +26,17 @@ _KEYS: Final = {api.name: api.key for api in APIS.values()}
 _FETCH: Final = _KEYS["Fetch"]
 _REPLICA_STATE_SINCE: Final = 15
 _SESSION_EPOCH_AT: Final = 17
-"""From there on: after the wait, minimum and maximum of bytes, isolation level and session id."""
+"""The fields after the maximum wait: minimum and maximum bytes, isolation level and session id."""
 _SHORT: Final = struct.Struct(">h")
 
 OnRequest = Callable[[str, str, Any], None]
 """(client, server, request), when the client sends it."""
 OnAnswer = Callable[[str, str, Any, Any], None]
-"""(client, server, request, response), when the server sends it; of Fetch, those that tell of a
-partition."""
+"""(client, server, request, response), when the server sends it; an empty Fetch is left out."""
 
 
 class Watched:
-    """Which APIs are watched, and by which observers."""
+    """The watched APIs, each with its observers."""
 
     def __init__(self) -> None:
         self.requests: dict[int, list[OnRequest]] = {}
@@ -45,11 +44,12 @@ class Watched:
         self.keys: frozenset[int] = frozenset()
         self.fetches: list[FetchListener] = []
         self.flow: Flow | None = None
-        """The client's side of the connection that the request or answer being reported is on."""
+        """The client's side of the connection with the request or answer that is being reported."""
 
     def request(self, api: str, told: OnRequest) -> None:
-        """Report each request of an API, by Kafka's name for it; of Fetch, those that begin a
-        session (the others are read with their answers)."""
+        """Report each request of an API, by Kafka's name; of Fetch, only requests that begin a
+        session (the others are read with their answers).
+        """
         self.requests.setdefault(_KEYS[api], []).append(told)
         self.keys |= {_KEYS[api]}
 
@@ -70,7 +70,7 @@ class Watched:
 
 
 class Conversation:
-    """One connection: `asks` sees what the client sends, `answers` what the server sends."""
+    """One connection: `asks` sees the client's bytes, `answers` the server's."""
 
     def __init__(
         self, client: str, server: str, watched: Watched, flow: Flow | None = None
@@ -119,7 +119,7 @@ class Conversation:
             for listener in self._watched.fetches:
                 listener.fetch_answered(talk, request, response)
             if not response.responses:
-                return  # Most say nothing, and reading them costs as much as others.
+                return  # Most have no partition, and decoding them costs as much as others.
             request = request.request
         self._watched.flow = self._flow
         for told in self._watched.answers[key]:
@@ -149,8 +149,7 @@ def _decode_request(frame: memoryview, key: int, version: int) -> Any:
 
 
 class _Frames:
-    """Cuts what one side sends into frames, which mostly come whole; silent once it is not
-    Kafka."""
+    """Cuts one side's bytes into frames, which mostly come whole; ignores other protocols."""
 
     __slots__ = ("_rest", "_silent", "_told")
 

@@ -1,7 +1,7 @@
 """Leaders of the quorum and of partitions: why they changed, and how long there was none.
 
-Reasons are found in what is known from outside: what was done to a machine, what its last
-messages were, which links were cut or broken. Looked at after an election, and only then.
+Reasons come from outside the nodes: operations on a machine, its last messages, links that were cut
+or broken. They are derived only after an election.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class ControllerElection:
     node: str
     reason: str
     gone_s: float | None
-    """When the one before was gone, if it was."""
+    """When its predecessor was gone, if it was."""
 
     @property
     def took_s(self) -> float | None:
@@ -60,16 +60,16 @@ class Quorum(Protocol):
     """The metadata quorum, as its messages and journals show it."""
 
     resigned: dict[str, float]
-    """When leaders said that they lead no longer."""
+    """When leaders announced their resignation."""
     led_at: dict[str, float]
-    """When each leader showed itself last."""
+    """When each leader last sent a message."""
 
     @property
     def leader(self) -> str | None: ...
     @property
     def voters(self) -> Voters: ...
     def last_heard(self, host: str, by: str) -> float:
-        """When bytes of `host` reached the other one last."""
+        """When bytes from `host` last reached the other one."""
         ...
 
 
@@ -84,7 +84,7 @@ class LeadershipHistory:
         metadata: ObservedMetadata,
         election_s: float,
     ) -> None:
-        """`election_s`: how long a silence makes voters elect another leader."""
+        """`election_s`: the silence after which voters elect another leader."""
         self.controllers: list[ControllerElection] = []
         self.partition_election_s: list[float] = []
         """From when a leader was gone until another one was elected in its place."""
@@ -118,7 +118,7 @@ class LeadershipHistory:
         self.controllers.append(ControllerElection(now, term, host, reason, gone_s))
 
     def _why(self, former: ControllerElection, host: str, now: float) -> tuple[str, float | None]:
-        """Why `host` leads in the place of `former`, and since when that one was gone."""
+        """Why `host` leads in place of `former`, and since when `former` was gone."""
         old, raft = former.node, self._quorum
         machine = self._machines.get(int(old[1:]))
         if machine is None:
@@ -146,7 +146,7 @@ class LeadershipHistory:
         return self._silence(old, host, heard_s, now)
 
     def _silence(self, old: str, host: str, heard_s: float, now: float) -> tuple[str, float | None]:
-        """The former controller was running all the time: which node did not hear from which?"""
+        """Why a running controller was replaced: which node did not hear from which."""
         raft, fabric = self._quorum, self._fabric
         others = [member.host for member in raft.voters if member.host != old]
         answers = sorted((raft.last_heard(other, by=old) for other in others), reverse=True)
@@ -196,7 +196,7 @@ class LeadershipHistory:
         if machine.is_paused:
             return _pause(machine, since_s, trio.current_time())
         if any(kind == "shutdown" and at_s >= since_s for at_s, kind in machine.fates):
-            return None  # It hands over first, and leads until it has.
+            return None  # It transfers leadership first, and leads until then.
         controller = self._quorum.leader
         if broker is None or not broker.fenced or controller in (None, machine.host):
             return None
@@ -210,7 +210,7 @@ def _ends(machine: Machine, since_s: float) -> Iterator[tuple[float, str]]:
 
 
 def _pause(machine: Machine, since_s: float, until_s: float) -> float | None:
-    """Since when a process is paused, or was paused until after `until_s`."""
+    """Since when a process is paused, or was paused beyond `until_s`."""
     begun: float | None = None
     for at_s, kind in machine.fates:
         if kind == "pause" and at_s >= since_s:

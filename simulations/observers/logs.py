@@ -1,4 +1,4 @@
-"""What nodes and clients log while they are simulated goes into the trace.
+"""Writes the log lines of simulated nodes and clients into the trace.
 
 A line that carries an exception is a defect that the code under test caught by itself; it is
 reported, since production would only have logged it.
@@ -21,7 +21,7 @@ Sink = Callable[[str, str, str, dict[str, Any]], None]
 
 @contextmanager
 def captured(sink: Sink) -> Iterator[None]:
-    """Give the lines of one run to `sink`; restore the sinks afterwards."""
+    """Pass the log lines of one run to `sink`; restore the sinks afterwards."""
     clients = logging.getLogger("raftka")
     level, propagate = clients.level, clients.propagate
     handler = _Handler(sink)

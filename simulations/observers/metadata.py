@@ -32,7 +32,7 @@ class ObservedMetadata:
         before = self.image
         delta = replay_batch(before, offset, epoch, payload)
         image = self.image = delta.image
-        # An election's cause goes before it.
+        # The cause of an election comes before it.
         for broker_id in delta.brokers.changed:
             why = delta.brokers.reasons.get(broker_id, NO_REASON)
             self._tell_broker(broker_event(before, image, broker_id, why))

@@ -2,8 +2,8 @@
 
 A batch of a leader epoch has one predecessor in every log that has it (Raft's log matching, which
 KIP-101 brings to partitions). So the batches of all replicas are a tree, and the last batch of a
-log says which records the log stands for, cleaned or not. Replicas clean by themselves: their bytes
-differ, and what they stand for must not.
+log determines the log's original records, cleaned or not. Each replica cleans by itself: the bytes
+may differ, the last value of each key must not.
 """
 
 from __future__ import annotations
@@ -40,11 +40,11 @@ class Batch(NamedTuple):
     producer_id: int = -1
     producer_epoch: int = -1
     marker: Marker | None = None
-    """What it says, where it is the marker of a transaction's end."""
+    """The end that it marks, if it is the marker of a transaction."""
 
     @property
     def delete_horizon_ms(self) -> int | None:
-        """From when on tombstones in it may go, if a cleaning has said so."""
+        """The delete horizon, if a cleaning has set one."""
         return self.first_timestamp if self.attributes & DELETE_HORIZON else None
 
     @property
@@ -60,11 +60,11 @@ class Batch(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Origin:
-    """A batch as a leader has written it."""
+    """A batch as its leader wrote it."""
 
     batch: Batch
     before: Origin | None
-    """The batch before it; None where the log began."""
+    """The previous batch; None where the log began."""
     entries: tuple[Entry, ...]
 
 
@@ -75,14 +75,14 @@ class Origins:
         self._known: dict[tuple[int, int], Origin] = {}
         """By base offset and leader epoch."""
         self._at: dict[int, list[tuple[Origin, Entry]]] = {}
-        """Records by offset: more than one where logs have diverged."""
+        """Records by offset; more than one where logs have diverged."""
         self._aborted: set[int] = set()
         """Offsets of records whose transactions were aborted: a cleaning drops them."""
         self._latest: dict[bytes, int] = {}
         """The last offset of each key, in whatever epoch."""
 
     def note(self, batch: Batch, before: Batch | None, data: bytes) -> Batch:
-        """A replica has appended a batch behind another one; the batch as it was first written."""
+        """A replica has appended a batch after another; returns the batch's original."""
         known = self._known.get((batch.base_offset, batch.epoch))
         if known is None:
             follows = before is not None and before.last_offset + 1 == batch.base_offset
@@ -99,7 +99,7 @@ class Origins:
         return known.batch
 
     def _abort(self, marker: Origin) -> None:
-        """Everything of its producer back to the marker before this one was aborted."""
+        """All records of its producer since the previous marker were aborted."""
         found = marker.before
         while found is not None:
             batch = found.batch
@@ -110,24 +110,25 @@ class Origins:
             found = found.before
 
     def of(self, batch: Batch) -> Origin | None:
-        """What a batch on a disk was when it was first written."""
+        """The original of a batch on a disk."""
         return self._known.get((batch.base_offset, batch.epoch))
 
     def first_written(self, batch: Batch) -> Batch:
-        """The same as a batch; one that no client has appended stays as it is."""
+        """The original as a batch; a batch that no client has appended is its own."""
         known = self.of(batch)
         return batch if known is None else known.batch
 
     def back_from(self, batch: Batch) -> Iterator[Origin]:
-        """What a log stands for whose last batch this is, the last one first."""
+        """The original batches of the log that ends with this batch, the last one first."""
         found = self.of(batch)
         while found is not None:
             yield found
             found = found.before
 
     def may_be_gone(self, offset: int) -> bool:
-        """Whether a cleaning may have removed what was at an offset: a later record has its key, or
-        it has no value, or no key, or is a marker, or its transaction was aborted."""
+        """Whether a cleaning may have removed the record at an offset: a later record has its key,
+        or it has no value or no key, or is a marker, or its transaction was aborted.
+        """
         return offset in self._aborted or any(
             origin.batch.is_control
             or entry.key is None

@@ -1,9 +1,8 @@
 """The partitions' logs as they are on the disks: which batch is where, on every replica.
 
-A cleaning takes batches out of a compacted log, or records out of a batch. What checkers compare of
-such a log, `find` and what they are given, is what it stands for: the batches as they were first
-written (origins.py). What is in the files is in `batches` and `contents`; whether a cleaning was
-right is for checkers/compaction.py.
+A cleaning removes batches from a compacted log, or records from a batch. `find`, and the batches
+that checkers receive, are those first written (origins.py), cleaned or not. `batches` and
+`contents` have what is in the files; checkers/compaction.py judges the cleaning.
 """
 
 from __future__ import annotations
@@ -39,9 +38,9 @@ class ReplicaMirror:
         self._segments: dict[int, SegmentMirror] = {}
         self._order: list[int] = []
         self.swap: SegmentMirror | None = None
-        """What is about to replace some of the segments."""
+        """The cleaned segment that is about to replace others."""
         self.replaced: list[SegmentMirror] = []
-        """The segments whose place it takes."""
+        """The segments that it replaces."""
         self.never_had: set[int] = set()
         """Offsets that cleanings elsewhere had removed before this replica copied them."""
 
@@ -68,7 +67,7 @@ class ReplicaMirror:
         return None
 
     def _next(self, offset: int) -> Batch:
-        """The first batch behind an offset that no batch has."""
+        """The first batch after an offset that no batch has."""
         for base in self._order[max(0, bisect_right(self._order, offset) - 1) :]:
             batches = self._segments[base].batches
             place = bisect_right(batches, offset, key=lambda batch: batch.base_offset)
@@ -78,7 +77,7 @@ class ReplicaMirror:
 
     @property
     def last_batch(self) -> Batch:
-        """The last one on the disk; an empty one where there is none."""
+        """The last batch on the disk; an empty one where there is none."""
         for base in reversed(self._order):
             if batches := self._segments[base].batches:
                 return batches[-1]
@@ -101,7 +100,7 @@ class ReplicaMirror:
                     yield batch, segment.content(batch)
 
     def end_of(self, segment: SegmentMirror) -> int:
-        """Where the offsets of a segment end."""
+        """The end offset of a segment."""
         place = bisect_right(self._order, segment.base_offset)
         return self._order[place] if place < len(self._order) else self.end_offset
 
@@ -145,7 +144,7 @@ class ReplicaMirror:
         return made
 
     def adopt(self, segment: SegmentMirror) -> ReplicaMirror:
-        """A file of this log has its name again; the mirror that it belongs to now."""
+        """A file of this log was renamed; returns the mirror that it belongs to now."""
         home = self._logs.home(self)
         home._shrunk()
         if home._segments.get(segment.base_offset) is not segment:
@@ -154,11 +153,11 @@ class ReplicaMirror:
         return home
 
     def future(self) -> Owner:
-        """The owner of a copy of this log that is on its way to another directory."""
+        """The owner of a copy of this log that moves to another directory."""
         return FutureCopy(self.host, self.key, self._logs)
 
     def cleaned(self, segment: SegmentMirror) -> None:
-        """A cleaned segment has taken its place."""
+        """A cleaned segment has replaced its originals."""
         replaced, self.swap, self.replaced = self.replaced, None, []
         self._logs.on_cleaned(self, segment, replaced)
         self._logs.cleaning(self, CleaningStep.SWAPPED)
@@ -185,8 +184,9 @@ class ReplicaMirror:
                 self._logs.gone(self)
 
     def retired(self, segment: SegmentMirror) -> None:
-        """A segment was marked for removal. At the end the last one is cut first, so
-        that only at the front another one follows."""
+        """A segment was marked for removal. A truncation removes the last one first, so a segment
+        with a successor is removed at the log's start.
+        """
         if self.swap is None and self._order and self._order[-1] > segment.base_offset:
             self._logs.on_retired(self, segment)
 
@@ -236,7 +236,7 @@ OnCleaned = Callable[[ReplicaMirror, SegmentMirror, list[SegmentMirror]], None]
 
 
 class FutureCopy:
-    """A future log, on its way to another directory: nothing is promised of it."""
+    """A future log, which moves to another directory: it has no guarantees yet."""
 
     def __init__(self, host: str, key: Key, logs: PartitionLogs) -> None:
         self._host = host
@@ -244,7 +244,7 @@ class FutureCopy:
         self._logs = logs
 
     def adopt(self, segment: SegmentMirror) -> Owner:
-        """It takes the place of the log that it is a copy of."""
+        """It replaces the log that it is a copy of."""
         return self._logs.home(ReplicaMirror(self._host, self._key, self._logs)).adopt(segment)
 
     def future(self) -> Owner:
@@ -281,22 +281,22 @@ class PartitionLogs:
         self.compacts: Callable[[str], bool] = lambda topic: False
         """Whether a topic is compacted."""
         self.origins: dict[Key, Origins] = {}
-        """Of the partitions of compacted topics."""
+        """The original batches of compacted partitions."""
         self.on_cleaned: OnCleaned = lambda replica, segment, replaced: None
-        """What a cleaning has made has taken the place of other segments."""
+        """A cleaned segment has replaced others."""
         self._on_step: list[Callable[[str, CleaningStep], None]] = []
         self.on_append: list[Told] = []
         self.on_shrink: list[Callable[[ReplicaMirror], None]] = []
-        """Batches are gone from a replica's log: cut, lost, deleted, or cleaned away."""
+        """Batches are gone from a replica's log: truncated, lost, deleted, or cleaned."""
         self.on_truncate: Told = _ignore
         self.on_retired: Callable[[ReplicaMirror, SegmentMirror], None] = _ignore_segment
-        """A broker has deleted a segment at the front of a log."""
+        """A broker has deleted a segment at the start of a log."""
         self.on_corrupt: Told = _ignore
         """A process has written a batch whose CRC is not what its header says."""
         self.on_unreadable: Callable[[ReplicaMirror, Batch, str], None] = _ignore_words
-        """A process has written a batch whose records no consumer can read, and why."""
+        """A process has written a batch whose records no consumer can read; with the reason."""
         self.on_loss: Told = _ignore
-        """A power loss or a fault of the disk took batches away."""
+        """A power loss or a fault of the disk has removed batches."""
 
     def watch(self, host: str, path: str) -> SegmentMirror | None:
         """The watcher for a new file, if it is a partition's log."""
@@ -317,7 +317,7 @@ class PartitionLogs:
 
     @contextmanager
     def hearing_of_cleaning(self, told: Callable[[str, CleaningStep], None]) -> Iterator[None]:
-        """Tell a fault which host's cleaner comes to which step while this lasts."""
+        """Notify a fault of each step of any host's cleaner while this context lasts."""
         self._on_step.append(told)
         try:
             yield
@@ -325,12 +325,12 @@ class PartitionLogs:
             self._on_step.remove(told)
 
     def cleaning(self, replica: ReplicaMirror, step: CleaningStep) -> None:
-        """A cleaning has come to a step."""
+        """A cleaning has reached a step."""
         for told in tuple(self._on_step):
             told(replica.host, step)
 
     def origins_of(self, key: Key) -> Origins | None:
-        """What was appended to a partition, if its topic is compacted."""
+        """The original batches of a partition, if its topic is compacted."""
         found = self.origins.get(key)
         if found is None and self.compacts(key[0]):
             found = self.origins[key] = Origins()
@@ -354,7 +354,7 @@ class PartitionLogs:
         return [mirror for (where, _), mirror in sorted(self._replicas.items()) if where == host]
 
     def home(self, replica: ReplicaMirror) -> ReplicaMirror:
-        """The mirror of a log now: the known one, else this one again."""
+        """The current mirror of a log: the known one, otherwise this one again."""
         return self._replicas.setdefault((replica.host, replica.key), replica)
 
     def gone(self, replica: ReplicaMirror) -> None:

@@ -1,4 +1,4 @@
-"""The messages of the metadata quorum, read off the wire as their sender hands them over."""
+"""The messages of the metadata quorum, read from the wire as they are sent."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class RaftTap:
             body = bytes(self._data[SIZE.size : end])
             del self._data[:end]
             if not self._greeted:
-                self._greeted = True  # The hello, or a refusal after which nothing comes.
+                self._greeted = True  # The greeting, or a refusal that ends the connection.
                 continue
             try:
                 message = msgpack.unpackb(body, use_list=False)

@@ -1,4 +1,4 @@
-"""Which brokers run and are registered with their present lives, according to the metadata."""
+"""The brokers that run and whose current process is registered, according to the metadata."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ class Registrations:
         self._on_new_disk = on_new_disk
         self._on_registered = on_registered
         self._started_after: dict[int, int] = {}
-        """Where the metadata log was committed to when a broker's process started."""
+        """The committed offset of the metadata log when a broker's process started."""
         self.unregistered_alive: set[int] = set()
-        """Brokers that were unregistered while their process ran: it lives on, fenced."""
+        """Brokers that were unregistered while their process ran: it continues, fenced."""
         self._founders = {each.node_id for each in machines.values() if each.is_broker}
         self._wiped: set[int] = set()
         """Brokers that have not registered since their disk was replaced."""
@@ -43,11 +43,11 @@ class Registrations:
         self._started_after[broker_id] = committed
 
     def disk_replaced(self, broker_id: int) -> None:
-        """The disk with a broker's logs is another one now."""
+        """The disk with a broker's logs was replaced."""
         self._wiped.add(broker_id)
 
     def is_current(self, broker_id: int) -> bool:
-        """Whether a broker runs and is registered with its present life."""
+        """Whether a broker runs and its current process is registered."""
         return self.is_running(broker_id) and self.was_registered(broker_id)
 
     def is_running(self, broker_id: int) -> bool:
@@ -61,7 +61,7 @@ class Registrations:
         return broker is not None and broker.epoch > self._started_after.get(broker_id, 0)
 
     def life_of(self, host: str) -> int | None:
-        """The number of the process that serves on a host, when it is registered."""
+        """The number of a host's process, if it is registered."""
         broker_id = int(host[1:])
         machine = self._machines.get(broker_id)
         if machine is None or machine.process is None or not self.was_registered(broker_id):

@@ -1,7 +1,6 @@
-"""One .log file, as the processes see it that write it.
-
-Bytes in, batches out: each change is told to the log that the file belongs to. A file that a
-cleaning writes beside a log belongs to it from when it has its name.
+"""One .log file, as its writing processes see it. Bytes in, batches out: the log that the file
+belongs to is notified of each change. A file that a cleaning writes joins the log when it is
+renamed.
 """
 
 from __future__ import annotations
@@ -43,11 +42,11 @@ class Owner(Protocol):
     def cleaned(self, segment: SegmentMirror) -> None: ...
 
     def adopt(self, segment: SegmentMirror) -> Owner:
-        """The log that a file belongs to which has its name again."""
+        """The log that a renamed file belongs to."""
         ...
 
     def future(self) -> Owner:
-        """The owner of a copy of this log that is on its way to another directory."""
+        """The owner of a copy of this log that moves to another directory."""
         ...
 
 
@@ -61,7 +60,7 @@ class SegmentMirror:
         self.path = path
         self._is_new_from_cleaning = is_cleaned
         self._in_place = not is_cleaned
-        """Whether it is a file of the log, and not one that a cleaning has written beside it."""
+        """Whether it is a segment of the log, not the unfinished output of a cleaning."""
         self.base_offset = base_offset
         self.batches: list[Batch] = []
         self.size = 0
@@ -85,7 +84,7 @@ class SegmentMirror:
             self.replica.appended(self, self.batches[before:])
 
     def _overwrote(self, offset: int, data: bytes) -> None:
-        """Bytes in the middle were replaced; those behind them stay, as in a file system."""
+        """Bytes in the middle were replaced; those after them stay, as in a file system."""
         content, before = self._content, self.batches
         if offset > len(content):
             content.extend(bytes(offset - len(content)))
@@ -111,7 +110,7 @@ class SegmentMirror:
         return bytes(self._content[batch.position : batch.position + batch.size])
 
     def before(self, batch: Batch) -> Batch | None:
-        """The batch in front of one of this segment's; None for the first."""
+        """The batch before one of this segment's; None for the first."""
         place = bisect_left(self.batches, batch.position, key=lambda each: each.position)
         return self.batches[place - 1] if place else None
 
@@ -157,14 +156,14 @@ class SegmentMirror:
             self.replica.cut(gone[::-1])
 
     def synced(self) -> None:
-        """What is durable does not matter here: Kafka's promises rest on replication."""
+        """Durability does not matter here: Kafka's guarantees rest on replication."""
 
     def replaced(self, data: bytes) -> None:
         before = list(self.batches)
         self._content[:] = data
         self.batches, self._rest, self.size = [], b"", len(data)
         self._parse(data, written=False)
-        # What was truncated before may be back in the place of later writes.
+        # Truncated bytes may be back, where later writes had replaced them.
         same = 0
         while same < min(len(before), len(self.batches)) and before[same] == self.batches[same]:
             same += 1

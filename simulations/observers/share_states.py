@@ -1,6 +1,6 @@
-"""Where the logs of share-partitions' states may begin: in front of a snapshot of each state.
-
-__share_group_state is not compacted; its coordinator sums it up and cuts off what is in front.
+"""Where the logs of share-partition states may begin: at or before a snapshot of each state.
+__share_group_state is not compacted; its coordinator writes snapshots and deletes the records
+before them.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class ShareStates:
     """The last snapshot of each state, in the log of each replica."""
 
     def __init__(self, logs: PartitionLogs, may_begin_at: Callable[[Key, int], None]) -> None:
-        """`may_begin_at` hears up to where a log holds nothing that is still needed."""
+        """`may_begin_at` is called with the first offset that a log still needs."""
         self._may_begin_at = may_begin_at
         self._snapshots: dict[tuple[str, Key], dict[SharePartitionKey, int]] = {}
         logs.on_append.append(self._appended)

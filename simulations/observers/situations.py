@@ -1,4 +1,4 @@
-"""Rare situations that a batch of runs should reach, and how they are recognized."""
+"""Rare situations that a batch of runs should reach, and how to recognize them."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The topic id of the log in a directory: partition.metadata (KIP-516).
 
-A power loss may take the file and leave the records. Then it is unknown whether they are of the
-topic that has the name now, so they count as lost with it.
+A power loss may remove the file and leave the records. They may then belong to a deleted topic of
+the same name, so they count as lost with the file.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ _PATH: Final = re.compile(r".*/([^/]+)-(\d+)/partition\.metadata")
 
 
 Lost = Callable[[str, Key, int], None]
-"""Takes the host, the partition, and how many batches are known to be lost."""
+"""Called with the host, the partition, and the number of batches known to be lost."""
 
 
 def watch(lost: Lost, host: str, path: str) -> TopicIdFile | None:
-    """The watcher for a new file, if it is one of these; `lost` is called when it goes."""
+    """The watcher for a new file, if it is one of these; `lost` is called when the file is lost."""
     return TopicIdFile(lost, host, path) if _PATH.fullmatch(path) else None
 
 
 class TopicIdFile:
-    """Watches one such file."""
+    """Watches one partition.metadata."""
 
     def __init__(self, lost: Lost, host: str, path: str) -> None:
         self._lost_log = lost
@@ -40,7 +40,7 @@ class TopicIdFile:
         """This does not happen."""
 
     def synced(self) -> None:
-        """It stays from now on."""
+        """The file is durable from now on."""
 
     def replaced(self, data: bytes) -> None:
         if len(data) < self._size:

@@ -1,7 +1,8 @@
-"""Transactions as the logs on the disks show them: which are open, which have ended where and how.
+"""Transactions according to the logs on the disks: which are open, and where and how others ended.
 
 A transaction of a producer begins with its first transactional batch and ends with its marker
-(KIP-98). Followed batch by batch, and read again from the disk after a truncation or a loss.
+(KIP-98). The logs are followed batch by batch, and read again from the disk after a truncation or a
+loss.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Final, NamedTuple
 from raftka.simulations.observers.partition_log import Batch, Key, PartitionLogs, ReplicaMirror
 
 _HEADER_BYTES: Final = 61
-"""Of a batch without records."""
+"""The size of a batch without records."""
 
 
 class Ended(NamedTuple):
@@ -25,7 +26,7 @@ class Ended(NamedTuple):
 
 @dataclass
 class LogState:
-    """What one replica's log says of producers."""
+    """The producers' state according to one replica's log."""
 
     open: dict[int, int] = field(default_factory=dict)
     """First offsets of open transactions, by producer id."""
@@ -36,7 +37,7 @@ class LogState:
     """The coordinator epoch of each producer's last marker."""
 
     def take(self, batch: Batch) -> str | None:
-        """The next batch; how it is wrong, in words."""
+        """Take the next batch; returns what is wrong with it."""
         producer = batch.producer_id
         if producer < 0:
             return None
@@ -57,7 +58,7 @@ class LogState:
             if first is not None:
                 self.ended.append(Ended(first, batch.base_offset))
         elif batch.is_transactional and batch.size > _HEADER_BYTES:
-            # What a cleaning has emptied, records or a marker, opens nothing.
+            # A batch that a cleaning has emptied opens no transaction.
             self.open.setdefault(producer, batch.base_offset)
         return None
 
@@ -77,7 +78,7 @@ class TransactionLogs:
     """The transactions in all replicas' logs."""
 
     def __init__(self, logs: PartitionLogs, wrong: Told) -> None:
-        """`wrong` hears of batches that are out of order, and why."""
+        """`wrong` is called with each batch that is out of order, and the reason."""
         self._wrong = wrong
         self._states: dict[tuple[str, Key], LogState] = {}
         self._known: set[Key] = set()
@@ -109,7 +110,7 @@ class TransactionLogs:
         self._states.pop((replica.host, replica.key), None)
 
     def of(self, replica: ReplicaMirror) -> LogState | None:
-        """What a replica's log says; None where there never was a transaction."""
+        """The producers' state of a replica's log; None where there never was a transaction."""
         if replica.key not in self._known:
             return None
         state = self._states.get((replica.host, replica.key))

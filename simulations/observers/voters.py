@@ -1,7 +1,7 @@
 """The voters of the metadata quorum, according to the records in the journals.
 
-A voter is a host with the directory that its log is in: the same host with a new disk is another
-replica, and does not vote (KIP-853). With fixed voters the directory is empty and any counts.
+A voter is a host with the id of its log's directory: the same host with a new disk is another
+replica, and does not vote (KIP-853). With static voters the id is empty and matches any directory.
 """
 
 from __future__ import annotations

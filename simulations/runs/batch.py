@@ -29,7 +29,7 @@ _FAILURES_KEPT = 1000
 """Failing seeds that are listed at the end; each is also reported when it fails."""
 _ERROR = re.compile(r"[\w.]+(Error|Exception|Touched|Journal|Connection)\b")
 _SEEDS_A_PROCESS = 50
-"""A worker is replaced after so many, whatever it may have leaked."""
+"""Seeds after which a worker is replaced, in case it has leaked memory."""
 
 
 @dataclass
@@ -44,7 +44,7 @@ class Totals:
     checks: int = 0
     faults: Counter[str] = field(default_factory=Counter)
     seeds_with: Counter[str] = field(default_factory=Counter)
-    """In how many seeds each fault came up."""
+    """The number of seeds in which each fault occurred."""
     reached: Counter[str] = field(default_factory=Counter)
     outages_s: Sample = field(default_factory=Sample)
     gaps_s: Sample = field(default_factory=Sample)
@@ -55,9 +55,9 @@ class Totals:
     faults_a_seed: Sample = field(default_factory=Sample)
     speeds: Sample = field(default_factory=Sample)
     failures: list[dict[str, Any]] = field(default_factory=list)
-    """What is needed to name and to replay each of the first."""
+    """The names and seeds to replay the first failures."""
     violated: Counter[str] = field(default_factory=Counter)
-    """How many seeds failed, by the name of what was violated."""
+    """How many seeds failed, by the name of the violation."""
     exits: set[Exit] = field(default_factory=set)
 
     def add(self, found: dict[str, Any]) -> None:
@@ -99,7 +99,7 @@ class Totals:
         return self.violated.total()
 
     def distributions(self) -> dict[str, tuple[str, Sample]]:
-        """By the key in JSON: what people call it, and the values."""
+        """By the key in JSON: the title, and the values."""
         return {
             "controller_election_s": (
                 "a controller gone until the next, s",
@@ -171,7 +171,7 @@ def run_batch(
 
 
 def _until_interrupted(found: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Ctrl-C ends a batch, and its results so far are printed."""
+    """Ctrl-C ends a batch, which then prints its results so far."""
     try:
         yield from found
     except KeyboardInterrupt:
@@ -203,7 +203,7 @@ def _outcomes(
 
 
 def as_json(totals: Totals, commit: str, replay: str, explained: Outcome | None) -> str:
-    """What `describe` prints, for scripts; the keys are documented."""
+    """The contents of `describe` for scripts; the keys are documented."""
     failures = [
         {**failure, "replay": replay.format(seed=failure["seed"])} for failure in totals.failures
     ]
@@ -284,7 +284,7 @@ def words_of(failure: dict[str, Any]) -> str:
     lines = violation["story"].strip().splitlines()
     words = lines[0]
     if failure["exit"] == Exit.CRASHED:
-        # A traceback says what happened at its end, and groups draw frames around theirs.
+        # The last line of a traceback has the error; exception groups draw frames around theirs.
         plain = [line.strip(" |+-") for line in lines]
         words = next((line for line in reversed(plain) if _ERROR.match(line)), words)
     return f"{violation['name']} at {violation['at_s']:.3f} s: {words[:400]}"

@@ -26,12 +26,12 @@ from raftka.simulations.story.telling import Telling, telling
 from raftka.simulations.violation import Exit
 
 USAGE: Final = 64
-"""The exit code for what cannot be run at all: EX_USAGE of sysexits.h."""
+"""The exit code for options that cannot be run: EX_USAGE of sysexits.h."""
 _CAUGHT: Final = f"from seed 1 on until it is caught, {hunt.SEEDS_MAX} seeds at most"
 
 
 def main(argv: list[str]) -> int:
-    """Run what the options ask for; the exit code says what was found (simulations.violation)."""
+    """Run what the options ask for; returns the exit code (simulations.violation)."""
     parser = _parser()
     options = parser.parse_args(argv)
     if options.separate and (options.nodes or 3) < 2:
@@ -70,7 +70,7 @@ def main(argv: list[str]) -> int:
 
 
 def _inevitable(options: argparse.Namespace) -> int:
-    """From when on the loss of one run was inevitable."""
+    """The time from which the loss of one run was inevitable."""
     value: dict[str, object]
     if options.scenario is not None:
         value = {"scenario": options.scenario, "seed": options.seed}

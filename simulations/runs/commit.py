@@ -1,4 +1,4 @@
-"""Which commit runs."""
+"""The commit that runs."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
 """Runs that must lose data: they show that the checkers notice a loss.
 
-The checkers get no excuses: what these clients were promised is compared with what
-is there, although Kafka never promised it.
+The checkers make no allowance: they expect every record, although Kafka does not guarantee these.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Which faults and rare situations a batch of runs has reached, and which never."""
+"""The faults and rare situations that a batch of runs has reached, and those that it has not."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def never_reached(faults: Mapping[str, int], reached: Mapping[str, int]) -> list
 def table_of(
     faults: Mapping[str, int], seeds_with: Mapping[str, int], reached: Mapping[str, int], seeds: int
 ) -> str:
-    """Both tables, as text."""
+    """The tables of faults and of rare situations, as text."""
     rows: list[tuple[object, ...]] = [("fault", "times", "seeds")]
     rows += [(kind, faults.get(kind, 0), seeds_with.get(kind, 0)) for kind in FAULTS]
     others: list[tuple[object, ...]] = [("situation", "seeds")]

@@ -1,4 +1,4 @@
-"""How values are spread: percentiles for scripts, and a line of a table with a small histogram."""
+"""The distribution of values: percentiles for scripts, a line with a histogram for tables."""
 
 from __future__ import annotations
 
@@ -33,8 +33,9 @@ def of(values: Sample) -> dict[str, float]:
 
 
 def histogram(values: Sample) -> str:
-    """One character for each part of the way from the smallest to the largest value; the parts are
-    equal on a logarithmic scale. A space is none."""
+    """A histogram: one character for each interval from the smallest to the largest value, on a
+    logarithmic scale. A space means no value.
+    """
     if values.least == values.greatest:
         return ""
     # Values near zero must not take most of the scale.

@@ -1,13 +1,13 @@
 """Whole runs with known traces: the same on every machine, in every process.
 
-    python -m raftka.simulations.runs.golden            run the plans, write what has changed
-    python -m raftka.simulations.runs.golden --check    only say so; exit code 1 if something has
+    python -m raftka.simulations.runs.golden            run the plans, write changed results python
+    -m raftka.simulations.runs.golden --check    only report changes; exit code 1 if there are any
 
-Each plan in tests/simulations/runs/golden/ has a text with its expected result, the hash over
-all its events first. A change of what the cluster, its clients or the simulator do changes them;
-so does another order of tasks, as another version of trio may bring. When a change is intended, run
-this, read what it prints, and commit it with the change. When two changes meet, take either side's
-texts and run it again.
+Each plan in tests/simulations/runs/golden/ has a text with its expected result, the hash over all
+its events first. A change in the behaviour of the cluster, its clients or the simulator changes
+them; so does another order of tasks, for example by another version of trio. When a change is
+intended, run this, read what it prints, and commit it with the change. When two changes meet, take
+either side's texts and run it again.
 
 The plans compress nothing, since another version of a library may compress better.
 """
@@ -26,7 +26,7 @@ FOLDER: Final = Path(__file__).parents[3] / "tests" / "simulations" / "runs" / "
 
 
 def main(arguments: list[str]) -> int:
-    """See the module; `--check` and names of plans are understood."""
+    """See the module; the arguments are `--check` and names of plans."""
     check = "--check" in arguments
     names = [each for each in arguments if each != "--check"]
     differs = False
@@ -52,18 +52,18 @@ def plans() -> list[Path]:
 
 
 def expected(path: Path) -> str:
-    """The expected result of a plan; empty while that has never been written."""
+    """The expected result of a plan; empty until it is first written."""
     text = _text_of(path)
     return text.read_text() if text.exists() else ""
 
 
 def found(path: Path) -> str:
-    """The present result."""
+    """The current result."""
     return told(run_plan(Plan.loads(path.read_text())))
 
 
 def told(outcome: Outcome) -> str:
-    """The hash, and enough to see what kind of change it was."""
+    """The hash, and figures that show the kind of a change."""
     elections = [f"{each.node} at {each.at_s:.3f} s" for each in outcome.controllers]
     rows = {
         "trace": outcome.trace_hash,
@@ -82,7 +82,7 @@ def told(outcome: Outcome) -> str:
 
 
 def difference(before: str, after: str) -> list[str]:
-    """Line by line, by name."""
+    """The lines of a result, by name."""
     old, new = (dict(_named(line) for line in text.splitlines()) for text in (before, after))
     names = [*new, *(name for name in old if name not in new)]
     return [

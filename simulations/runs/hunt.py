@@ -1,8 +1,8 @@
 """How many seeds it takes to catch a mutation or a control.
 
-Only a violation of safety counts, as what most rules protect is data. A seed that only does not
-recover, or crashes, is reported and passed over; of a mutation that breaks a promise of liveness, a
-seed that does not recover counts, too.
+Only a violation of safety counts, since most rules protect data. A seed that crashes or merely does
+not recover is reported and passed over; for a mutation that breaks liveness, a seed that does not
+recover counts, too.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from raftka.simulations.runs.batch import run_one, words_of
 from raftka.simulations.violation import Exit
 
 SEEDS_MAX: Final = 200
-"""Every mutation has to be caught within so many."""
+"""The number of seeds within which every mutation must be caught."""
 
 
 @dataclass(frozen=True)
@@ -26,20 +26,20 @@ class Catch:
     """The result of a hunt."""
 
     name: str
-    """Of the mutation or control."""
+    """The name of the mutation or control."""
     tried: int
     first: int
     found: dict[str, Any] | None
     """The run that caught it (simulations.report.as_dict)."""
     last: dict[str, Any]
-    """The last run, whatever came of it."""
+    """The last run, whatever its outcome."""
 
     @property
     def seed(self) -> int | None:
         return self.found["seed"] if self.found is not None else None
 
     def words(self) -> str:
-        """In one sentence."""
+        """The result in one sentence."""
         seeds = f"{self.tried} seed{'s' if self.tried != 1 else ''}"
         if self.found is None:
             return f"{self.name} was NOT caught: safety held in all of {seeds} from {self.first} on"

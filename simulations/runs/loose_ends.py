@@ -1,11 +1,11 @@
-"""Whether what happens in runs leads back to a first cause: a fault, an operation, a timer, or the
-beginning of a process.
+"""Checks that events of runs lead back to a first cause: a fault, an operation, a timer, or the
+start of a process.
 
     python -m raftka.simulations.runs.loose_ends --seeds 200
 
-runs seeds with all faults and counts elections, changes of ISRs, fences, truncations, failed sends
-and retries by kind, and those whose causes (`cause` and `after` of docs/trace.md) lead to nothing
-of the first.
+runs seeds with all faults. It counts elections, ISR changes, fencings, truncations, failed sends
+and retries by kind, and those whose causes (`cause` and `after` of docs/trace.md) lead to no first
+cause.
 """
 
 from __future__ import annotations
@@ -47,10 +47,10 @@ class LooseEnds:
         self.examples: dict[str, str] = {}
         """The first loose line of each kind."""
         self._grounded = bytearray(1)
-        """By event: whether a first cause is among its causes."""
+        """By event: whether its causes include a first cause."""
 
     def write(self, text: str) -> None:
-        """Take a line: causes are before what follows from them."""
+        """Take a line; causes come before their effects."""
         event: dict[str, Any] = json.loads(text)
         kind = "retry" if event.get("again") else event["kind"]
         causes = [*event.get("after", ()), *([event["cause"]] if "cause" in event else [])]

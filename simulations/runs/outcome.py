@@ -39,21 +39,21 @@ class Outcome:
     outages_s: list[float] = field(default_factory=list)
     """How long partitions were without a leader, each time."""
     controller_election_s: list[float] = field(default_factory=list)
-    """From when a controller was gone until there was another, each time."""
+    """The time without a controller, for each change."""
     partition_election_s: list[float] = field(default_factory=list)
-    """The same for partitions that got another leader at once."""
+    """The same for partitions whose leader was replaced at once."""
     counts: Counter[str] = field(default_factory=Counter)
 
     @property
     def speed(self) -> float:
-        """Virtual seconds per second."""
+        """Virtual seconds per real second."""
         return self.virtual_s / self.wall_s if self.wall_s else 0.0
 
 
 def outcome_of(
     world: World, trace: Trace, crash: BaseException | None, virtual_s: float, wall_s: float
 ) -> Outcome:
-    """What a run comes to; `crash` is what it ended by, if not by itself."""
+    """The outcome of a run; `crash` is the error that ended it, if any."""
     violation = world.violation
     if violation is None and crash is not None:
         story = "".join(traceback.format_exception(crash))

@@ -1,6 +1,7 @@
-"""What a process does once, before its first run, outside of any run's time: import what nodes
-import when they need it, compile the codecs of messages that every run sends, and look for the
-ways to the machine's clock."""
+"""A process's preparation before its first run, outside any run's time: import what nodes import
+lazily, compile the codecs of messages that every run sends, and find the functions that read the
+machine's clock.
+"""
 
 from __future__ import annotations
 
@@ -26,11 +27,11 @@ _NEWEST: Final = (
     *("AlterPartition", "BrokerRegistration", "BrokerHeartbeat", "AllocateProducerIds"),
 )
 _OLDER: Final = {"Fetch": 17, "OffsetCommit": 9, "OffsetFetch": 9, "InitProducerId": 5}
-"""Fetch is what followers send."""
+"""Versions that runs use besides the newest; followers send that of Fetch."""
 
 
 def prepare() -> None:
-    """Do it, unless it was done."""
+    """Prepare the process, unless it was done."""
     if gc.get_freeze_count():
         return
     for module in _LATE:
@@ -43,14 +44,14 @@ def prepare() -> None:
         codec.compile_codecs(request.RESPONSE, version)
     record_walk.load()
     real_world.look_around()
-    # What a process begins with stays: no collection needs to look at it. Once is enough, for
-    # what is frozen and becomes garbage stays for ever.
+    # Objects from before the first run stay: no collection needs to visit them. Once is enough, for
+    # frozen garbage is never freed.
     collect()
     gc.freeze()
 
 
 def collect(generation: int = 2) -> None:
-    """Collect, without the callbacks of libraries that time it, as hypothesis does."""
+    """Collect garbage without the callbacks of libraries that time it, such as hypothesis."""
     told = gc.callbacks[:]
     gc.callbacks.clear()
     try:

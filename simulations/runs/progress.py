@@ -1,4 +1,4 @@
-"""Progress of a run, on stderr: one line written over on a terminal, a few lines elsewhere."""
+"""Progress of a run, on stderr: one overwritten line on a terminal, a few lines elsewhere."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from raftka.simulations.plan import Plan
 from raftka.simulations.world import World
 
 _LINES: Final = 4
-"""Where nothing can be written over."""
+"""The interval where lines cannot be overwritten."""
 
 
 class Progress:

@@ -1,4 +1,4 @@
-"""The results of a run and of a batch, in words for people and in JSON for scripts."""
+"""The results of a run and of a batch, as text for people and as JSON for scripts."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _FOUND = {
 
 
 def as_dict(outcome: Outcome, commit: str) -> dict[str, Any]:
-    """The keys are documented; scripts rely on them."""
+    """The result for scripts, which rely on the documented keys."""
     return {
         "seed": outcome.plan.seed,
         "commit": commit,
@@ -111,7 +111,7 @@ def _reign(election: ControllerElection) -> str:
 
 
 def story(outcome: Outcome) -> str:
-    """The violation: what, when, and the last events that matter."""
+    """The violation: name, time, and the last events that matter."""
     violation = outcome.violation
     assert violation is not None
     lines = [f"{violation.name}, at {violation.at_s:.3f} s", ""]
@@ -155,7 +155,7 @@ def general(reason: str) -> str:
 
 
 def table(rows: Iterable[Sequence[object]]) -> str:
-    """Aligned columns."""
+    """The rows of a table as text with aligned columns."""
     texts = [[str(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*texts, strict=True)]
     return "\n".join(

@@ -53,7 +53,7 @@ LOOK_S = 2.0
 _LOOKS_AT_DISKS = 5
 _LOOKS_A_COLLECTION = 30
 START_S = 30.0
-"""How long a fresh cluster may take until its topics are there."""
+"""How long a fresh cluster may take to create its topics."""
 
 
 Hook = Callable[[World], Any]
@@ -89,8 +89,7 @@ class Live:
         watch: Callable[[World], None] = _tell_nobody,
         clock: VirtualClock | None = None,
     ) -> None:
-        """The arguments of `run_plan`; `clock` may hold the run. Raises ValueError for a rule that
-        there is not."""
+        """The arguments of `run_plan`; `clock` may hold the run. ValueError: an unknown rule."""
         prepare()
         self.plan = plan
         self.trace = Trace(sink)
@@ -111,7 +110,7 @@ class Live:
 
     @property
     def world(self) -> World | None:
-        """Everything in it; None before it has begun."""
+        """The world of the run; None before it has begun."""
         return self._worlds[0] if self._worlds else None
 
     def go(self) -> bool:
@@ -131,7 +130,7 @@ class Live:
         return self._running.ask(lambda: question(self._worlds[0]))
 
     def outcome(self) -> Outcome:
-        """The result, once it has ended; with it the run's machines are let go."""
+        """The result, once it has ended; releases the run's machines."""
         crash: BaseException | None = None
         try:
             self._running.result()
@@ -155,10 +154,10 @@ def run_plan(
 ) -> Outcome:
     """Run a plan to its end or to the first violation.
 
-    `story` replaces the workload: a scenario's async function of the world. `beside` is
-    called when the workload begins, to add what is a user's own (simulations/runs/user_file.py).
-    `tell` is called every two virtual seconds, to show progress, `watch` once before
-    anything happens, to observe the run.
+    `story` replaces the workload: a scenario's async function of the world. `beside` is called when
+    the workload begins, to add a user's own code (simulations/runs/user_file.py). `tell` is called
+    every two virtual seconds, to show progress; `watch` is called once before anything happens, to
+    observe the run.
     """
     live = Live(plan, sink=sink, story=story, beside=beside, tell=tell, watch=watch)
     live.go()
@@ -167,7 +166,7 @@ def run_plan(
 
 @contextmanager
 def _small_batches(entries: int) -> Iterator[None]:
-    """Draw limits that are never met in a minute, so that the code behind them runs."""
+    """Limit the entries of one message, so that a minute's load reaches the limit."""
     before = leader.ENTRIES_MAX
     leader.ENTRIES_MAX = entries
     try:
@@ -238,7 +237,7 @@ async def workload(
 
 
 def check_invariants(world: World) -> None:
-    """Ask the user's invariants."""
+    """Check the user's invariants."""
     for name, invariant in world.invariants.items():
         words = invariant()
         if words:

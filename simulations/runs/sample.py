@@ -7,12 +7,12 @@ from random import Random
 from typing import Final
 
 ROOM: Final = 20_000
-"""Values that are kept: the 99th percentile then lies between the true 98.8th and 99.2nd."""
+"""The values that are kept: the 99th percentile then lies between the true 98.8th and 99.2nd."""
 
 
 class Sample:
-    """The first values; once there is no room for more, each value is kept as likely as any other
-    (Vitter's algorithm R). The count, the minimum and the maximum are exact.
+    """All values at first; once there is no room, each is kept with equal probability (Vitter's
+    algorithm R). The count, the minimum and the maximum are exact.
     """
 
     def __init__(self, values: Iterable[float] = (), room: int = ROOM) -> None:

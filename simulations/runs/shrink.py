@@ -1,6 +1,6 @@
 """Reduces a failing plan to what it needs to fail: fewer faults, operations, clients, time.
 
-Every part of a plan has dice of its own, so what stays behaves as before as far as it can. A
+Every section of a plan has dice of its own, so the rest behaves as before as far as it can. A
 smaller plan counts when it breaks the same invariant. Sets of steps are halved, then quartered
 (ddmin).
 """
@@ -32,7 +32,7 @@ class _Search:
         self._beside = beside
 
     def fails(self, plan: Plan) -> bool:
-        """Whether a smaller plan still breaks the same invariant; keeps it then."""
+        """Whether a smaller plan still breaks the same invariant; if so, it is kept."""
         if self.runs_left <= 0:
             return False
         self.runs_left -= 1
@@ -96,7 +96,7 @@ def _cut_list(search: _Search, name: str) -> None:
 
 
 def _complements(items: Sequence[T], parts: int) -> list[list[T]]:
-    """`items` without each of so many stretches of it."""
+    """`items` without one of so many equal sections, for each section."""
     size = max(1, len(items) // parts)
     return [[*items[:start], *items[start + size :]] for start in range(0, len(items), size)]
 

@@ -54,7 +54,9 @@ def module_of(path: str) -> ModuleType:
 
 
 def beside(path: str | None) -> Beside:
-    """What to start beside the workload of a run: nothing without a file. Raises UnusableFile."""
+    """The function that adds the file's workload and invariants to a run; None without a file.
+    Raises UnusableFile.
+    """
     if path is None:
         return None
     module = module_of(path)

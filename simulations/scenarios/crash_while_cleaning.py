@@ -1,5 +1,6 @@
-"""A machine loses power while its cleaner writes, while it swaps segments, and right after that, at
-each time with other files durable: every start finds the last value of every key."""
+"""A machine loses power while its cleaner writes, while it swaps segments, and right after that,
+each time with other files durable: every start finds the last value of every key.
+"""
 
 from raftka.simulations.faults.cleaning import power_lost_at
 from raftka.simulations.observers.partition_log import CleaningStep

@@ -55,18 +55,18 @@ class Hands:
         self._begin(lambda: self.world.cluster.stop(machine))
 
     def jump_clock(self, machine: Machine, ms: int) -> None:
-        """Set the wall clock forward, or back."""
+        """Set the wall clock forward or back."""
         self.world.trace.event("clock-jump", node=machine.host, ms=ms)
         machine.jump(ms)
 
     # Links.
 
     def cut(self, ways: Iterable[Way]) -> None:
-        """Let nothing pass on these ways."""
+        """Cut these directions."""
         self.world.cut(ways)
 
     def heal_links(self, ways: Iterable[Way]) -> None:
-        """Undo cuts of these ways."""
+        """Undo the cuts of these directions."""
         self.world.heal(ways)
 
     def heal(self) -> None:
@@ -87,26 +87,26 @@ class Hands:
         self.world.wipe(machine)
 
     def fill_disk(self, machine: Machine, *, full: bool = True) -> None:
-        """No space is left; or there is space again."""
+        """Fill the disk, or free its space again."""
         self.world.trace.event("full-disk" if full else "disk-freed", node=machine.host)
         machine.medium.faults.full = full
         machine.suspect = True
 
     def fail_directory(self, machine: Machine, path: str) -> None:
-        """One disk of several fails: all reads and writes on it fail."""
+        """Make one disk of several fail: all its reads and writes fail."""
         self.world.trace.event("directory-failed", node=machine.host, path=path)
         machine.medium.faults.dead = path
         machine.suspect = True
 
     def slow_disk(self, machine: Machine, seconds: float) -> None:
-        """Let each sync take from half of so long to all of it."""
+        """Make each sync take between half of that time and all of it."""
         self.world.trace.event("slow-disk", node=machine.host, seconds=seconds)
         machine.medium.faults.sync_latency_s = (seconds / 2, seconds)
 
     # Clients.
 
     def produce(self, topic: str, records: int, acks: int) -> None:
-        """Send records by a producer of its own."""
+        """Send records by a new producer."""
         name = f"hand{len(self.world.producers)}"
         settings: dict[str, int | str] = {"linger.ms": 0, "request.timeout.ms": 2000}
         plan = ProducerPlan(name, topic, acks, acks == -1, records, 1.0, settings)
@@ -117,7 +117,7 @@ class Hands:
     def hear_from_outside(
         self, machine: Machine, connection: int, data: bytes, *, end: bool
     ) -> None:
-        """Bytes of a real client on its connection to a node, which the first ones open."""
+        """Send a real client's bytes on its connection to a node, which the first ones open."""
         world = self.world
         known = world.outside.connections
         if connection not in known and len(known) >= CONNECTIONS_MAX:
@@ -129,7 +129,7 @@ class Hands:
         world.outside.take(world.nursery, connection, machine.host, port, data, end=end)
 
     def elect(self, target: TopicPartition | None, *, unclean: bool) -> None:
-        """Ask for an election, in one partition or in all."""
+        """Request an election, in one partition or in all."""
         kind = ElectionType.UNCLEAN if unclean else ElectionType.PREFERRED
         wanted = None if target is None else [target]
 
@@ -140,7 +140,7 @@ class Hands:
         self._ask("elect", f"elect {kind.name.lower()} {where}", ask)
 
     def alter_topic(self, topic: str, settings: Mapping[str, str | None]) -> None:
-        """Set a topic's settings; None takes one away."""
+        """Set a topic's settings; None removes one."""
         resource = Resource(ResourceType.TOPIC, topic)
         for name, value in settings.items():
             self._alter(resource, name, value, topic)
@@ -165,7 +165,7 @@ class Hands:
         self._ask("alter-config", f"{name}={'' if value is None else value} of {whose}", ask)
 
     def _ask(self, kind: str, name: str, ask: Callable[[Admin], Awaitable[None]]) -> None:
-        """Have an administrator do something; its requests follow from the operation."""
+        """Have an administrator perform an operation, which is the cause of its requests."""
         world = self.world
         cause = world.trace.event("operation", operation=kind, name=name)
 

@@ -20,7 +20,7 @@ async def scenario(stage: Stage) -> None:
     stage.fail_directory(broken, dead)
 
     def moved() -> bool:
-        """the leadership of what is on the failed disk"""
+        """other leaders for the partitions on the failed disk"""
         return all(
             stage.has_leader("t", i)
             and stage.leader_of("t", i) is not broken

@@ -52,7 +52,7 @@ class _Work:
         self.stage.world.report(name, story)
 
     async def member(self) -> None:
-        """One life after the other."""
+        """Run a member's lives, one after the other."""
         while not self.is_over:
             self.started += 1
             name = f"worker{self.started}"
@@ -100,7 +100,7 @@ class _Work:
     def _say(
         self, name: str, consumer: ShareConsumer, records: list[ShareRecord]
     ) -> list[ShareRecord]:
-        """Which records the member says to be done."""
+        """The records that the member reports as done."""
         accepted = []
         for record in records:
             kind = AcknowledgeType.ACCEPT

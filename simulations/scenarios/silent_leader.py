@@ -5,7 +5,7 @@ from raftka.simulations.scenarios.stage import Stage
 
 SETTINGS = {"broker.session.timeout.ms": "9000", "broker.heartbeat.interval.ms": "2000"}
 _FENCED_S = 9.9
-"""Until the controller has fenced the broker, and clients have found out."""
+"""The time until the controller has fenced the broker and clients have noticed."""
 _ELECTED_S = 2.0
 """Longer when the controller is stopped as well: the next one grants every broker a session."""
 
@@ -27,7 +27,7 @@ async def _silence(stage: Stage) -> None:
     limit_s = _FENCED_S + (_ELECTED_S if leader is stage.controller else 0)
 
     def produced() -> bool:
-        """More records are acknowledged."""
+        """more acknowledged records"""
         return stage.acked > acked + 20
 
     stage.pause(leader)
@@ -37,7 +37,7 @@ async def _silence(stage: Stage) -> None:
     read = history.read
 
     def consumed() -> bool:
-        """More records are read."""
+        """more records that consumers read"""
         return history.read > read
 
     await stage.until(consumed)
@@ -45,7 +45,7 @@ async def _silence(stage: Stage) -> None:
     stage.resume(leader)
 
     def whole() -> bool:
-        """The replica is in the ISR again."""
+        """a full ISR"""
         return len(stage.isr("t")) == 3
 
     await stage.until(whole)

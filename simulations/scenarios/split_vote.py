@@ -1,5 +1,6 @@
-"""All controllers look for a leader at once, again and again: pre-vote and random timeouts must
-bring one about quickly, and never two in a term."""
+"""All controllers start an election at once, again and again: pre-vote and random timeouts must
+elect a leader quickly, and never two in a term.
+"""
 
 from raftka.simulations.scenarios.stage import Stage
 

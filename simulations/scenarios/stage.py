@@ -1,4 +1,4 @@
-"""What a scenario is written with: a cluster, and a few verbs.
+"""The tools of a scenario: a cluster, and a few verbs.
 
     async def scenario(stage: Stage) -> None:
         await stage.topic("t")
@@ -10,7 +10,7 @@
         stage.heal()
         await stage.settle()
 
-All checkers run beside it. A workload of your own is any async function given to `stage.start`, an
+All checkers run meanwhile. A workload of your own is any async function given to `stage.start`, an
 invariant of your own any function given to `stage.always`.
 """
 
@@ -159,7 +159,7 @@ class Stage:
 
     @contextmanager
     def hearing(self, api: str, told: Callable[[str], None]) -> Iterator[None]:
-        """Hear to which host each request of an API is sent."""
+        """Call `told` with the host that each request of an API is sent to."""
         with self.world.witnesses.hearing(api, lambda client, server, request: told(server)):
             yield
 
@@ -168,7 +168,7 @@ class Stage:
         self._nursery.start_soon(workload, self)
 
     def always(self, invariant: Callable[[Stage], str | None]) -> None:
-        """Check an invariant of your own: a string says how it does not hold."""
+        """Check an invariant of your own: it returns how it is violated, or None."""
         name = getattr(invariant, "__name__", "invariant")
         self.world.invariants[name] = lambda: invariant(self)
 
@@ -199,7 +199,7 @@ class Stage:
             self.hands.cut([(client, machine.host), (machine.host, client)])
 
     def cut(self, source: str | Machine, target: str | Machine) -> None:
-        """Let nothing through from one host to another."""
+        """Cut the direction from one host to another."""
         self.hands.cut([(_host(source), _host(target))])
 
     def kill(self, machine: Machine) -> None:
@@ -245,14 +245,14 @@ class Stage:
         return homes == [path + name]
 
     def fail_directory(self, machine: Machine, path: str) -> None:
-        """One disk of several fails: all reads and writes on it fail."""
+        """Make one disk of several fail: all its reads and writes fail."""
         self.hands.fail_directory(machine, path)
 
     def slow_disk(self, machine: Machine, seconds: float) -> None:
         self.hands.slow_disk(machine, seconds)
 
     def heal_links(self) -> None:
-        """Undo cuts, and nothing else."""
+        """Undo all cuts, and nothing else."""
         self.world.heal_network()
 
     def heal(self) -> None:
@@ -272,13 +272,17 @@ class Stage:
         check_invariants(self.world)
 
     async def until(self, condition: Callable[[], bool], within_s: float = _PATIENCE_S) -> None:
-        """Run until a condition holds; an assertion fails when it takes too long."""
+        """Run until a condition holds, whose docstring names it.
+
+        Raises AssertionError after `within_s` virtual seconds.
+        """
         if await self.world.until(condition, within_s):
             return
-        raise AssertionError(f"{condition.__doc__ or 'it'} did not come within {within_s:g} s")
+        awaited = condition.__doc__ or "a condition of the scenario"
+        raise AssertionError(f"waited {within_s:g} s in vain for {awaited}")
 
     async def settle(self) -> None:
-        """Heal, end the load, and hold the cluster to all its promises."""
+        """Heal, end the load, and check all of the cluster's guarantees."""
         self.heal()
         self.world.be_quiet()
         await liveness.check(self.world)
@@ -316,7 +320,7 @@ def run_scenario(
     watch: Callable[[World], None] | None = None,
     changes: Mapping[str, Any] | None = None,
 ) -> Outcome:
-    """Run one; a failed assertion is a safety violation with the assertion's words."""
+    """Run a scenario; a failed assertion is a safety violation with the assertion's message."""
     plan = scenario_plan(seed=seed, nodes=nodes, settings=settings, changes=changes)
 
     async def story(world: World) -> None:
@@ -355,7 +359,7 @@ async def told_as_violations(
 
 
 def told(world: World, name: str, error: Exception) -> None:
-    """Report what a user's function ended with."""
+    """Report the error that ended a user's function."""
     if isinstance(error, AssertionError):
         world.report(name, str(error) or repr(error), Exit.SAFETY)
     else:

@@ -44,7 +44,7 @@ SETTINGS = {
 
 
 class _Application:
-    """Its threads, and what the checker sees of them. Implements streams_member.Witness."""
+    """The application's threads, as the checker sees them. Implements streams_member.Witness."""
 
     def __init__(self, stage: Stage) -> None:
         self.stage = stage
@@ -65,7 +65,7 @@ class _Application:
         self.stage.start(lambda _stage: self.thread(process))
 
     async def thread(self, process: str) -> None:
-        """One life after the other."""
+        """Run a thread's lives, one after the other."""
         while not self.is_over:
             self.started += 1
             name = f"thread{self.started}"
@@ -76,7 +76,7 @@ class _Application:
                     await caller.beat(member, leaves=True)
                     self.checker.gone(name)
                 else:
-                    # It dies: the coordinator learns that from its silence.
+                    # It dies: the coordinator notices that by the missing heartbeats.
                     caller.abandon()
 
     async def _live(self, caller: _Caller, member: StreamsMember) -> None:
@@ -90,7 +90,7 @@ class _Application:
                     self.checker.heard(member.member_id, sent_s)
                 member.answered(answer)
             await trio.sleep(self.dice.random() * 0.3)
-            # One that has not been heard for a session may have lost its tasks: it stops first.
+            # A member without an answer for a session may have lost its tasks: it stops them first.
             if self.stage.now - sent_s < _SESSION_S / 2:
                 member.work()
             slow = not self.is_quiet and self.dice.random() < 0.02
@@ -113,7 +113,7 @@ class _Caller(Client):
     async def beat(
         self, member: StreamsMember, *, leaves: bool = False
     ) -> StreamsGroupHeartbeatResponse | None:
-        """One heartbeat; None when no broker answers as the coordinator."""
+        """Send one heartbeat; None when no broker answers as the coordinator."""
         request = member.leaving() if leaves else member.request()
         cluster: Cluster = self._cluster
         try:
@@ -139,7 +139,7 @@ async def scenario(stage: Stage) -> None:
         await stage.run(seconds=8)
         victim = stage.leader_of(OFFSETS_TOPIC)
         if number == _ROUNDS - 1:
-            # What it answers now is not committed by anybody.
+            # The answers of this coordinator are not committed.
             for other in stage.nodes:
                 if other is not victim:
                     stage.cut(victim, other)

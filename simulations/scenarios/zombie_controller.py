@@ -1,5 +1,6 @@
-"""The active controller is paused for longer than its lease, is replaced, and comes back
-believing that it leads: nothing that it decides may count."""
+"""The active controller is paused for longer than its lease, is replaced, and resumes in the belief
+that it leads: none of its decisions may take effect.
+"""
 
 from raftka.simulations.scenarios.stage import Stage
 

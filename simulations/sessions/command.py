@@ -34,8 +34,9 @@ def main(argv: list[str]) -> int:
 
 
 def serve(source: BinaryIO, target: BinaryIO, engine: Engine) -> None:
-    """Answer each line. A reader that does not read holds its own run up, and nothing is kept
-    for it. Raises BrokenPipeError when it has gone."""
+    """Answer each line. A slow reader delays its own run only, and nothing is buffered for it.
+    Raises BrokenPipeError when the reader has gone.
+    """
     try:
         for request in _requests(source):
             answers = iter((request,)) if "ok" in request else engine.handle(request["request"])
@@ -47,7 +48,7 @@ def serve(source: BinaryIO, target: BinaryIO, engine: Engine) -> None:
 
 
 def _requests(source: BinaryIO) -> Iterator[dict[str, Any]]:
-    """Each line as {"request": what it says}, or as the answer to what is no request."""
+    """Each line as {"request": its JSON}, or as the answer to an invalid request."""
     while line := source.readline(LINE_MAX + 1):
         if len(line) > LINE_MAX:
             while line and not line.endswith(b"\n"):

@@ -1,11 +1,11 @@
-"""Sessions by requests and answers, without I/O: what `raftka session` and the page speak.
+"""Sessions by requests and answers, without I/O: the protocol of `raftka session` and the page.
 
     engine = Engine()
     for answer in engine.handle({"id": 1, "op": "open", "session": {"scenario": "lost_leader"}}):
         ...
 
-docs/session.md has the requests. No request harms a session or the engine: what cannot be done is
-answered with the reason.
+docs/session.md has the requests. No request harms a session or the engine: the answer to an
+impossible one is the reason.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ Answer = dict[str, Any]
 EVENTS_MAX: Final = 500
 """Events in one answer, at most."""
 SESSIONS_MAX: Final = 16
-"""Open at once: each holds a whole cluster."""
+"""Sessions that may be open at once: each holds a whole cluster."""
 
 
 class _Lines:
@@ -56,13 +56,13 @@ class _Lines:
 
 
 class _Open:
-    """A session that is open: its run, and its script with what was already played."""
+    """An open session: its run, and its script with the actions performed so far."""
 
     def __init__(self, found: Ready) -> None:
         self.found = found
         self.script = list(found.session.script)
         self.played: set[Action] = set()
-        """Actions that were performed, in this past or in one that was left."""
+        """Actions that were performed, in this past or in an abandoned one."""
         self.lines = _Lines()
         self.show = self._begin()
 
@@ -76,7 +76,7 @@ class _Open:
         return inf if until_s is None else until_s
 
     def go(self, until_s: float, **how: Any) -> None:
-        """As `Show.go`; an action that is refused leaves the script."""
+        """As `Show.go`; a refused action is removed from the script."""
         before = self.show.fired
         try:
             self.show.go(min(until_s, self.limit_s), **how)
@@ -88,7 +88,7 @@ class _Open:
             self.played.update(self.script[before : self.show.fired])
 
     def move(self, at_s: float) -> None:
-        """Go to a moment without events, back by running again."""
+        """Go to a time without events; backwards by running again."""
         if at_s < self.show.now_s or (at_s == self.show.now_s and self._has_acted_at(at_s)):
             self.show.end()
             self.show = self._begin()
@@ -103,7 +103,7 @@ class _Open:
         return any(each.at_s >= at_s for each in self.script[: self.show.fired])
 
     def act(self, action: Action) -> None:
-        """Add an action; what an abandoned future had done by hand is dropped."""
+        """Add an action; the actions of an abandoned future are dropped."""
         fired = self.show.fired
         kept = self.script[:fired]
         kept += [each for each in self.script[fired:] if each not in self.played]
@@ -141,11 +141,12 @@ class Engine:
         }
 
     def handle(self, request: object) -> Generator[Answer, None, None]:
-        """The answers to one request; the last one has `ok`. An answer is made when it is asked
-        for, so that a reader that is slow, or goes, holds nothing up but its own run."""
+        """The answers to one request; the last one has `ok`. Each answer is computed when the
+        reader asks for it, so that a slow or vanished reader delays only its own run.
+        """
         id_ = request.get("id") if isinstance(request, Mapping) else None
         if not isinstance(id_, str | int | float | None) or id_ in (inf, -inf):
-            id_ = None  # 1e999 is a number of JSON, and infinity is none.
+            id_ = None  # JSON has the number 1e999, but not the infinity that it becomes.
         try:
             fields = Fields(request, "a request", "bad-request")
             op = fields.text("op")
@@ -156,7 +157,7 @@ class Engine:
         except SessionError as error:
             yield {"id": id_, "ok": False, "error": error.as_dict()}
         except Exception:
-            # A defect of the simulator: it must not take the other sessions with it.
+            # A defect of the simulator must not end the other sessions.
             yield {
                 "id": id_,
                 "ok": False,
@@ -305,7 +306,7 @@ class Engine:
         fields.only(("id", "op"))
         yield {"ok": True, "verbs": verbs.listed()}
 
-    # What answers have in common.
+    # Fields that answers have in common.
 
     def _named(self, fields: Fields) -> _Open:
         name = fields.text("session")
@@ -335,8 +336,9 @@ def _over(opened: _Open) -> SessionError:
 
 
 class _Stops:
-    """Where a run stops beside a moment: after an event of a kind, after so many steps, or when
-    there are enough events for an answer."""
+    """Where a run stops before its time: after an event of a kind, after a number of steps, or when
+    an answer has enough events.
+    """
 
     def __init__(self, lines: _Lines, kind: str | None, steps: int | None) -> None:
         self._lines = lines
@@ -351,7 +353,7 @@ class _Stops:
         self._seen, self.full = len(self._lines.lines), False
 
     def is_enough(self) -> bool:
-        """Whether to stand still now; a step is a moment at which something is traced."""
+        """Whether to stop now; a step is a time at which something is traced."""
         lines = self._lines.lines
         if len(lines) > self._seen:
             new, self._seen = lines[self._seen :], len(lines)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class SessionError(ValueError):
-    """Something cannot be done; nothing has changed. `str()` says what is wrong, and what to do."""
+    """A request is impossible; nothing has changed. `str()` says what is wrong, and what to do."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -13,7 +13,7 @@ class SessionError(ValueError):
         """Why an action is impossible, as a code with its parameters; empty for all else."""
 
     def as_dict(self) -> dict[str, object]:
-        """As an answer has it."""
+        """The error as an answer's JSON."""
         return {"code": self.code, "message": str(self), **self.reason}
 
 

@@ -1,4 +1,4 @@
-"""Reads the fields of JSON objects strictly: a wrong type or name is an error that says so."""
+"""Reads the fields of JSON objects strictly: a wrong type or name is an error that names it."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _KINDS: Final = {
 
 
 def kind_of(value: object) -> str:
-    """What a value of JSON is, in words."""
+    """The name of a JSON value's type."""
     return _KINDS.get(type(value), type(value).__name__)
 
 
 def unknown(what: str, name: str, known: Iterable[str]) -> str:
-    """ "there is no verb 'kil'; did you mean kill?", or the names that there are."""
+    """ "there is no verb 'kil'; did you mean kill?", or the existing names."""
     names = sorted(known)
     near = get_close_matches(name, names, n=1)
     rest = f"did you mean {near[0]}?" if near else f"there are: {', '.join(names) or 'none'}"

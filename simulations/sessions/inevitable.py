@@ -1,9 +1,9 @@
 """`raftka simulate --session FILE --inevitable`: until when a lost record could have been saved.
 
-A violation says from when on no replica had the record (`lost_from_s`). Long before, nothing that
-an operator does may save it. The session is run again up to t; there everything is healed, nothing
-more is done to it, and the cluster is held to its promises. The last t at which that saves every
-record, and the first at which it does not, are found by bisection.
+A violation says from when on no replica had the record (`lost_from_s`). Long before, it may be too
+late for any operator to save it. The session runs again up to t, where everything is healed and
+nothing more happens to the cluster, which must then keep its guarantees. Bisection finds the last t
+at which that saves every record, and the first at which it does not.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ from raftka.simulations.sessions.show import Ready
 from raftka.simulations.violation import Exit
 
 APART_S: Final = 0.001
-"""How far apart the two moments are, at most."""
+"""The largest distance between the two times."""
 
 
 @dataclass(frozen=True)
 class Inevitable:
-    """Between which moments the loss became inevitable; None: not in this session."""
+    """The two times between which the loss became inevitable."""
 
     saved_until_s: float | None
-    """Healing everything then still saves every record; None when not even at the beginning."""
+    """Healing everything at this time still saves every record; None if not even at the start."""
     inevitable_from_s: float
-    """Healing everything then does not."""
+    """Healing everything at this time does not."""
     lost_from_s: float | None
-    """From when on no replica had the record, as far as the violation's story knows."""
+    """The time from which no replica had the record, as far as the violation's story knows."""
     runs: int
     """How often the session was run to find it."""
 
     def as_dict(self) -> dict[str, Any]:
-        """For --json."""
+        """The result for --json."""
         return {
             "saved_until_s": self.saved_until_s,
             "inevitable_from_s": self.inevitable_from_s,
@@ -43,7 +43,7 @@ class Inevitable:
         }
 
     def words(self) -> str:
-        """For people."""
+        """The result as text."""
         if self.saved_until_s is None:
             return (
                 f"INEVITABLE   from the beginning: healing everything at"
@@ -59,17 +59,17 @@ class Inevitable:
 
 
 def loses(outcome: Outcome) -> bool:
-    """Whether a run has broken a promise of safety, or lost what no promise covers."""
+    """Whether a run has violated safety, or lost records that no guarantee covers."""
     return outcome.exit is Exit.SAFETY or bool(outcome.losses or outcome.lost_acks_1)
 
 
 def healed_at(found: Ready, at_s: float) -> Outcome:
-    """The session up to a moment, with everything healed then."""
+    """Run the session up to a time, and heal everything then."""
     return perform(found, healed_at_s=at_s)
 
 
 def find(found: Ready, outcome: Outcome) -> Inevitable | None:
-    """The two moments for a session that ended with this outcome; None when it lost nothing."""
+    """The two times for a session that ended with this outcome; None when it lost nothing."""
     violation = outcome.violation
     if not loses(outcome):
         return None

@@ -1,4 +1,4 @@
-"""A session from its beginning to its end, without standing still."""
+"""A session from its beginning to its end, without stops."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ def perform(
     *,
     healed_at_s: float | None = None,
 ) -> Outcome:
-    """Run a session to its end, or to that moment, where everything is healed and the cluster held
-    to its promises. Raises SessionError for an action that is impossible."""
+    """Run a session to its end, or to that time, where everything is healed and the cluster's
+    guarantees are checked. Raises SessionError for an impossible action.
+    """
     script, until_s = found.session.script, found.session.until_s
     if healed_at_s is not None:
         script = tuple(action for action in script if action.at_s < healed_at_s)

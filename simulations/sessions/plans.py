@@ -34,7 +34,7 @@ _PARTS: Final[dict[str, tuple[type, int]]] = {
     "operations": (Step, 10_000),
     "faults": (Step, 10_000),
 }
-"""What the lists of a plan hold, and how many at most."""
+"""The types of a plan's lists, and their largest lengths."""
 _TYPES: Final[dict[str, tuple[type, ...]]] = {
     "int": (int,),
     "float": (int, float),
@@ -47,7 +47,7 @@ _TYPES: Final[dict[str, tuple[type, ...]]] = {
     "dict[str, Any]": (dict,),
     "tuple[str, ...]": (list,),
 }
-"""What JSON has for a field of a plan, by its annotation."""
+"""The JSON type of a plan's field, by its annotation."""
 _ROLES: Final = ("broker,controller", "broker", "controller")
 
 

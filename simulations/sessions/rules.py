@@ -58,12 +58,12 @@ _FROM: Final = {
     Rule.ABORTED_ARE_NAMED: "KIP-98",
     Rule.OPEN_PRODUCERS_ARE_KEPT: "KIP-98",
 }
-"""Where a rule is from, unless its own sentence names a KIP."""
+"""The source of a rule, unless its own sentence names a KIP."""
 _KIPS: Final = re.compile(r"KIP-\d+")
 
 
 def origin(rule: Rule) -> str:
-    """The KIP or paper that a rule is from; "raftka" for one of our own."""
+    """The KIP or paper that a rule comes from; "raftka" for one of our own."""
     if (found := _FROM.get(rule)) is not None:
         return found
     if kips := _KIPS.findall(rule.value):
@@ -72,7 +72,7 @@ def origin(rule: Rule) -> str:
 
 
 def listed() -> Iterator[dict[str, str]]:
-    """Each rule: name, what holds, where it is from, and what it is about."""
+    """Each rule: name, statement, source and group."""
     group = ""
     for rule in Rule:
         group = _GROUPS.get(rule, group)

@@ -31,8 +31,9 @@ def main(
     story: bool = False,
     inevitable: bool = False,
 ) -> int:
-    """Run the session in a file; the exit code, as of every run. Raises UnusableFile, also for an
-    action that turns out to be impossible at its moment."""
+    """Run the session in a file; returns the exit code, as for every run. Raises UnusableFile, also
+    for an action that proves impossible at its time.
+    """
     try:
         return _run(
             ready(_contents(path)),

@@ -1,4 +1,4 @@
-"""A session as a value, read from JSON strictly; docs/session.md says what is in it."""
+"""A session as a value, read from JSON strictly; docs/session.md describes its fields."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ FIELDS: Final = (
 
 @dataclass(frozen=True, eq=False)
 class Action:
-    """An action and its time. Two equal actions at the same moment are still two."""
+    """An action and its time. Two equal actions at the same time are still two."""
 
     at_s: float
     do: str
@@ -37,32 +37,32 @@ class Action:
     arguments: Mapping[str, Any]
 
     def as_dict(self) -> dict[str, Any]:
-        """As it stands in a script."""
+        """The action as JSON, as in a script."""
         return {"at_s": self.at_s, "do": self.do, **self.arguments}
 
 
 @dataclass(frozen=True)
 class Session:
-    """What is run, and the script of actions."""
+    """What runs, and the script of actions."""
 
     seed: int = 1
     scenario: str | None = None
     """A scenario that ships, by its name (simulations/scenarios)."""
     plan: Plan | None = None
-    """Everything about the run, as data. Without scenario, lesson and plan: what the seed draws."""
+    """The whole run as data. Without scenario, lesson and plan: the seed draws one."""
     lesson: str | None = None
     settings: Mapping[str, str] = field(default_factory=dict)
-    """Properties of all nodes, on top of those that the scenario or plan has."""
+    """Properties of all nodes, in addition to those of the scenario or plan."""
     rules_off: tuple[str, ...] = ()
     script: tuple[Action, ...] = ()
     """In the order of time."""
     until_s: float | None = None
-    """When it ends; None: when the scenario or plan does."""
+    """When it ends, in virtual seconds; None: when the scenario or plan does."""
     bridge: int | None = None
     """Clients from outside find node 1 at this port of 127.0.0.1, and node n n - 1 ports later."""
 
     def as_dict(self) -> dict[str, Any]:
-        """As JSON has it."""
+        """The session as JSON."""
         found: dict[str, Any] = {"seed": self.seed}
         if self.scenario is not None:
             found["scenario"] = self.scenario

@@ -37,7 +37,7 @@ _MAY_JOIN: Final = ("join", "replace", "membership")
 
 @dataclass(frozen=True)
 class Lesson:
-    """What a lesson brings to a session: a scenario with its machines and settings."""
+    """A lesson in a session: a scenario with its machines and settings."""
 
     scenario: Callable[[Stage], Awaitable[None]]
     nodes: int = 3
@@ -49,13 +49,13 @@ Lessons = Callable[[str], Lesson]
 
 
 def no_lessons(name: str) -> Lesson:
-    """Where no lessons are known."""
+    """Used where no lessons are known."""
     raise SessionError("bad-session", f"the session: there is no lesson {name!r} here")
 
 
 @dataclass(frozen=True)
 class Ready:
-    """A session that was found to be possible, and what it runs."""
+    """A session that was checked, and what it runs."""
 
     session: Session
     plan: Plan
@@ -122,8 +122,9 @@ class Show:
         *,
         healed_at_s: float | None = None,
     ) -> None:
-        """`healed_at_s`: then the scenario, or the plan's load and faults, end; everything is
-        healed, and the cluster held to its promises (sessions/inevitable.py)."""
+        """`healed_at_s`: when the scenario, or the plan's load and faults, end; then everything is
+        healed and the cluster's guarantees are checked (sessions/inevitable.py).
+        """
         self.clock = HeldClock()
         self.clock.acts = [Act(action.at_s, partial(self._perform, action)) for action in script]
         self._actions = list(script)
@@ -172,10 +173,9 @@ class Show:
         acts_at_end: bool = False,
         is_enough: Callable[[], bool] = lambda: False,
     ) -> None:
-        """Run until everything up to `until_s` is done, or `is_enough` says so between two moments.
-
-        Actions of exactly that moment are performed if `acts_at_end`. Raises Refused, with
-        the action taken out of the script.
+        """Run until everything up to `until_s` is done, or `is_enough` returns True between two
+        times. Actions at exactly `until_s` are performed if `acts_at_end`. Raises Refused, with the
+        action removed from the script.
         """
         if self.has_ended:
             return
@@ -214,21 +214,21 @@ class Show:
             await Stage(world).settle()
 
     def reset(self, script: tuple[Action, ...]) -> None:
-        """Replace what is still to come; the first actions are those that were performed."""
+        """Replace the rest of the script; its first actions are those already performed."""
         self._actions = list(script)
         self.clock.acts = [
             Act(action.at_s, partial(self._perform, action)) for action in script[self.fired :]
         ]
 
     def act(self, action: Action) -> None:
-        """Put an action into the script, at this moment or later. Raises Refused at this one."""
+        """Add an action, for now or later. Raises Refused if it is for now and impossible."""
         place = self.fired + sum(a.at_s <= action.at_s for a in self._actions[self.fired :])
         self._actions.insert(place, action)
         act = Act(action.at_s, partial(self._perform, action))
         self.clock.acts.insert(place - self.fired, act)
 
     def end(self) -> Outcome:
-        """End the run where it is; what it has come to."""
+        """End the run where it is; returns its outcome."""
         if self._outcome is None:
             assert self._live.world is not None
             self._outcome = outcome_of(
@@ -236,7 +236,7 @@ class Show:
             )
             self._sink = None
             if self._live.has_ended:
-                return self._outcome  # An interrupt has ended it before.
+                return self._outcome  # An interrupt has already ended it.
             clock = self.clock
             clock.acts = [Act(clock.now, self._leave)]
             clock.until_s, clock.acts_at_end, clock.is_enough = inf, True, lambda: False
@@ -259,6 +259,6 @@ class Show:
 
 
 def plan_as_dict(plan: Plan) -> dict[str, Any]:
-    """A plan as JSON has it."""
+    """The plan as JSON."""
     found: dict[str, Any] = json.loads(plan.dumps())
     return found

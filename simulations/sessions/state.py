@@ -1,4 +1,4 @@
-"""What each node itself knows at this moment: its own objects are asked, no observer."""
+"""The state of each node as it knows it now, from its own objects and no observer."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def state_of(world: World) -> dict[str, Any]:
-    """Nodes, clients and cuts, as JSON has them."""
+    """Nodes, clients and cuts, as JSON."""
     return {
         "nodes": {each.host: _machine(each) for each in world.cluster.machines.values()},
         "clients": {

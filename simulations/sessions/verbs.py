@@ -1,4 +1,4 @@
-"""What a script can do, in one table: reading, checking, listing and performing follow from it.
+"""The actions of a script, in one table, by which they are read, checked, listed and performed.
 
 The verbs are those of scenarios (simulations/scenarios/hands.py).
 """
@@ -40,7 +40,7 @@ class Verb(NamedTuple):
     meaning: str
     parameters: Mapping[str, Parameter]
     perform: Callable[[Hands, Arguments], None]
-    """Raises Impossible."""
+    """Performs it. Raises Impossible."""
 
 
 def _node(meaning: str) -> dict[str, Parameter]:
@@ -69,7 +69,7 @@ def _up(hands: Hands, arguments: Arguments) -> Machine:
 
 
 def _since(machine: Machine) -> str:
-    """Since when a machine is what it is: " since 2 s (kill)"."""
+    """Since when a machine is in its state, and why: " since 2 s (kill)"."""
     if not machine.fates:
         return ""
     at_s, kind = machine.fates[-1]
@@ -292,9 +292,8 @@ VERBS: Final[Mapping[str, Verb]] = {
 
 
 def read_arguments(verb: str, fields: Fields, nodes: Collection[str] | None) -> dict[str, Any]:
-    """The arguments of an action, checked as far as that is possible before anything runs.
-
-    `nodes`: the hosts that there will be; None when some may join. Raises SessionError.
+    """The arguments of an action, checked as far as possible before anything runs. `nodes`: the
+    hosts that there will be; None when others may join. Raises SessionError.
     """
     parameters = VERBS[verb].parameters
     found: dict[str, Any] = {}

@@ -1,7 +1,6 @@
-"""What is recorded while a failing run is run again: all events, and the copies of a record.
-
-None of this exists in the first run. The second one is the same to the byte, so that its subject
-is known from the start.
+"""The record of a failing run's second execution: all events, and the copies of a record. None of
+this exists in the first run. The second one is the same to the byte, so the subject of its
+violation is known from the start.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from raftka.simulations.world import World
 Event = dict[str, Any]
 
 LINKS: Final = "links"
-"""A kind of event that only chronicles have: ways between hosts were cut, or pass again."""
+"""A kind of event that only chronicles have: links between hosts were cut or reopened."""
 _TAKES: Final = {
     "wipe": "lost its disk, in whose place there is an empty one",
     "power-loss": "lost power before the record was synced",
@@ -33,28 +32,28 @@ _TAKES: Final = {
     "corruption": "lost it when the disk changed the file",
     "truncate": "truncated its log",
 }
-"""Events with which records leave a disk, said of the node."""
+"""Events that remove records from a disk, as verbs with the node as subject."""
 _LATE: Final = ("truncate", "append", "quorum-truncate", "quorum-append", "message-sent")
 _LOOK_BACK: Final = 60
 
 
 class Sighting(NamedTuple):
-    """What a replica's log has at an offset, from a moment on."""
+    """The contents of a replica's log at an offset, from a time on."""
 
     place: int
-    """With which event: its place in the chronicle."""
+    """The event's position in the chronicle."""
     at_s: float
     host: str
     offset: int
     batch: Batch | None
     log_end: int
     why: str
-    """How it came about that what was there before is gone."""
+    """The reason why the previous contents are gone."""
 
 
 @dataclass
 class NodeScene:
-    """One machine, at the violation."""
+    """A machine's state at the violation."""
 
     host: str
     roles: str
@@ -73,7 +72,7 @@ class NodeScene:
 
 @dataclass
 class Scene:
-    """The state of everything when the violation is seen."""
+    """The state of everything when the violation was detected."""
 
     at_s: float
     nodes: list[NodeScene]
@@ -84,19 +83,19 @@ class Scene:
     """Entries of the metadata log: (term, who announced it, when)."""
     partitions: dict[str, PartitionImage]
     logs: dict[tuple[str, str], tuple[int, int]]
-    """Where replicas begin and end, by host and partition."""
+    """The log start and end offsets of replicas, by host and partition."""
     cuts: frozenset[tuple[str, str]]
     waiting: dict[str, int]
-    """Answers that producers wait for."""
+    """The answers that producers wait for."""
     acks: dict[str, int]
-    """What each producer has asked for."""
+    """The requests of each producer."""
     lacking: dict[str, int]
-    """How many acknowledged records of the partition each of its logs lacks."""
+    """The number of acknowledged records that each log of the partition lacks."""
 
 
 @dataclass
 class Chronicle:
-    """Takes the lines of a run's trace, and looks at the disks with each of them."""
+    """Takes the lines of a run's trace, and reads the disks at each of them."""
 
     about: About
     events: list[Event] = field(default_factory=list)
@@ -105,7 +104,7 @@ class Chronicle:
     """By offset and the batch's CRC."""
     scene: Scene | None = None
     known: dict[int, bytes] = field(default_factory=dict)
-    """What clients know to be at the offsets that this is about: the records' values."""
+    """The values of the records that clients know at the offsets of the violation."""
     _world: World | None = None
     _seen: dict[tuple[str, int], Batch | None] = field(default_factory=dict)
     _cuts: frozenset[tuple[str, str]] = frozenset()
@@ -137,7 +136,7 @@ class Chronicle:
         self.events.append(event)
 
     def _take_late(self, event: Event) -> None:
-        """The event that showed the violation is recorded a moment after it."""
+        """Take an event after the violation: the one that showed it comes just after it."""
         assert self.scene is not None
         late = event["t"] == round(self.scene.at_s, 6) and event["kind"] in _LATE
         if late and event.get("node") == self.about.node:
@@ -186,7 +185,7 @@ class Chronicle:
                     self._read(mirror, batch, offset)
 
     def _why(self, host: str, mirror: ReplicaMirror | None, now: float) -> tuple[int, float, str]:
-        """What removed a record, and when: one of the events since the last look."""
+        """What removed a record, and when: one of the events since the disks were last read."""
         count = len(self.events)
         before = self.events[-1]["t"] if self.events else now
         for place in range(count - 1, max(-1, count - _LOOK_BACK), -1):
@@ -269,7 +268,7 @@ def scene_of(world: World, now: float, key: Key | None = None) -> Scene:
 
 
 def _lacking(world: World, key: Key) -> dict[str, int]:
-    """Acknowledged records of which a log has no batch, or another than clients know."""
+    """Acknowledged records that a log lacks, or has in a batch other than clients know."""
     found = {}
     truth = world.replicas.truth(key)
     batches = [truth.batches[base] for base in truth.order]

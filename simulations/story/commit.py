@@ -1,4 +1,4 @@
-"""The fate of a commit of offsets: which clients know it, and where its record is in the log."""
+"""The fate of an offset commit: the clients that know it, and its record's place in the log."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class _Copy(NamedTuple):
 
 
 def tell_commit(chronicle: Chronicle, story: Story) -> None:
-    """Add the last commit of the group's partition that was acknowledged, and its record's fate."""
+    """Add the last acknowledged commit of the group's partition, and its record's fate."""
     commit = _last_commit(chronicle)
     if commit is None:
         return
@@ -70,7 +70,7 @@ def _last_commit(chronicle: Chronicle) -> Event | None:
 
 
 def _append_of(chronicle: Chronicle, answer: Event) -> Event | None:
-    """What the coordinator wrote for the request that an answer is of."""
+    """The coordinator's writes for the request that was answered."""
     request = next(
         (
             event["id"]
@@ -90,7 +90,7 @@ def _append_of(chronicle: Chronicle, answer: Event) -> Event | None:
 
 
 def _copies(chronicle: Chronicle, log: str, offset: int) -> Iterator[_Copy]:
-    """Where something was at the offset, from when to when."""
+    """The logs that had something at the offset, each with its period."""
     there: dict[str, Event] = {}
     for event in chronicle.events:
         kind, host = event["kind"], event.get("node", "")
@@ -108,7 +108,7 @@ def _copies(chronicle: Chronicle, log: str, offset: int) -> Iterator[_Copy]:
 
 
 def _moment(chronicle: Chronicle, copies: list[_Copy], log: str, told_s: float) -> Moment | None:
-    """From when on the group's coordinator did not have the record."""
+    """The time from which the group's coordinator lacked the record."""
     for event in chronicle.events:
         if event["kind"] != "leader-elected" or event["partition"] != log or event["t"] < told_s:
             continue

@@ -1,5 +1,6 @@
-"""The copies of one record: on which disks from when to when, who led, who was in the ISR, and
-since when it was missing."""
+"""The copies of one record: their disks and periods, leaders and ISRs, and since when it is
+missing.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +28,7 @@ class State:
     has: frozenset[str] = frozenset()
     """The brokers whose disks have the record."""
     sighting: Sighting | None = None
-    """What changed, if it is that."""
+    """The change that the event was, if any."""
 
     @property
     def members(self) -> frozenset[str]:
@@ -75,7 +76,7 @@ class Copies:
         return record is not None and record.value == self.value
 
     def words_of(self, batch: Batch) -> str:
-        """The contents of a batch at the offset, in words."""
+        """A phrase for the contents of a batch at the offset."""
         assert self.offset is not None
         record = self.chronicle.records.get((self.offset, batch.crc))
         if record is None or record.value is None:
@@ -83,7 +84,7 @@ class Copies:
         return "the record" if record.value == self.value else show(record.value)
 
     def _value_on_disk(self) -> bytes | None:
-        """When no client knows the record: what the other side has, or the first replica had."""
+        """If no client knows the record: the contents of the other log, or of the first replica."""
         about = self.chronicle.about
         first = None
         for sighting in self.sightings:
@@ -132,7 +133,7 @@ class Copies:
             yield state
 
     def stays(self) -> list[Stay]:
-        """The contents at the offset on each disk, and what became of them."""
+        """The contents at the offset on each disk, and their fate."""
         found: list[Stay] = []
         for host in sorted({each.host for each in self.sightings}):
             own = [each for each in self.sightings if each.host == host]
@@ -145,7 +146,7 @@ class Copies:
         return sorted(found, key=lambda stay: (stay.since_s, stay.place, stay.host))
 
     def table(self, replicas: frozenset[str]) -> Table:
-        """Which replica had what, from when to when."""
+        """Each replica's contents at the offset, with their periods."""
         table = Table(
             f"offset {self.offset} of {self.name} on the disks",
             ("replica", "what it has there", "from", "epoch", "brought by", "until", "when it"),
@@ -168,7 +169,7 @@ class Copies:
         return table
 
     def _brought_by(self, stay: Stay) -> str:
-        """The sender of the message that an append follows from."""
+        """The sender of the message that caused an append."""
         events = self.chronicle.events
         for event in events[stay.place : stay.place + 3]:
             if event["kind"] == "append" and event.get("node") == stay.host:
@@ -185,10 +186,10 @@ class Copies:
             return False
         return bool(event.get("partition") == self.name)
 
-    # Since when it was missing.
+    # The time from which it was missing.
 
     def told_at(self) -> int:
-        """The event with which a client first knew the record."""
+        """The event by which a client first knew the record."""
         for place, event in enumerate(self.chronicle.events):
             if self.tells(event):
                 return place
@@ -244,7 +245,7 @@ class Copies:
         return Moment(self._of(culprit, last))
 
     def parting(self) -> Moment:
-        """How the two logs that a violation is about differ at the offset."""
+        """How the two logs of the violation differ at the offset."""
         last = {stay.host: stay for stay in self.stays() if stay.until_s is None}
         one, other = (
             last.get(h or "") for h in (self.chronicle.about.node, self.chronicle.about.other)
@@ -280,7 +281,7 @@ class Copies:
         return ", and ".join(words) or "a client knew it"
 
     def _of(self, host: str, last: State) -> str:
-        """The fate of the record on the replica that the violation is about."""
+        """The fate of the record on the replica of the violation."""
         stays = [stay for stay in self.stays() if stay.host == host and self.is_it(stay.batch)]
         if not host.removeprefix("n").isdecimal() or host in last.has:
             return ""
@@ -291,7 +292,7 @@ class Copies:
 
 
 def _since(states: list[State], holds: Any) -> State:
-    """The first of the last states in a row for which a condition holds."""
+    """The earliest state of the final run of states for which a condition holds."""
     found = states[-1]
     for state in reversed(states):
         if not holds(state):

@@ -1,4 +1,4 @@
-"""The story of a crash: which process, where in the code, and what happened to it before."""
+"""The story of a crash: the process, the place in the code, and what happened to it before."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ _OURS: Final = re.compile(
     r".*?((?:model|storage|kraft|net|broker|client|simulations|raftka|tests)/.*)"
 )
 _NOT_THERE: Final = ("/site-packages/", "simulations/machines/determinism.py", "/contextlib.py")
-"""Frames through which every error comes."""
+"""Frames that every traceback has."""
 _EVERYWHERE: Final = ("controller-elected", "heal", "violation", "fault", "operation")
 
 
 def crash_story(chronicle: Chronicle, words: str) -> Story:
-    """`words` begin with one line, and continue with a traceback."""
+    """`words`: one line, followed by a traceback."""
     story = Story()
     node = chronicle.about.node or ""
     error, frames = last_frames(words)

@@ -32,7 +32,7 @@ _ENDS: Final[Mapping[str, float]] = {
     "slow-disk": 0.8,
     "clock-jump": 0.8,
 }
-"""What happens to a machine, and how much it tells."""
+"""Events of a machine, and their weights in a timeline."""
 _OF_BROKERS: Final[Mapping[str, float]] = {
     "broker-fenced": 2.0,
     "broker-unfenced": 1.2,
@@ -47,7 +47,7 @@ _OF_ALL: Final[Mapping[str, float]] = {
     "slow-network": 0.3,
 }
 _ABOUT_REQUESTS: Final = ("duplicate", "reordered", "inconsistent-offsets")
-"""Violations in which it matters how often the record was sent."""
+"""Violations for which the number of sends of the record matters."""
 _ABOUT_FILES: Final = ("epoch-cache", "log-not", "index", "time-index", "corrupt")
 _BETWEEN: Final[Mapping[str, tuple[str, str]]] = {
     "clog": ("source", "target"),
@@ -56,7 +56,7 @@ _BETWEEN: Final[Mapping[str, tuple[str, str]]] = {
 
 
 class PartitionStory:
-    """The story of a violation that is about a partition."""
+    """The story of a partition's violation."""
 
     def __init__(self, chronicle: Chronicle, name: str) -> None:
         about = chronicle.about
@@ -84,8 +84,9 @@ class PartitionStory:
         return frozenset(f"n{broker}" for broker in found)
 
     def _requests(self) -> dict[int, int]:
-        """The Produce requests that carried the record, and all that followed from them on the
-        wire: the number of the request, by event."""
+        """The Produce requests that carried the record and the messages that they caused: the
+        number of the request, by event.
+        """
         given = {
             event["id"]
             for event in self.chronicle.events
@@ -131,7 +132,7 @@ class PartitionStory:
         return story
 
     def _of_node(self) -> Iterator[tuple[str, str]]:
-        """The events of the node that it is about."""
+        """The events of the violation's node."""
         node = self.chronicle.about.node
         last: dict[str, str] = {}
         for event in self.chronicle.events:
@@ -143,7 +144,7 @@ class PartitionStory:
             yield node, "; ".join(list(last.values())[-4:])
 
     def _fenced(self) -> Moment:
-        """From when on a fenced broker was in the ISR."""
+        """The time from which a fenced broker was in the ISR."""
         node, last = self.chronicle.about.node or "", "it was not registered"
         for event in self.chronicle.events:
             if event["kind"] in _OF_BROKERS and f"n{event['broker']}" == node:
@@ -164,7 +165,7 @@ class PartitionStory:
         begin = 0
         if self.copies.offset is not None:
             begin = next((n for n, row in enumerate(rows) if _is_of_record(row)), 0)
-        # The state before the record existed: who led, and what was cut off.
+        # The state before the record existed: the leader, and the links that were cut.
         earlier = rows[:begin]
         kept = {id(row) for row in [row for row in earlier if row.weight >= 3][-2:]}
         kept |= {id(row) for row in _still_cut(earlier)}
@@ -206,7 +207,7 @@ class PartitionStory:
         return ""
 
     def _row(self, place: int, event: Event, state: State) -> tuple[float, str] | None:
-        """(weight, words) of an event that matters to this partition."""
+        """(weight, sentence) of an event that matters to this partition."""
         kind, node = event["kind"], event.get("node", "")
         if event.get("partition") == self.partition:
             return self._of_partition(event, state)
@@ -251,7 +252,7 @@ class PartitionStory:
         return (2.0 if of_nodes else 1.0), sentence({**event, **own})
 
     def _counts(self, host: str) -> bool:
-        """Nodes are relevant, as any may be the controller; of clients those that it is about."""
+        """Nodes are relevant, as any may be the controller; clients if the violation has them."""
         if is_node(host):
             return True
         return host in (self.producer, self.chronicle.about.node, self.chronicle.about.other)

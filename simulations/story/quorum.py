@@ -73,7 +73,7 @@ class _Quorum:
             yield "heard last", f"by {self.about.node}, of the other voters: {words}"
 
     def _last_heard(self) -> list[tuple[str, float]]:
-        """When a message of each other voter reached the node that the story is about."""
+        """When a message of each other voter last reached the node of the story."""
         peers = [n.host for n in self.scene.nodes if n.last_index and "controller" in n.roles]
         found = {peer: 0.0 for peer in peers if peer != self.about.node}
         for event in self.events:
@@ -83,7 +83,7 @@ class _Quorum:
         return sorted(found.items(), key=lambda each: -each[1])
 
     def moment(self) -> Moment:
-        """From when on fewer than a majority had the entry."""
+        """The time from which fewer than a majority had the entry."""
         values: dict[str, Any]
         if self.heard:
             # Of n voters, n // 2 others and itself are a majority.

@@ -1,4 +1,4 @@
-"""What is known about one record: its producer, which clients know it, which got it twice."""
+"""One record: its producer, the clients that know it, and those that received it twice."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from raftka.simulations.story.words import brokers, hosts, plural
 
 
 def record_facts(copies: Copies, elsewhere: int | None, story: Story) -> Iterator[tuple[str, str]]:
-    """Names and words; `story` gets the same as data."""
+    """The facts as names and sentences; `story` gets the same as data."""
     offset, partition = copies.offset, copies.name
     assert offset is not None
     record = _content(copies)
@@ -54,7 +54,7 @@ def _content(copies: Copies) -> dict[str, Any]:
 
 
 def _told(copies: Copies, story: Story) -> Iterator[tuple[str, str]]:
-    """Which clients know it."""
+    """The clients that know it."""
     reads: dict[str, str] = {}
     for place, event in enumerate(copies.chronicle.events):
         if event["kind"] == "ack" and copies.is_acked_by(event):
@@ -85,7 +85,7 @@ def _acks(copies: Copies) -> str:
 
 
 def stored_twice(one: Copies, other: Copies) -> Moment:
-    """From when on a record was there twice."""
+    """The time from which a record was in the log twice."""
     first, second = sorted(
         (min(each.stays(), key=lambda stay: stay.since_s), each.offset)
         for each in (one, other)
@@ -111,7 +111,7 @@ def _append(copies: Copies, stay: Stay) -> Event:
 
 
 def _unknown(first: Event, second: Event) -> str:
-    """Why the second copy was not recognized: the producer's sequence numbers each time."""
+    """Why the second copy was not recognized: the producer's sequence numbers of each copy."""
     if first.get("sequence") is None or second.get("sequence") is None:
         return ""
     if first.get("producer_id") != second.get("producer_id"):

@@ -1,4 +1,4 @@
-"""Runs a failing run again, to see how it came to fail."""
+"""Runs a failing run again, to see why it failed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from raftka.simulations.world import World
 
 
 class Again(Protocol):
-    """Does the same run once more."""
+    """Performs the same run once more."""
 
     def __call__(self, *, sink: Sink, watch: Callable[[World], None]) -> Outcome: ...
 
@@ -36,7 +36,7 @@ def explain(outcome: Outcome, again: Again) -> None:
     try:
         story = tell(chronicle, violation.name, violation.exit, violation.story)
     except Exception:
-        # The verdict and the line that replays it matter more, and come after this.
+        # The verdict and the command that replays it matter more, and follow.
         story = Story(trouble=f"the story could not be made: {traceback.format_exc()}")
     story.rule = RULES.get(violation.name, "")
     if second.trace_hash != outcome.trace_hash:

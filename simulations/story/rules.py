@@ -1,4 +1,4 @@
-"""Which rule each violation breaks, for readers who do not know its name."""
+"""The rule that each violation breaks, for readers who do not know its name."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ RULES: Final[Mapping[str, str]] = {
     "deleted-records-came-back": "records that an administrator has deleted stay deleted",
     "records-not-deleted": "once everything is healed, records can be deleted",
     "logs-of-nobody": "a broker keeps no log of a partition that it has no replica of",
-    # What brokers say.
+    # Answers of brokers.
     "offsets-out-of-order": "log start <= last stable offset <= high watermark <= log end",
     "high-watermark-went-back": "the high watermark of one leader in one epoch does not go back",
     "isr-member-below-high-watermark": "every replica in the ISR has what is below the high"

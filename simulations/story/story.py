@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 LINE: Final = 78
-"""Where sentences are broken."""
+"""The width at which sentences are wrapped."""
 
 
 @dataclass(frozen=True)
@@ -30,12 +30,13 @@ MOMENTS: Final = (
 
 
 class Moment(NamedTuple):
-    """When what cannot be undone happened, in words; and as a code with its parameters, for those
-    who say it in another language (web/src/words, `moment.<code>`)."""
+    """The point of no return, as a phrase, and as a code with parameters for translation
+    (web/src/words, `moment.<code>`).
+    """
 
     words: str = ""
     at_s: float | None = None
-    """From when on something was lost."""
+    """The time from which something was lost."""
     code: str = ""
     values: Mapping[str, Any] = MappingProxyType({})
 
@@ -51,7 +52,7 @@ class Table:
 
 @dataclass
 class Story:
-    """Everything about a violation besides its one sentence."""
+    """Everything about a violation except its one sentence."""
 
     rule: str = ""
     facts: list[tuple[str, str]] = field(default_factory=list)
@@ -68,15 +69,15 @@ class Story:
     quote: list[str] = field(default_factory=list)
     """Lines of a traceback."""
     trouble: str = ""
-    """Why this is less than it could be."""
+    """Why the story is incomplete; empty when it is complete."""
 
     def came_to(self, moment: Moment) -> None:
-        """Take the moment of the story."""
+        """Set the story's point of no return."""
         assert moment.code in ("", *MOMENTS), moment.code
         self.moment, self.lost_from_s, self.moment_said = moment.words, moment.at_s, moment
 
     def as_dict(self) -> dict[str, Any]:
-        """For `violations` of the summary in JSON."""
+        """The story for `violations` in the JSON summary."""
         found: dict[str, Any] = {"rule": self.rule}
         if self.record:
             found["record"] = self.record
@@ -108,7 +109,7 @@ class Story:
         return found
 
     def lines(self) -> list[str]:
-        """For people."""
+        """The story as text."""
         lines: list[str] = []
         if self.trouble:
             lines += [f"  ({self.trouble})", ""]
@@ -139,12 +140,12 @@ class Story:
 
 
 def _key(column: str) -> str:
-    """What scripts call a column."""
+    """The name of a column for scripts."""
     return column.lower() if " " not in column else "has"
 
 
 def prune(rows: list[Row], most: int, telling: Sequence[float]) -> tuple[list[Row], int]:
-    """The rows with the most weight; those shortly before a decisive moment weigh more."""
+    """The rows with the most weight; those shortly before a decisive time weigh more."""
     if len(rows) <= most:
         return rows, 0
 
@@ -158,7 +159,7 @@ def prune(rows: list[Row], most: int, telling: Sequence[float]) -> tuple[list[Ro
 
 
 def wrapped(words: str, width: int) -> list[str]:
-    """Lines of a sentence."""
+    """A sentence wrapped into lines."""
     lines: list[str] = [""]
     for word in words.split():
         if lines[-1] and len(lines[-1]) + 1 + len(word) > width:

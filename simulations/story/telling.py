@@ -1,4 +1,4 @@
-"""`raftka simulate --story`: a run as a person would tell it, whether it held or not.
+"""`raftka simulate --story`: a run as a person would tell it, whether it passed or failed.
 
 It is written while the run proceeds, from the events of its trace: what was done to the cluster,
 what the cluster decided and why, and what its clients noticed. Events of one moment and one reason
@@ -21,7 +21,7 @@ from raftka.simulations.trace_file import Sink
 Event = Mapping[str, Any]
 
 LINES_MAX: Final = 120
-"""Lines of a page or two: the least important ones are left out."""
+"""The lines of one or two pages: the least important events are left out."""
 _WIDTH: Final = 96
 _MARGIN: Final = 12
 _WEIGHTS: Final[Mapping[str, int]] = {
@@ -36,7 +36,7 @@ _WEIGHTS: Final[Mapping[str, int]] = {
     **dict.fromkeys(("clock-jump", "stopped", "unsynced-lost", "voters-changed", "again"), 3),
     **dict.fromkeys(("broker-unfenced", "assigned", "revoked", "lost", "consumer-failed"), 2),
 }
-"""What a story has, and how much it matters."""
+"""The events of a story, and their weights."""
 _TIMERS: Final = {
     "election": "{node} has heard no leader for too long, and looks for votes",
     "lease": "no majority has answered {node} for too long: it leads no longer",
@@ -54,7 +54,7 @@ class _Line:
     kind: str
     words: str
     names: list[str] = field(default_factory=list)
-    """The partitions, or ways, that it is about."""
+    """The partitions, or links, that it is about."""
 
 
 class Telling:
@@ -65,7 +65,7 @@ class Telling:
         self._groups: dict[tuple[float, str, str], _Line] = {}
         self._links: dict[float, dict[str, list[list[str]]]] = {}
         self._elected: dict[str, tuple[float, int]] = {}
-        """When a partition got another leader, until a client has an acknowledgement under it."""
+        """When a partition got a new leader, until a client has an acknowledgement from it."""
         self._again: dict[str, float] = {}
         self._failed: dict[tuple[str, str], _Line] = {}
         self.counts: Counter[str] = Counter()
@@ -118,7 +118,7 @@ class Telling:
             return bool(event.get("life", 1) > 1)
         if kind == "shutdown":
             self._stopping.add(event["node"])
-        if kind == "stopped":  # All stop at the end of the run.
+        if kind == "stopped":  # All processes stop at the end of the run.
             return event["node"] in self._stopping
         if kind == "unsynced-lost":
             return bool(event["changes"])
@@ -183,7 +183,7 @@ class Telling:
 
 
 class _Both(Telling):
-    """A story of what is written to a file, too."""
+    """A story of events that are also written to a file."""
 
     def __init__(self, sink: Sink) -> None:
         super().__init__()

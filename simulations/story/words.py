@@ -11,7 +11,7 @@ from raftka.simulations.story.chronicle import LINKS
 Event = Mapping[str, Any]
 
 _NAME: Final = 28
-"""Characters of member ids, which end in random ones."""
+"""How many characters of member ids are shown: the rest is random."""
 
 _PLAIN: Final[Mapping[str, str]] = {
     "serving": "{node} serves",
@@ -83,7 +83,7 @@ _PLAIN: Final[Mapping[str, str]] = {
 
 
 def sentence(event: Event) -> str:
-    """What happened, without the time."""
+    """The event as a sentence, without its time."""
     kind = event["kind"]
     if (special := _SPECIAL.get(kind)) is not None:
         return special(event)
@@ -94,7 +94,7 @@ def sentence(event: Event) -> str:
 
 
 class _Fields(dict[str, Any]):
-    """An event's fields; lists are joined in words."""
+    """An event's fields as text; lists become "a, b and c"."""
 
     def __init__(self, event: Event) -> None:
         super().__init__((k, show(v)) for k, v in event.items())
@@ -199,11 +199,11 @@ def _links(event: Event) -> str:
 
 class _Ways(NamedTuple):
     groups: list[frozenset[str]]
-    """Hosts of which each is meant with each."""
+    """The links between each two of these hosts."""
     twice: list[tuple[str, frozenset[str]]]
-    """A host and others, in both directions."""
+    """The links between a host and others, in both directions."""
     once: list[tuple[frozenset[str], frozenset[str]]]
-    """From some to others."""
+    """The links from some hosts to others."""
 
 
 def _ways(pairs: Sequence[Sequence[str]]) -> _Ways:

@@ -24,7 +24,7 @@ _TABLE: Final = tuple(_entry(byte) for byte in range(256))
 
 
 def crc32c(data: Buffer, value: int = 0) -> int:
-    """The checksum of `data`; `value` is that of the bytes before it."""
+    """The checksum of `data`; `value` is the checksum of the bytes before it."""
     table, register = _TABLE, value ^ _ALL
     for byte in bytes(data):
         register = table[(register ^ byte) & 0xFF] ^ (register >> 8)
@@ -32,7 +32,7 @@ def crc32c(data: Buffer, value: int = 0) -> int:
 
 
 def module() -> ModuleType:
-    """What `import crc32c` finds."""
+    """The module that `import crc32c` finds."""
     made = ModuleType("crc32c", __doc__)
     made.__dict__["crc32c"] = crc32c
     return made

@@ -4,7 +4,7 @@
     node web/wasm/hashes.mjs                          under WebAssembly; compares the two
 
 A line is a JSON object: `case`, `hash`, `exit` (0 when all held), `virtual_s`, `wall_s`, and the
-`story` of a violation, since a run that crashes on one side has another hash there too.
+`story` of a violation, since a run that crashes on one side also has another hash there.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ SEEDS: Final = range(1, 13)
 
 
 def cases() -> Iterator[tuple[str, Callable[[], Outcome]]]:
-    """(name, what runs it)."""
+    """(name, function that runs it)."""
     for path in golden.plans():
         yield f"golden {path.stem}", partial(run_plan, Plan.loads(path.read_text()))
     for name in scenarios.NAMES:

@@ -1,5 +1,6 @@
-"""The operating system, as far as trio and pysyncobj want to see one while they are imported and
-while a loop begins and ends."""
+"""The operating system, as far as trio and pysyncobj need one for their import and for the start
+and end of a loop.
+"""
 
 from __future__ import annotations
 
@@ -24,9 +25,9 @@ _FLAGS: Final = {
     "EPOLLONESHOT": 1 << 30,
     "EPOLLET": 1 << 31,
 }
-"""Those of Linux's <sys/epoll.h>."""
+"""The constants of Linux's <sys/epoll.h>."""
 _NUMBERS: Final = count(1 << 20)
-"""File descriptors that no file has."""
+"""Numbers that no real file descriptor has."""
 
 
 class Pair:
@@ -42,7 +43,7 @@ class Pair:
         """It never blocks."""
 
     def setsockopt(self, *_: object) -> None:
-        """trio makes its buffers small."""
+        """Accepts trio's call that shrinks its buffers."""
 
     def send(self, data: bytes) -> int:
         self.other.waiting += len(data)
@@ -66,7 +67,7 @@ _OPEN: Final[dict[int, Pair]] = {}
 
 
 def socketpair(*_: object, **__: object) -> tuple[Pair, Pair]:
-    """In the place of socket.socketpair."""
+    """Replaces socket.socketpair."""
     left, right = Pair(), Pair()
     left.other, right.other = right, left
     _OPEN.update({each.fileno(): each for each in (left, right)})
@@ -74,7 +75,7 @@ def socketpair(*_: object, **__: object) -> tuple[Pair, Pair]:
 
 
 class Epoll:
-    """In the place of select.epoll: what can be read are the pairs above, and nothing else is."""
+    """Replaces select.epoll: only the pairs above ever become readable."""
 
     def __init__(self, *_: object) -> None:
         self._watched: dict[int, int] = {}
@@ -89,7 +90,7 @@ class Epoll:
         self._watched.pop(number, None)
 
     def poll(self, *_: object) -> list[tuple[int, int]]:
-        """At once: no real time passes in a simulation."""
+        """Returns at once: no real time passes in a simulation."""
         watched = ((number, _OPEN.get(number)) for number in self._watched)
         return [(number, 1) for number, pair in watched if pair is not None and pair.waiting]
 
@@ -116,7 +117,7 @@ def take_place() -> None:
 
 
 def _makes_pairs() -> bool:
-    """Python in WebAssembly has the function, and it fails."""
+    """Python for WebAssembly has the function, but it fails."""
     try:
         for each in socket.socketpair():
             each.close()
@@ -126,7 +127,7 @@ def _makes_pairs() -> bool:
 
 
 def _no_wakeup(number: int, *, warn_on_full_buffer: bool = True) -> int:
-    """There was no file descriptor before, and there are no signals."""
+    """Returns -1 as if none was set before; there are no signals."""
     return -1
 
 
@@ -147,7 +148,7 @@ def _linux() -> Iterator[None]:
 
 @contextmanager
 def _a_clock() -> Iterator[None]:
-    """pysyncobj tries CLOCK_MONOTONIC_RAW, and looks for a C library where that fails."""
+    """pysyncobj tries CLOCK_MONOTONIC_RAW, and loads a C library if that fails."""
     original: Callable[..., float] | None = getattr(time, "clock_gettime", None)
     added = _unless(time, "CLOCK_MONOTONIC_RAW", 4)
     time.clock_gettime = lambda _: time.monotonic()
@@ -163,7 +164,7 @@ def _a_clock() -> Iterator[None]:
 
 
 def _unless(place: Any, name: str, value: object) -> bool:
-    """Whether it was missing."""
+    """Set the attribute if it is missing; returns whether it was."""
     if hasattr(place, name):
         return False
     _put(place, name, value)

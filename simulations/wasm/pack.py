@@ -1,10 +1,10 @@
-"""What the simulator needs under WebAssembly, in one archive: raftka's wheel, the libraries in pure
-Python as they are installed here, and the wheels of the two that are compiled.
+"""Packs the simulator for WebAssembly into one archive: raftka's wheel, the libraries in pure
+Python as they are installed here, and the wheels of the two compiled ones.
 
     python -m raftka.simulations.wasm.pack OUTPUT.zip
 
-Compiled ones are taken in the very versions that are installed here, since another version of a
-compressor has other bytes, and a run another hash. pip keeps what it has downloaded.
+Compiled libraries have exactly the versions that are installed here, since another version of a
+compressor may give other bytes, and a run another hash. pip caches its downloads.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ PURE: Final = ("trio", "attrs", "outcome", "sortedcontainers", "sniffio", "idna"
 """trio and pysyncobj, and what trio imports."""
 COMPILED: Final = ("msgpack", "cramjam")
 PLATFORM: Final = "pyemscripten_2026_0_wasm32"
-"""Of the wheels (PEP 783): Pyodide 314's."""
+"""The platform tag of the wheels (PEP 783): Pyodide 314's."""
 PYTHON: Final = "3.14"
 _LEFT_OUT: Final = ("_tests/", "testing/_raises_group", "_tools/", "encoding/")
 _SAME_MOMENT: Final = (2020, 1, 1, 0, 0, 0)
 
 
 class Missing(Exception):
-    """What the archive needs cannot be had."""
+    """A file that the archive needs is not available."""
 
 
 def main(arguments: list[str]) -> int:
@@ -75,7 +75,7 @@ def _installed() -> Iterator[tuple[str, bytes]]:
 
 
 def _runs(path: str) -> bool:
-    """Whether a file is code that a simulation may import, or data that it reads."""
+    """Whether a file is code that a simulation may import, or data that it may read."""
     return (
         path.endswith((".py", ".so", ".toml", ".json"))
         and not path.startswith("..")

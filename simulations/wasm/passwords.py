@@ -1,6 +1,5 @@
-"""PBKDF2 of HMAC, which `hashlib` has only where OpenSSL is (RFC 8018, section 5.2).
-
-A run's few users log in again and again, so that what was derived once is kept.
+"""PBKDF2 with HMAC, which `hashlib` has only with OpenSSL (RFC 8018, section 5.2). A run's few
+users log in again and again, so derived keys are cached.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ _KEPT: Final = 64
 
 @lru_cache(_KEPT)
 def pbkdf2_hmac(hash_name: str, password: bytes, salt: bytes, iterations: int) -> bytes:
-    """A key as long as the hash."""
+    """Derive a key as long as the hash."""
     keyed = hmac.new(password, digestmod=hash_name)
 
     def pseudorandom(data: bytes) -> bytes:
@@ -32,7 +31,7 @@ def pbkdf2_hmac(hash_name: str, password: bytes, salt: bytes, iterations: int) -
 
 
 def take_place() -> None:
-    """Put it where it is missing."""
+    """Install it where it is missing."""
     library: Any = hashlib
     if not hasattr(library, "pbkdf2_hmac"):
         library.pbkdf2_hmac = pbkdf2_hmac

@@ -1,4 +1,4 @@
-"""The sessions of a page whose engine is in the page: one line of JSON in, lines of JSON out."""
+"""The sessions of a page that runs the engine itself: one line of JSON in, lines of JSON out."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from raftka.learn.teacher import Teacher
 
 
 class Served:
-    """One page's teacher; it runs what is asked for before it returns."""
+    """One page's teacher; it carries out each request before it returns."""
 
     def __init__(self, answer: Callable[[str], object]) -> None:
         self._answer = answer

@@ -1,4 +1,6 @@
-"""Put each stand-in where the real thing is missing; see the package's text for the reasons."""
+"""Installs each stand-in where the real module is missing; the package's docstring has the
+reasons.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +19,9 @@ _PACKAGES: Final[dict[str, Callable[[], ModuleType]]] = {
 
 
 def take_their_places() -> list[str]:
-    """Name the packages that were missing. Call it once for each process, before anything else of
-    raftka is imported."""
+    """Install the stand-ins, and return the names of the missing packages. Call it once per
+    process, before anything else of raftka is imported.
+    """
     missing = [name for name in _PACKAGES if name not in sys.modules and find_spec(name) is None]
     for name in missing:
         sys.modules[name] = _PACKAGES[name]()

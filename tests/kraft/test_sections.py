@@ -121,6 +121,32 @@ def test_slices_keep_a_section(name: str) -> None:
     assert changes(parts[-1], name) == changes(whole, name)
 
 
+def test_everything_is_what_the_records_of_an_image_make() -> None:
+    made = [each for records in EXAMPLES.values() for each in records]
+    image = replay_batch(EMPTY_IMAGE, 5, 2, encode_records(made)).image
+    replayed = MetadataDelta(EMPTY_IMAGE)
+    replayed.replay_all(image_records(image), 5)
+    whole = everything(image)
+    assert whole.image == replayed.finish(5, 2) == image
+    for name in SECTIONS:
+        assert changes(whole, name) == changes(replayed, name)
+
+
+def test_slices_have_each_partition_once_and_as_many_as_asked_for() -> None:
+    records: list[MetadataRecord] = []
+    for number, partitions in enumerate((3, 9, 1)):
+        topic_id = bytes([number]) * 16
+        records.append(TopicRecord(f"t{number}", topic_id))
+        records += [PartitionRecord(topic_id, each, (1,), (1,), 1) for each in range(partitions)]
+    before = replay_batch(EMPTY_IMAGE, 5, 1, encode_records(TOPIC)).image
+    image = replay_batch(EMPTY_IMAGE, 6, 1, encode_records(records)).image
+    parts = [part.topics for part in everything(image, before=before).slices(5)]
+    assert [each.name for part in parts for each in part.deleted] == ["a"]
+    assert [part.size for part in parts] == [9, 5, 5, 3]
+    found = [(name, n) for part in parts for name, ns in part.changed.items() for n in ns]
+    assert found == [(f"t{t}", n) for t, count in enumerate((3, 9, 1)) for n in range(count)]
+
+
 def test_the_image_shows_what_was_replayed_so_far() -> None:
     delta = MetadataDelta(EMPTY_IMAGE)
     for records in EXAMPLES.values():

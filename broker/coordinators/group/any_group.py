@@ -1,7 +1,7 @@
-"""What all kinds of groups have in common.
+"""What all types of groups have in common.
 
-A shard holds groups of several kinds side by side under one name space: a name is of the kind whose
-records it has. kinds.py has what the coordinator does with each kind.
+A shard holds groups of several types in one namespace: the records of a group in the log determine
+its type. kinds.py defines the operations of the coordinator on each type.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from raftka.model.errors import ErrorCode, KafkaError
 
 
 class GroupType(enum.Enum):
-    """The kinds of groups; the values are the names that ListGroups filters by (KIP-848)."""
+    """The types of groups; the values are the names that ListGroups filters by (KIP-848)."""
 
     CLASSIC = "classic"
     CONSUMER = "consumer"
@@ -25,7 +25,7 @@ class GroupType(enum.Enum):
 
 
 class AnyGroup(Protocol):
-    """A group as operations on all kinds see it."""
+    """What operations on every type of group need from a group."""
 
     @property
     def group_id(self) -> str: ...
@@ -35,12 +35,12 @@ class AnyGroup(Protocol):
 
     @property
     def protocol_type(self) -> str | None:
-        """What ListGroups calls it; None for a classic group that only ever held offsets."""
+        """The protocol type in ListGroups; None for a classic group that only ever held offsets."""
         ...
 
     @property
     def state_name(self) -> str:
-        """As Kafka's tools show it: "Stable", "Empty", ..."""
+        """The state's name as Kafka's tools print it: "Stable", "Empty", ..."""
         ...
 
     @property
@@ -48,40 +48,40 @@ class AnyGroup(Protocol):
 
     @property
     def is_empty(self) -> bool:
-        """It has no members: it can be deleted."""
+        """Whether the group has no members, so that it can be deleted."""
         ...
 
     @property
     def is_unused(self) -> bool:
-        """It has no members and expects none: it expires with its last offset."""
+        """Whether the group has no members and expects none: it expires with its last offset."""
         ...
 
     def is_subscribed_to(self, topic: str) -> bool:
-        """Whether deleting that topic's offsets would take them from a member; yes in doubt."""
+        """Whether a member may read that topic; True if unknown. Its offsets are then kept."""
         ...
 
     def check_deleting_offsets(self) -> None:
-        """Whether OffsetDelete may ask for offsets at all. Raises KafkaError."""
+        """Raise KafkaError if OffsetDelete is not allowed on this group."""
         ...
 
     def offsets_unused_since_ms(self, topic: str, committed_ms: int) -> int | None:
-        """From when on (wall time) an offset counts as unused (KIP-211); None: it is in use."""
+        """Wall time from which an offset counts as unused (KIP-211); None while it is in use."""
         ...
 
 
 class Committing(NamedTuple):
-    """The member that commits offsets, as OffsetCommit and TxnOffsetCommit name it."""
+    """The member that commits offsets, as OffsetCommit and TxnOffsetCommit identify it."""
 
     member_id: str
     instance_id: str | None
     generation_or_epoch: int
-    """The generation of a classic member, the epoch of any other; negative for no member."""
+    """A classic member's generation, or another member's epoch; negative without a member."""
     version: int = 0
-    """Of the request, where it is OffsetCommit."""
+    """The version of OffsetCommit; 0 for other requests."""
     transactional: bool = False
 
 
 def not_found(group_id: str, group: AnyGroup | None, wanted: GroupType) -> KafkaError:
-    """As Kafka refuses an operation on a group that is not there, or is one of another kind."""
+    """The error for a group that does not exist or has another type, worded as in Kafka."""
     problem = "not found" if group is None else f"is not a {wanted.value} group"
     return KafkaError(ErrorCode.GROUP_ID_NOT_FOUND, f"Group {group_id} {problem}.")

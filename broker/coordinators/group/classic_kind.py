@@ -1,4 +1,4 @@
-"""Classic groups as a kind: replay, sessions after a load, and who may commit offsets."""
+"""Operations on classic groups: replay, sessions after a load, and commit validation."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class ClassicKind:
         self.formats = {2: Format(GroupMetadataKey, GroupMetadataValue, _replay)}
 
     def loaded(self, core: Core, group: AnyGroup, now: Moment) -> None:
-        """All members get a whole session: when they sent their last request is not in the log."""
+        """Give every member a full session: the log does not hold the time of its last request."""
         assert isinstance(group, Group)
         for member in group.members.values():
             rebalance.keep_alive(core, group, member, now)
@@ -36,7 +36,7 @@ class ClassicKind:
             rebalance.prepare(core, group, "it is larger than group.max.size", now)
 
     def metadata_changed(self, core: Core, delta: MetadataDelta | None, now: Moment) -> None:
-        """The leaders of classic groups watch topics themselves."""
+        """Do nothing: the leaders of classic groups watch topics themselves."""
 
     def forgotten(self, core: Core, group: AnyGroup) -> None:
         assert isinstance(group, Group)
@@ -56,15 +56,15 @@ class ClassicKind:
                     yield ticket
 
     def check_commit(self, core: Core, group: AnyGroup, by: Committing, now: Moment) -> None:
-        """Only members of the present generation commit; anybody while there are none."""
+        """Allow commits by members of this generation, and by anyone while there are no members."""
         assert isinstance(group, Group)
         no_generation = by.generation_or_epoch < 0
         if no_generation and group.state is GroupState.EMPTY:
-            # An admin client, or a consumer that assigns its partitions itself.
+            # An admin client, or a consumer with manually assigned partitions.
             return
         if no_generation and not by.member_id and by.instance_id is None:
             if by.transactional:
-                # Versions before 3 cannot name a member (KIP-447).
+                # Versions before 3 do not name a member (KIP-447).
                 return
             raise KafkaError(
                 ErrorCode.UNKNOWN_MEMBER_ID,
@@ -75,17 +75,17 @@ class ClassicKind:
         if by.transactional:
             return
         if group.state is GroupState.COMPLETING_REBALANCE:
-            # It knows the new generation, but not its own assignment in it.
+            # The member knows the new generation, but not its own assignment in it.
             raise KafkaError(ErrorCode.REBALANCE_IN_PROGRESS)
         rebalance.keep_alive(core, group, member, now)
 
     def check_fetch(self, group: AnyGroup, member_id: str | None, member_epoch: int) -> None:
-        """A member id and an epoch mean nothing to a classic group."""
+        """Allow every reader: member ids and epochs do not apply to classic groups."""
 
 
 def _replay(core: Core, key: GroupMetadataKey, value: GroupMetadataValue | None) -> None:
     if value is None:
-        # It may have become a group of another kind, whose records have come already.
+        # The group may have changed its type, and records of the new type have been replayed.
         if isinstance(core.groups.get(key.group), Group):
             forget(core, key.group)
     else:

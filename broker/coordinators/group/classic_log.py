@@ -1,4 +1,4 @@
-"""A classic group in the log: its one record, and the way back."""
+"""Writing a classic group to the log as a single record, and restoring it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def create_group(core: Core, group_id: str, now_ms: int) -> Group:
 
 
 def get_group(core: Core, group_id: str) -> Group:
-    """The classic group of that name. Raises KafkaError GROUP_ID_NOT_FOUND."""
+    """Return the classic group of that name. Raises KafkaError GROUP_ID_NOT_FOUND."""
     group = core.groups.get(group_id)
     if isinstance(group, Group):
         return group
@@ -37,10 +37,10 @@ def get_group(core: Core, group_id: str) -> Group:
 
 
 def group_or_unknown_member(core: Core, group_id: str) -> Group:
-    """The group of a request that only members make.
+    """Return the group for a request that only members send.
 
-    Raises KafkaError UNKNOWN_MEMBER_ID: to a client, a group that is gone, or of another kind, and
-    a membership that is gone are the same, it has to join again.
+    Raises KafkaError UNKNOWN_MEMBER_ID if the group does not exist or has another type: in either
+    case the client must join again, as after losing its membership.
     """
     group = core.groups.get(group_id)
     if not isinstance(group, Group):
@@ -49,7 +49,7 @@ def group_or_unknown_member(core: Core, group_id: str) -> Group:
 
 
 def persist(core: Core, group: Group) -> None:
-    """Write the group's state. Raises RecordTooLarge, with nothing written."""
+    """Write the group's state. Raises RecordTooLarge and writes nothing if it does not fit."""
     value = records.group_value(state_of(group))
     if len(value) > core.config.max_record_bytes:
         raise RecordTooLarge(group.group_id, len(value), core.config.max_record_bytes)
@@ -57,7 +57,7 @@ def persist(core: Core, group: Group) -> None:
 
 
 def state_of(group: Group) -> GroupMetadataValue:
-    """A group as its record shows it."""
+    """The record value for a group."""
     protocol_name = group.protocol_name
     return GroupMetadataValue(
         protocol_type=group.protocol_type or "",
@@ -82,7 +82,7 @@ def state_of(group: Group) -> GroupMetadataValue:
 
 
 def restore(group_id: str, value: GroupMetadataValue) -> Group:
-    """The group that a record shows: Stable with members, Empty without."""
+    """The group that a record describes: Stable with members, Empty without."""
     group = Group(group_id)
     for saved in value.members:
         session_timeout = saved.session_timeout
@@ -92,7 +92,7 @@ def restore(group_id: str, value: GroupMetadataValue) -> Group:
                 instance_id=saved.group_instance_id,
                 client_id=saved.client_id,
                 client_host=saved.client_host,
-                # Layout 0 had no rebalance timeout: the session's counted.
+                # Layout 0 has no rebalance timeout: the session timeout applies.
                 rebalance_timeout_ms=saved.rebalance_timeout or session_timeout,
                 session_timeout_ms=session_timeout,
                 protocols=((value.protocol or "", bytes(saved.subscription)),),

@@ -1,4 +1,4 @@
-"""The settings that the group coordinator goes by."""
+"""The settings of the group coordinator."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from raftka.model.settings import Config
 
 NEW_MEMBER_JOIN_TIMEOUT_MS: Final = 5 * 60 * 1000
-"""How long a member that has never been answered may wait in a rebalance without asking again.
+"""How long a member that was never answered may wait in a rebalance before it must retry, in ms.
 
-Its session timeout cannot apply: it knows no member id yet and sends no heartbeats.
+Its session timeout cannot apply: it does not know its member id yet, so it cannot send heartbeats.
 """
 
 
 class MigrationPolicy(enum.Enum):
-    """Whether a group changes its protocol member by member: group.consumer.migration.policy."""
+    """Which conversions of groups with members are allowed: group.consumer.migration.policy."""
 
     DISABLED = "disabled"
     UPGRADE = "upgrade"
@@ -44,11 +44,11 @@ class ConsumerConfig:
     session_timeout_ms: int = 45_000
     heartbeat_interval_ms: int = 5_000
     heartbeat_interval_is_set: bool = False
-    """The operator has set it; otherwise it is the longest that a member is given."""
+    """Whether the operator has set the interval; otherwise it is an upper bound."""
     assignment_interval_ms: int = 1_000
     max_size: int = 2**31 - 1
     assignors: tuple[str, ...] = ("uniform", "range")
-    """The first is the default."""
+    """The first one is the default."""
     migration_policy: MigrationPolicy = MigrationPolicy.BIDIRECTIONAL
 
     @classmethod
@@ -83,11 +83,11 @@ class GroupConfig:
     offsets_retention_check_interval_ms: int = 600_000
     consumer: ConsumerConfig = field(default_factory=ConsumerConfig)
     protocols: tuple[str, ...] = ("classic", "consumer", "streams")
-    """Those that the coordinator speaks."""
+    """The rebalance protocols that the coordinator supports."""
     commit_timeout_ms: int = 5_000
-    """How long an answer waits for the in-sync replicas to have what it rests on."""
+    """How long an answer waits for the in-sync replicas to replicate its records."""
     max_record_bytes: int = 1_048_588 - _BATCH_OVERHEAD_BYTES
-    """The largest record that the log of __consumer_offsets takes in a batch of its own."""
+    """The largest record that the log of __consumer_offsets accepts in a batch of its own."""
     share: ShareGroupConfig = field(default_factory=ShareGroupConfig)
     """The settings of share groups."""
     streams: StreamsGroupConfig = field(default_factory=StreamsGroupConfig)

@@ -1,4 +1,4 @@
-"""Why a member that has epochs is refused, in Apache Kafka's words (KIP-848, 932, 1071)."""
+"""The refusals of members with epochs, worded as in Apache Kafka (KIP-848, 932, 1071)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from raftka.model.errors import ErrorCode, KafkaError
 
 
 class Identified(Protocol):
-    """A member of any kind of group."""
+    """A member of any type of group."""
 
     @property
     def member_id(self) -> str: ...
@@ -18,14 +18,14 @@ M = TypeVar("M", bound=Identified)
 
 
 def unknown_member(member_id: str, group_id: str) -> KafkaError:
-    """The group has no such member."""
+    """The error if the group has no such member."""
     return KafkaError(
         ErrorCode.UNKNOWN_MEMBER_ID, f"Member {member_id} is not a member of group {group_id}."
     )
 
 
 def fenced_epoch(kind: str, named: int, known: int) -> KafkaError:
-    """A member of a group of that kind names another epoch than it is in."""
+    """The error if a member names an epoch other than its own."""
     compared = "greater" if named > known else "smaller"
     return KafkaError(
         ErrorCode.FENCED_MEMBER_EPOCH,
@@ -36,7 +36,7 @@ def fenced_epoch(kind: str, named: int, known: int) -> KafkaError:
 
 
 def unreleased_instance(member_id: str, instance_id: str, owner_id: str) -> KafkaError:
-    """A static member joins while another member still has its instance id."""
+    """The error if a static member joins while another member still has its instance id."""
     return KafkaError(
         ErrorCode.UNRELEASED_INSTANCE_ID,
         f"Static member {member_id} with instance id {instance_id} cannot join the group"
@@ -45,7 +45,7 @@ def unreleased_instance(member_id: str, instance_id: str, owner_id: str) -> Kafk
 
 
 def owner_of_instance(known: M | None, member_id: str, instance_id: str) -> M:
-    """The member that has an instance id, `known`, if it is the one that says so.
+    """Return `known`, the member with an instance id, if the request names the same member.
 
     Raises KafkaError UNKNOWN_MEMBER_ID, FENCED_INSTANCE_ID.
     """

@@ -1,7 +1,7 @@
 """A classic consumer group: its members, its generation and the votes for its protocol.
 
-Plain data with the bookkeeping that must stay consistent; the rules of a rebalance are in join,
-rebalance, sync and leave. Times are milliseconds.
+Data and the bookkeeping that keeps it consistent; join, rebalance, sync and leave have the rules of
+a rebalance. Times are milliseconds.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ Protocols = tuple[tuple[str, bytes], ...]
 
 
 class GroupState(enum.Enum):
-    """Where a group stands; the values are the names that Kafka's tools show."""
+    """The group's state; the values are the names that Kafka's tools print."""
 
     EMPTY = "Empty"
-    """No members; it may still hold offsets."""
+    """It has no members; it may still hold offsets."""
     PREPARING_REBALANCE = "PreparingRebalance"
-    """Waits until the members have joined the next generation."""
+    """It waits until the members have joined the next generation."""
     COMPLETING_REBALANCE = "CompletingRebalance"
-    """Waits until the leader has assigned the partitions."""
+    """It waits until the leader has assigned the partitions."""
     STABLE = "Stable"
     DEAD = "Dead"
-    """Only in answers: a group that is not there."""
+    """Only in answers: the group does not exist."""
 
 
 @dataclass(slots=True, eq=False)
@@ -50,27 +50,27 @@ class Member:
     protocols: Protocols
     assignment: bytes = b""
     is_new: bool = False
-    """Has not been part of a generation yet, so that it cannot have sent heartbeats."""
+    """Whether it was never in a generation, so that it cannot have sent heartbeats."""
     join_ticket: Ticket | None = None
     sync_ticket: Ticket | None = None
 
     def metadata(self, protocol_name: str) -> bytes:
-        """The member's metadata for that protocol; empty when it does not support it."""
+        """The member's metadata for that protocol; empty if it does not support it."""
         return next((data for name, data in self.protocols if name == protocol_name), b"")
 
     def vote(self, candidates: Iterable[str]) -> str:
-        """The candidate that this member likes best; there always is one among candidates."""
+        """The member's most preferred candidate; it must support at least one."""
         return next(name for name, _ in self.protocols if name in candidates)
 
 
 @dataclass(slots=True, eq=False)
 class Group:
-    """A classic group. Members keep the order in which they came, so that nothing is by chance."""
+    """A classic group. Members keep the order in which they joined, for determinism."""
 
     group_id: str
     state: GroupState = GroupState.EMPTY
     state_timestamp_ms: int = -1
-    """Wall time of the last change of state; -1 when an old record does not have it."""
+    """Wall time of the last change of state; -1 if an old record lacks it."""
     generation_id: int = 0
     protocol_type: str | None = None
     """None for a group that only ever held offsets (a "simple" group)."""
@@ -80,19 +80,19 @@ class Group:
     static_members: dict[str, str] = field(default_factory=dict)
     """group.instance.id -> member id"""
     pending_joins: dict[str, None] = field(default_factory=dict)
-    """Member ids that were handed out (KIP-394) and have not come back to join."""
+    """Member ids that were issued (KIP-394) and have not joined yet."""
     pending_syncs: dict[str, None] = field(default_factory=dict)
-    """Members of this generation that have not asked for their assignment."""
+    """Members of this generation that have not sent SyncGroup yet."""
     is_initial_rebalance: bool = False
-    """In PREPARING_REBALANCE, and Empty before: a delay gathers the first members."""
+    """In PreparingRebalance after Empty: a delay gathers the first members."""
     new_member_added: bool = False
-    """During that delay, so that it is prolonged."""
+    """Whether a member joined during that delay, which extends it."""
     subscribed_topics: frozenset[str] | None = None
-    """What the members of this generation subscribe to; None when that cannot be known."""
+    """The topics that members of this generation subscribe to; None if unknown."""
     awaiting_join: int = 0
-    """How many members wait in this rebalance."""
+    """The number of members that wait in this rebalance."""
     _supporters: dict[str, int] = field(default_factory=dict)
-    """protocol name -> how many members speak it"""
+    """protocol name -> the number of members that support it"""
 
     @property
     def type(self) -> GroupType:
@@ -111,7 +111,7 @@ class Group:
         return self.state is GroupState.EMPTY
 
     def waits_for(self, member: Member) -> bool:
-        """Whether the rebalance goes on only when this member has joined, or synced."""
+        """Whether the rebalance waits for this member to join or to sync."""
         if self.state is GroupState.PREPARING_REBALANCE:
             return member.join_ticket is None
         return (
@@ -123,13 +123,13 @@ class Group:
         return self.state is GroupState.EMPTY and not self.pending_joins
 
     def check_deleting_offsets(self) -> None:
-        """Raises KafkaError NON_EMPTY_GROUP for members whose subscription is not readable."""
+        """Raises KafkaError NON_EMPTY_GROUP if the members' subscriptions cannot be decoded."""
         if self.state is not GroupState.EMPTY and not self.is_consumer_group:
             raise KafkaError(ErrorCode.NON_EMPTY_GROUP, f"group {self.group_id!r} has members")
 
     def offsets_unused_since_ms(self, topic: str, committed_ms: int) -> int | None:
-        """An Empty group's since its last member left, a Stable consumer group's of topics that it
-        no longer reads since they were committed, a simple group's each by itself."""
+        """In an Empty group, since its last member left; in a Stable consumer group, since the
+        commit, for topics without subscribers; in a simple group, since the commit."""
         if self.protocol_type is None:
             return committed_ms
         if self.state is GroupState.EMPTY:
@@ -148,13 +148,13 @@ class Group:
 
     @property
     def rebalance_timeout_ms(self) -> int:
-        """How long a rebalance waits: as long as its most patient member."""
+        """How long a rebalance waits: the longest rebalance timeout of a member, in ms."""
         return max((member.rebalance_timeout_ms for member in self.members.values()), default=0)
 
     # ---- membership
 
     def add(self, member: Member, protocol_type: str) -> None:
-        """Take a member in; the first one decides the protocol type and leads."""
+        """Add a member; the first one decides the protocol type and leads."""
         if not self.members:
             self.protocol_type = protocol_type
         if member.instance_id is not None:
@@ -166,7 +166,7 @@ class Group:
         self.pending_joins.pop(member.member_id, None)
 
     def remove(self, member_id: str) -> Member | None:
-        """Forget a member or a pending member id; the member, if it was one."""
+        """Remove a member or a pending member id; return the member, if there was one."""
         self.pending_joins.pop(member_id, None)
         self.pending_syncs.pop(member_id, None)
         member = self.members.pop(member_id, None)
@@ -182,9 +182,9 @@ class Group:
         return member
 
     def replace_static_member(self, instance_id: str, new_member_id: str) -> Member:
-        """Give a static member, which came back without its member id, a new one.
+        """Give a new member id to a static member that returned without one.
 
-        It keeps its assignment and its place as leader.
+        It keeps its assignment and its role as leader.
         """
         old_id = self.static_members[instance_id]
         renamed: dict[str, Member] = {}
@@ -194,7 +194,7 @@ class Group:
         self.static_members[instance_id] = new_member_id
         if self.leader_id == old_id:
             self.leader_id = new_member_id
-        # A sync that is outstanding is the new member's to make.
+        # An outstanding sync must now come from the new member.
         if old_id in self.pending_syncs:
             del self.pending_syncs[old_id]
             self.pending_syncs[new_member_id] = None
@@ -208,7 +208,7 @@ class Group:
         self._count(protocols, 1)
 
     def await_join(self, member: Member, ticket: Ticket) -> Ticket | None:
-        """Let the member wait for the next generation; the ticket that this one replaces."""
+        """Let the member wait for the next generation; return the ticket that this one replaces."""
         replaced, member.join_ticket = member.join_ticket, ticket
         if replaced is None:
             self.awaiting_join += 1
@@ -225,10 +225,10 @@ class Group:
         return len(self.members) == self.awaiting_join and not self.pending_joins
 
     def validate_member(self, member_id: str, instance_id: str | None) -> Member:
-        """The member that a request names.
+        """Return the member that a request names.
 
-        Raises KafkaError UNKNOWN_MEMBER_ID, or FENCED_INSTANCE_ID when another process has taken
-        over the static member since (KIP-345).
+        Raises KafkaError UNKNOWN_MEMBER_ID, or FENCED_INSTANCE_ID if another process has taken over
+        the static member (KIP-345).
         """
         if instance_id is not None:
             current_id = self.static_members.get(instance_id)
@@ -253,7 +253,7 @@ class Group:
     # ---- protocol and generation
 
     def supports(self, protocol_type: str, protocols: Protocols) -> bool:
-        """Whether a client with these could be a member: one protocol is common to all."""
+        """Whether a client with these protocols could join: all members share one of them."""
         if self.state is GroupState.EMPTY:
             return protocol_type != "" and len(protocols) > 0
         return self.protocol_type == protocol_type and any(
@@ -261,9 +261,8 @@ class Group:
         )
 
     def select_protocol(self) -> str:
-        """The protocol with most votes among those that all members speak; a draw goes to the
-        one that was voted for first. Only for groups with members.
-        """
+        """The protocol with most votes among those that all members support; ties go to the one
+        that was voted for first. The group must have members."""
         candidates = {name for name, n in self._supporters.items() if n == len(self.members)}
         votes: dict[str, int] = {}
         for member in self.members.values():
@@ -272,7 +271,7 @@ class Group:
         return max(votes, key=lambda name: votes[name])
 
     def next_generation(self, now_ms: int) -> None:
-        """Close the membership: CompletingRebalance, or Empty when no member is left."""
+        """End the join phase: CompletingRebalance, or Empty if no member is left."""
         self.generation_id += 1
         self.is_initial_rebalance = False
         self.pending_syncs.clear()
@@ -297,7 +296,7 @@ class Group:
             )
 
     def is_subscribed_to(self, topic: str) -> bool:
-        """Whether deleting that topic's offsets would take them from a member; yes in doubt."""
+        """Whether a member may read that topic; True if unknown."""
         if self.subscribed_topics is None:
             return self.is_consumer_group
         return topic in self.subscribed_topics

@@ -1,9 +1,9 @@
 """JoinGroup: become, or stay, a member of the next generation.
 
-A dynamic member joins first without an id, gets one in the answer (KIP-394, from version 4
-on) and joins again with it: a client that gives up while it waits then leaves no ghost behind. A
-static member (KIP-345) is known by its group.instance.id; if it comes back without its id, it gets
-a new one, the old one is fenced, and while the group is Stable it takes over its assignment without
+A dynamic member first joins without an id, gets one in the answer (KIP-394, from version 4 on) and
+joins again with it: a client that gives up waiting then leaves no orphaned member behind. A static
+member (KIP-345) is identified by its group.instance.id; if it returns without its member id, it
+gets a new one and the old one is fenced; while the group is Stable it keeps its assignment without
 a rebalance.
 """
 
@@ -25,11 +25,12 @@ _MEMBER_ID_REQUIRED_FROM = 4
 _SKIP_ASSIGNMENT_FROM = 9
 
 _NAME_BYTES_MAX = STRING_BYTES_MAX - 64
-"""A member id is made of such a name and a uuid."""
+"""The longest client id or instance id, in bytes: a member id consists of one of them and a uuid.
+"""
 
 
 class Client(NamedTuple):
-    """The client that joins, as DescribeGroups will show it."""
+    """The joining client, as DescribeGroups describes it."""
 
     client_id: str
     host: str
@@ -37,7 +38,7 @@ class Client(NamedTuple):
 
 
 class _Join(NamedTuple):
-    """One request with what it needs on its way."""
+    """One request and its context."""
 
     request: JoinGroupRequest
     protocols: Protocols
@@ -46,7 +47,7 @@ class _Join(NamedTuple):
 
     @property
     def rebalance_timeout_ms(self) -> int:
-        """Version 0 has none: the session's counts."""
+        """The rebalance timeout; version 0 has none, so the session timeout applies."""
         request = self.request
         return request.rebalance_timeout if request.rebalance_timeout >= 0 else self.session_ms
 
@@ -58,9 +59,9 @@ class _Join(NamedTuple):
 def join_group(
     core: Core, request: JoinGroupRequest, client: Client, ticket: Ticket, now: Moment
 ) -> None:
-    """Answer `ticket` with a JoinGroupResponse, at once or when the generation is closed.
+    """Answer `ticket` with a JoinGroupResponse, at once or when the join phase ends.
 
-    Raises KafkaError, with the ticket unused, for what is refused.
+    Raises KafkaError, without answering `ticket`, if the request is refused.
     """
     check_session(core, request)
     check_lengths(request, client)
@@ -85,7 +86,7 @@ def join_group(
 
 
 def votes(request: JoinGroupRequest) -> Protocols:
-    """The protocols of a member; one that names one twice has one vote for it all the same."""
+    """A member's protocols without duplicates, so that each has one vote."""
     protocols: dict[str, bytes] = {}
     for each in request.protocols:
         protocols.setdefault(each.name, bytes(each.metadata))
@@ -111,7 +112,7 @@ def check_session(core: Core, request: JoinGroupRequest) -> None:
 
 
 def check_lengths(request: JoinGroupRequest, client: Client) -> None:
-    """Refuse names that the group's record could not hold, though the request can."""
+    """Refuse names that fit into the request but not into the group's record."""
     names = (
         client.client_id,
         request.group_instance_id or "",
@@ -126,15 +127,15 @@ def check_lengths(request: JoinGroupRequest, client: Client) -> None:
 
 
 def _may_replace(group: AnyGroup) -> bool:
-    """Whether a member of the classic protocol makes a classic group of an empty one.
+    """Whether a classic group may replace an empty group of another type.
 
-    A share group without members still has state of its partitions: it stays.
+    A share group without members still has partition state: it stays.
     """
     return group.type in (GroupType.CONSUMER, GroupType.STREAMS)
 
 
 def _found(core: Core, replaced: AnyGroup | None, join: _Join, now: Moment) -> Group:
-    """The first member founds the group. It is written at once, so that it outlives a failover."""
+    """Create the group for its first member. Written at once, so that it survives a failover."""
     request = join.request
     if request.member_id:
         raise KafkaError(ErrorCode.UNKNOWN_MEMBER_ID, f"there is no group {request.group_id!r}")
@@ -157,13 +158,13 @@ def _check_protocols(group: Group, join: _Join) -> None:
 
 
 def _check_size(core: Core, group: Group, member_id: str, now: Moment) -> None:
-    """Hold the group to group.max.size, counting the members of the next generation."""
+    """Enforce group.max.size, counting the members of the next generation."""
     member = group.members.get(member_id)
     if group.state is GroupState.EMPTY:
         return
     if group.state is GroupState.PREPARING_REBALANCE:
-        # Members that have joined count, not those that may: in a group that has grown too large
-        # (group.max.size was lowered) the fastest stay.
+        # Count the members that have joined, not those that may: if group.max.size was lowered, the
+        # first to join again stay.
         if member is not None and member.join_ticket is not None:
             return
         size = group.awaiting_join
@@ -229,7 +230,7 @@ def _add(core: Core, group: Group, join: _Join, member_id: str, now: Moment) -> 
 
 
 def _return_static(core: Core, group: Group, join: _Join, new_id: str, now: Moment) -> None:
-    """A static member came back as a new process: fence the old one."""
+    """A static member returned as a new process: fence the old one."""
     instance_id = join.request.group_instance_id
     assert instance_id is not None
     old_id = group.static_members[instance_id]
@@ -250,8 +251,8 @@ def _return_static(core: Core, group: Group, join: _Join, new_id: str, now: Mome
         classic_log.persist(core, group)
         core.outbox.answer(join.ticket, _taken_over(group, member, join.client, old_leader))
         return
-    # In CompletingRebalance the leader may be assigning to the old id just now, so only another
-    # generation gives the new one its share.
+    # In CompletingRebalance the leader may be assigning to the old id, so the new one needs another
+    # generation.
     group.await_join(member, join.ticket)
     rebalance.prepare_or_complete(core, group, f"static member {instance_id} came back", now)
 
@@ -259,13 +260,14 @@ def _return_static(core: Core, group: Group, join: _Join, new_id: str, now: Mome
 def _taken_over(
     group: Group, member: Member, client: Client, old_leader: str | None
 ) -> JoinGroupResponse:
-    """A static member goes on with its assignment; KIP-814 says how a leader learns of that."""
+    """A static member continues with its assignment; KIP-814 defines how a leader learns of it."""
     is_leader = group.leader_id == member.member_id
     if client.api_version >= _SKIP_ASSIGNMENT_FROM:
         return rebalance.joined(group, member, skip_assignment=is_leader)
     answer = rebalance.joined(group, member)
     if is_leader:
-        # It would assign, and the group would not wait for that: let it think that another leads.
+        # The member would assign as leader, and the group would not wait for it: name another
+        # leader.
         answer.leader = old_leader or ""
         answer.members = []
     return answer
@@ -281,12 +283,12 @@ def _join_known(core: Core, group: Group, join: _Join, now: Moment) -> None:
         return
     member = group.validate_member(request.member_id, request.group_instance_id)
     if group.state is not GroupState.PREPARING_REBALANCE and _nothing_new(group, member, join):
-        # The answer to its join was lost, or it is a follower with nothing new.
+        # The answer to its join was lost, or it is a follower without changes.
         rebalance.keep_alive(core, group, member, now)
         core.outbox.answer(join.ticket, rebalance.joined(group, member))
         return
     _update(group, member, join)
-    # An earlier join still waits: its client has given it up, or it would not ask again.
+    # An earlier join still waits: the client has abandoned it, since it sent another one.
     replaced = group.await_join(member, join.ticket)
     core.outbox.answer(replaced, KafkaError(ErrorCode.REBALANCE_IN_PROGRESS))
     who = "its leader" if group.leader_id == member.member_id else member.member_id
@@ -295,9 +297,9 @@ def _join_known(core: Core, group: Group, join: _Join, now: Moment) -> None:
 
 
 def _nothing_new(group: Group, member: Member, join: _Join) -> bool:
-    """Whether the present generation is a good answer to a member that joins again.
+    """Whether the current generation answers a member that joins again.
 
-    A leader that joins while the group is Stable wants to assign again, so this is not for it.
+    Not for a leader that joins while the group is Stable: it wants to assign again.
     """
     if member.protocols != join.protocols:
         return False

@@ -1,7 +1,7 @@
-"""The kinds of groups: which records are theirs, and what a shard asks of each.
+"""The types of groups: their records, and the operations that a shard needs of each.
 
-A group is of the kind whose records it has in the log. The modules of kinds that a cluster does
-not use are not imported.
+The records of a group in the log determine its type. The modules of types that a cluster does not
+use are not imported.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ MODULES: Final[dict[GroupType, str]] = {
     GroupType.SHARE: "share.kind",
     GroupType.STREAMS: "streams.kind",
 }
-"""The module of a kind, in this folder, whose KIND is what the shard calls."""
+"""The module of each type, in this folder; its KIND implements `Kind`."""
 
 KEY_TYPES: Final[dict[int, GroupType]] = {
     2: GroupType.CLASSIC,
@@ -35,14 +35,15 @@ KEY_TYPES: Final[dict[int, GroupType]] = {
     **dict.fromkeys(range(10, 16), GroupType.SHARE),
     **dict.fromkeys((17, 19, 20, 21, 22, 23), GroupType.STREAMS),
 }
-"""The int16 with which a record's key begins, and whose it is. 0 and 1 are offsets, of any kind.
+"""The key types (the int16 that starts a key) and the group types that they belong to; 0 and 1 are
+offsets of any type.
 
-Kafka gives 3-8 and 16 to consumer groups, 10-15 to share groups, 17-23 to streams groups (18 is
-one that no release has written).
+Kafka gives 3-8 and 16 to consumer groups, 10-15 to share groups, 17-23 to streams groups (no
+release has written 18).
 """
 
 PartitionFence = Callable[[str, int], ErrorCode]
-"""(topic, partition) -> whether the member may commit there, beside what it may at all."""
+"""(topic, partition) -> whether the member may commit there, in addition to `check_commit`."""
 
 
 class Format(NamedTuple):
@@ -51,11 +52,11 @@ class Format(NamedTuple):
     key: type[Message]
     value: type[Message]
     replay: Callable[[Core, Any, Any], None]
-    """Applies a key and a value, or None in its place, to memory."""
+    """Applies a key and a value, or None for a tombstone, to memory."""
 
 
 class Kind(Protocol):
-    """What a shard asks of a kind of groups. Each group handed in is of that kind."""
+    """The operations of a shard on one type of group. Every group passed in has that type."""
 
     @property
     def formats(self) -> Mapping[int, Format]:
@@ -63,41 +64,41 @@ class Kind(Protocol):
         ...
 
     def loaded(self, core: Core, group: AnyGroup, now: Moment) -> None:
-        """The log has been read: time passes in the group from now on."""
+        """The log is replayed: start the group's timers."""
         ...
 
     def metadata_changed(self, core: Core, delta: MetadataDelta | None, now: Moment) -> None:
-        """`core.image` is new; without a delta, when the shard has just been read."""
+        """`core.image` is new; `delta` is None right after the shard was replayed."""
         ...
 
     def forgotten(self, core: Core, group: AnyGroup) -> None:
-        """The group is no longer there: cancel its timers."""
+        """The group is removed: cancel its timers."""
         ...
 
     def tombstones(self, group: AnyGroup) -> Iterable[Record]:
-        """The records that delete it from the log."""
+        """The records that delete the group from the log."""
         ...
 
     def waiting(self, group: AnyGroup) -> Iterable[Ticket]:
-        """The requests that wait in it."""
+        """The requests that wait in the group."""
         ...
 
     def check_commit(
         self, core: Core, group: AnyGroup, by: Committing, now: Moment
     ) -> PartitionFence | None:
-        """Whether that member may commit offsets; it counts as a sign of life.
+        """Check whether that member may commit offsets; it counts as a heartbeat.
 
-        Raises KafkaError. What is returned decides partition by partition, where that matters.
+        Raises KafkaError. The returned fence, if any, decides for each partition.
         """
         ...
 
     def check_fetch(self, group: AnyGroup, member_id: str | None, member_epoch: int) -> None:
-        """Whether a reader may see the offsets; it may name a member. Raises KafkaError."""
+        """Check whether a reader, maybe a named member, may read offsets. Raises KafkaError."""
         ...
 
 
 def kind(of: GroupType) -> Kind:
-    """The operations of a kind."""
+    """The operations of a type."""
     found = _KINDS.get(of)
     if found is None:
         module = import_module(f"{__package__}.{MODULES[of]}")
@@ -106,7 +107,7 @@ def kind(of: GroupType) -> Kind:
 
 
 class Decoded(NamedTuple):
-    """What a record of a group says; `value` is None for its removal."""
+    """A decoded record of a group; `value` is None for a tombstone."""
 
     form: Format
     key: Message
@@ -114,9 +115,9 @@ class Decoded(NamedTuple):
 
 
 def decode(key: Buffer, value: Buffer | None) -> Decoded | None:
-    """A record of a group of any kind; None for unknown key types.
+    """Decode a record of a group of any type; None for unknown key types.
 
-    Raises MalformedMessage for a known one that cannot be read, a newer layout included.
+    Raises MalformedMessage for a known one that cannot be decoded, which includes newer layouts.
     """
     key_type = records.key_type(key)
     of = KEY_TYPES.get(key_type)
@@ -131,7 +132,7 @@ _KINDS: Final[dict[GroupType, Kind]] = {}
 
 
 def import_kinds() -> None:
-    """Import all of them, so that a simulated run does not depend on what ran before."""
+    """Import all of them, so that a simulated run does not depend on earlier runs."""
     for each in MODULES:
         kind(each)
 
@@ -143,7 +144,7 @@ def bury(core: Core, group: AnyGroup) -> None:
 
 
 def forget(core: Core, group_id: str) -> None:
-    """Drop a group from memory with its timers, if it is there."""
+    """Remove a group and its timers from memory, if it exists."""
     group = core.drop(group_id)
     if group is not None:
         kind(group.type).forgotten(core, group)

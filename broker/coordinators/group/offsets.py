@@ -1,4 +1,4 @@
-"""Committed offsets: how far each group has read, with a note of the client's per partition."""
+"""Committed offsets: the position of each group in each partition, with the client's metadata."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from raftka.net.protocol.messages.offset_fetch import (
 )
 
 FindPartition = Callable[[str, int], bytes | None]
-"""(topic, partition) -> the topic's id, or None when there is no such partition."""
+"""(topic, partition) -> the topic's id, or None if the partition does not exist."""
 
 _GROUP_ID_NOT_FOUND_FROM = 9
 
@@ -44,7 +44,7 @@ def commit(
 ) -> list[OffsetCommitResponseTopic]:
     """Store offsets; each partition has its own error in the answer.
 
-    Raises KafkaError for what refuses all of them: ILLEGAL_GENERATION, UNKNOWN_MEMBER_ID, ...
+    Raises KafkaError if all are refused: ILLEGAL_GENERATION, UNKNOWN_MEMBER_ID, ...
     """
     fence = _check_group(core, request, version, now)
     answers = []
@@ -74,7 +74,7 @@ def commit(
 def _check_group(
     core: Core, request: OffsetCommitRequest, version: int, now: Moment
 ) -> PartitionFence | None:
-    """Whether that member may commit. A new simple group is founded by its first offset."""
+    """Check whether that member may commit. The first offset of a simple group creates it."""
     generation_id = request.generation_id_or_member_epoch
     group = core.groups.get(request.group_id)
     if group is None:
@@ -101,7 +101,7 @@ def _check_partition(
 
 
 def is_note_too_long(core: Core, note: str | None) -> bool:
-    """Whether a commit carries more than offset.metadata.max.bytes."""
+    """Whether a commit's metadata exceeds offset.metadata.max.bytes."""
     return note is not None and len(note.encode()) > core.config.offset_metadata_max_bytes
 
 
@@ -111,7 +111,7 @@ def _value(
     topic_id: bytes,
     now_ms: int,
 ) -> OffsetCommitValue:
-    # Up to version 4 a client could say how long to keep an offset; since KIP-211 the broker does.
+    # Up to version 4 a client could set how long to keep an offset; since KIP-211 the broker does.
     retention_ms = request.retention_time
     return OffsetCommitValue(
         offset=wanted.committed_offset,
@@ -126,7 +126,7 @@ def _value(
 def commit_now(
     core: Core, group_id: str, topic: str, partition: int, value: OffsetCommitValue
 ) -> None:
-    """Store an offset that is part of no transaction: what is pending there came before it."""
+    """Store a non-transactional offset, which overtakes pending ones of its partition."""
     core.pending.overtake(Position(group_id, topic, partition))
     store(core, group_id, topic, partition, value)
 
@@ -146,11 +146,11 @@ def fetch(
     *,
     stable: bool = False,
 ) -> list[OffsetFetchResponseTopics]:
-    """The offsets of these partitions, or all that the group has; -1 where it has none.
+    """The offsets of these partitions, or all that the group has; -1 if it has none.
 
-    One of a deleted topic, whose name another topic has by now, does not count: the coordinator
-    of that time may have had no time to delete it. A reader that wants `stable` offsets is answered
-    UNSTABLE_OFFSET_COMMIT where a transaction is open that may change them (KIP-447).
+    An offset of a deleted topic does not count for a newer topic of the same name: the coordinator
+    may have failed before it deleted the offset. With `stable`, a partition is answered
+    UNSTABLE_OFFSET_COMMIT if an open transaction may change its offset (KIP-447).
     """
     waits = stable and Rule.PENDING_OFFSETS_ARE_UNSTABLE not in core.rules_off
     stored = core.offsets.get(group_id, {})
@@ -177,7 +177,7 @@ def fetch(
 
 
 def _is_of_another(value: OffsetCommitValue, topic_id: bytes | None) -> bool:
-    """Whether an offset was committed for another topic than the one that has its name now."""
+    """Whether an offset was committed for an earlier topic of that name."""
     return topic_id is not None and value.topic_id not in (topic_id, ZERO_UUID)
 
 
@@ -209,10 +209,10 @@ def _fetched(value: OffsetCommitValue | None, index: int) -> OffsetFetchResponse
 def delete(
     core: Core, request: OffsetDeleteRequest, find: FindPartition
 ) -> list[OffsetDeleteResponseTopic]:
-    """Forget offsets of topics that the group does not read just now (KIP-496).
+    """Delete offsets of topics that the group is not subscribed to (KIP-496).
 
-    Raises KafkaError GROUP_ID_NOT_FOUND, NON_EMPTY_GROUP for members that are no consumers, whose
-    subscription the coordinator cannot read, INVALID_GROUP_ID.
+    Raises KafkaError GROUP_ID_NOT_FOUND, INVALID_GROUP_ID, or NON_EMPTY_GROUP for members other
+    than consumers, whose subscriptions the coordinator cannot decode.
     """
     if not request.group_id:
         raise KafkaError(ErrorCode.INVALID_GROUP_ID, "the group id is empty")
@@ -238,13 +238,13 @@ def delete(
 
 
 def remove(core: Core, group_id: str, topic: str, partition: int) -> None:
-    """Delete one offset, in memory and in the log, if it is there or pending."""
+    """Delete one offset, in memory and in the log, if it exists or is pending."""
     if drop(core, group_id, topic, partition):
         core.outbox.records.append((records.offset_key(group_id, topic, partition), None))
 
 
 def drop(core: Core, group_id: str, topic: str, partition: int) -> bool:
-    """Forget one offset in memory, and what is pending there; whether there was something."""
+    """Remove one offset from memory, and pending ones; return whether there was one."""
     was_pending = core.pending.drop(Position(group_id, topic, partition))
     topics = core.offsets.get(group_id, {})
     partitions = topics.get(topic, {})
@@ -266,7 +266,7 @@ def remove_all(core: Core, group_id: str) -> None:
 
 
 def remove_topic(core: Core, topic: str) -> None:
-    """The topic is gone: delete its offsets in all groups."""
+    """Delete the offsets of a deleted topic in all groups."""
     for group_id, topics in list(core.offsets.items()):
         for partition in list(topics.get(topic, ())):
             remove(core, group_id, topic, partition)
@@ -286,8 +286,8 @@ def positions(core: Core, group_id: str) -> list[tuple[str, int]]:
 def expire(core: Core, now_ms: int) -> None:
     """Delete offsets unused for offsets.retention.minutes (KIP-211), and empty groups.
 
-    The group says from when on an offset counts as unused. What an open transaction may change
-    is kept.
+    The group determines since when an offset counts as unused. Offsets that an open transaction may
+    change are kept.
     """
     for group in list(core.groups.values()):
         for topic, partition in positions(core, group.group_id):

@@ -1,8 +1,8 @@
-"""A target that no record holds: a member would be assigned more than message.max.bytes takes.
+"""Targets that do not fit into the log: a member's assignment would exceed message.max.bytes.
 
-The log would refuse it, and with it all that the shard has decided, again after each reload. The
-group keeps the target that it has in its place: its members go on, one that joins is refused in
-words, and the next change of the group is tried again.
+The log would refuse the record, and with it every decision of the shard, again after each reload.
+The group keeps its previous target instead: its members continue, joining members are refused with
+the reason, and the next change of the group is tried again.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ from raftka.model.logs import get_logger
 log = get_logger(__name__)
 
 _COPIES = 2
-"""The record of what a member has is the larger one: each partition comes with its epoch. What it
-has and gives back together is never more than its target is, or the one before was."""
+"""The record of a member's current state is the larger one: each partition comes with its epoch.
+The partitions that it owns and revokes together never exceed its target or the previous one."""
 
 
 class Assigned(Protocol):
-    """A group of any kind that has targets."""
+    """A group of any type that has targets."""
 
     group_id: str
     assignment_epoch: int
     too_large: str
-    """Why its epoch has no target, in words; empty when it has one, or may have."""
+    """Why the group epoch has no target, for people; empty if it has one, or may get one."""
 
 
 def fits(core: Core, group: Assigned, records: Mapping[str, Record]) -> bool:
-    """Whether the log takes a target's records, by member; `too_large` says why it does not."""
+    """Whether the log accepts a target's records, by member; sets `too_large` if it does not."""
     excesses = (
         core.outbox.excess(record, f"what member {member_id} would be assigned", copies=_COPIES)
         for member_id, record in records.items()
@@ -50,9 +50,9 @@ def fits(core: Core, group: Assigned, records: Mapping[str, Record]) -> bool:
 
 
 def refusal(group: Assigned) -> KafkaError:
-    """What a member is answered that joins and cannot be assigned anything.
+    """The error for a joining member that cannot be assigned anything.
 
-    It is a member all the same until its session ends: with it, the next target may fit.
+    It stays a member until its session ends: a target that includes it may fit later.
     """
     return KafkaError(
         ErrorCode.INVALID_REQUEST,

@@ -1,9 +1,8 @@
-"""Offsets that are committed in a transaction which is still open (KIP-98). Pure.
+"""Offsets that were committed in a transaction that is still open (KIP-98). Pure.
 
-They count when their transaction commits, and are forgotten when it aborts. Until then a reader who
-asks for stable offsets must retry (KIP-447). Of several commits for one partition, in
-transactions or without, the one that came last in the log counts, in whatever order the
-transactions end.
+They take effect when their transaction commits, and are dropped when it aborts. Until then a reader
+of stable offsets must retry (KIP-447). Of several commits for one partition, transactional or not,
+the last one in the log counts, in whatever order the transactions end.
 """
 
 from __future__ import annotations
@@ -30,9 +29,9 @@ class PendingOffset:
 
     value: OffsetCommitValue
     number: int
-    """Counts up in the order of the log."""
+    """Increases in the order of the log."""
     overtaken: bool = False
-    """A later commit counts already."""
+    """Whether a later commit already took effect."""
 
 
 @dataclass(slots=True)
@@ -49,19 +48,19 @@ class PendingOffsets:
         return sum(map(len, self._of_producer.values()))
 
     def __contains__(self, position: Position) -> bool:
-        """Whether a transaction is open that has an offset there."""
+        """Whether an open transaction has an offset there."""
         return position in self._producers_at
 
     def of_group(self, group: str) -> list[Position]:
-        """Where a group has offsets of open transactions."""
+        """The partitions in which a group has offsets of open transactions."""
         return list(self._positions_of.get(group, ()))
 
     def of_topic(self, topic: str) -> list[Position]:
-        """Where offsets of open transactions are for a topic."""
+        """The positions of a topic with offsets of open transactions."""
         return [each for each in self._producers_at if each.topic == topic]
 
     def add(self, producer_id: int, position: Position, value: OffsetCommitValue) -> None:
-        """An offset joins its producer's transaction; its later one replaces an earlier."""
+        """Add an offset to its producer's transaction, replacing an earlier one."""
         self._number += 1
         found = self._of_producer.setdefault(producer_id, {})
         found[position] = PendingOffset(value, self._number)
@@ -69,7 +68,7 @@ class PendingOffsets:
         self._positions_of.setdefault(position.group, {})[position] = None
 
     def overtake(self, position: Position, number: int | None = None) -> None:
-        """A commit counts by now that came after those before `number`, or after all so far."""
+        """A commit took effect: it overtakes those before `number`, or all so far."""
         for producer_id in self._producers_at.get(position, ()):
             pending = self._of_producer[producer_id][position]
             if number is None or pending.number < number:
@@ -78,7 +77,7 @@ class PendingOffsets:
     def end(
         self, producer_id: int, *, commit: bool
     ) -> Iterator[tuple[Position, OffsetCommitValue]]:
-        """The transaction is over; the offsets that count from now on."""
+        """End the transaction; return the offsets that take effect."""
         for position, pending in self._of_producer.pop(producer_id, {}).items():
             self._forget(producer_id, position)
             if commit and not pending.overtaken:
@@ -86,7 +85,7 @@ class PendingOffsets:
                 yield position, pending.value
 
     def drop(self, position: Position) -> bool:
-        """Forget what is pending there, of all producers; whether there was something."""
+        """Drop the pending offsets there, of all producers; return whether there were any."""
         producers = list(self._producers_at.get(position, ()))
         for producer_id in producers:
             found = self._of_producer[producer_id]

@@ -1,13 +1,14 @@
 """The rebalance: gather the members of the next generation, then close it.
 
-    Empty, Stable, CompletingRebalance --prepare--> PreparingRebalance
-    PreparingRebalance --complete_join--> CompletingRebalance, or Empty when no member is left
-    CompletingRebalance --the leader's SyncGroup--> Stable        (in sync.py)
+Empty, Stable, CompletingRebalance --prepare--> PreparingRebalance PreparingRebalance
+--complete_join--> CompletingRebalance, or Empty when no member is left CompletingRebalance --the
+leader's SyncGroup--> Stable        (in sync.py)
 
-A group that was Empty waits group.initial.rebalance.delay.ms, and again while new members keep
-coming, so that a fleet that starts together is assigned once (KIP-134). Any other waits until all
-its members have joined again, at most as long as its most patient member allows; dynamic members
-that have not come by then are out. Static ones stay until their session ends (KIP-345).
+A group that was Empty waits group.initial.rebalance.delay.ms, and longer while new members keep
+joining, so that a fleet that starts together is assigned once (KIP-134). Any other group waits
+until all its members have joined again, at most for the longest rebalance timeout of its members;
+dynamic members that have not joined by then are removed. Static members stay until their session
+ends (KIP-345).
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ _LOOK_AGAIN_MS = 1000
 
 
 def prepare(core: Core, group: Group, reason: str, now: Moment) -> None:
-    """Begin a rebalance. The group is Empty, Stable or in CompletingRebalance."""
+    """Begin a rebalance. The group must be Empty, Stable or in CompletingRebalance."""
     if group.state is GroupState.COMPLETING_REBALANCE:
         refuse_syncs(core, group, KafkaError(ErrorCode.REBALANCE_IN_PROGRESS))
     core.timers.cancel(("sync", group.group_id))
@@ -49,7 +50,7 @@ def prepare(core: Core, group: Group, reason: str, now: Moment) -> None:
 
 
 def prepare_or_complete(core: Core, group: Group, reason: str, now: Moment) -> None:
-    """The members changed: begin a rebalance, or see whether the one under way is complete."""
+    """The members changed: begin a rebalance, or complete the running one if possible."""
     if group.state is GroupState.PREPARING_REBALANCE:
         maybe_complete_join(core, group, now)
     else:
@@ -57,9 +58,10 @@ def prepare_or_complete(core: Core, group: Group, reason: str, now: Moment) -> N
 
 
 def maybe_complete_join(core: Core, group: Group, now: Moment) -> None:
-    """Close the generation if all members are there; an initial rebalance waits out its delay.
+    """End the join phase if all members have joined; an initial rebalance waits out its delay.
 
-    Unless all its members have left again: the group is empty then, and its offsets can be reset.
+    If all its members have left again, it does not wait: the group is Empty, so that its offsets
+    can be reset.
     """
     if (
         group.state is GroupState.PREPARING_REBALANCE
@@ -94,7 +96,7 @@ def _complete_join_later(core: Core, group: Group, now: Moment, at_least_ms: int
 
 
 def complete_join(core: Core, group: Group, now: Moment) -> None:
-    """Close the next generation with the members that have joined, and answer them."""
+    """Start the next generation with the members that have joined, and answer them."""
     core.timers.cancel(("join", group.group_id))
     late = [m for m in group.members.values() if m.join_ticket is None and m.instance_id is None]
     for member in late:
@@ -105,8 +107,8 @@ def complete_join(core: Core, group: Group, now: Moment) -> None:
         core.timers.cancel(("session", group.group_id, member.member_id))
         group.remove(member.member_id)
     if group.members and not _elect_leader_among_joined(group):
-        # Only static members are left, and none of them has come back. They are kept until their
-        # sessions end: look again later, and not at once though a client may ask for 0 ms.
+        # Only static members are left, and none has returned. They stay until their sessions end:
+        # check again later, but not at once even if a client's timeout is 0 ms.
         _complete_join_later(core, group, now, _LOOK_AGAIN_MS)
         return
     group.next_generation(now.wall_ms)
@@ -129,7 +131,7 @@ def complete_join(core: Core, group: Group, now: Moment) -> None:
 
 
 def _elect_leader_among_joined(group: Group) -> bool:
-    """Whether the group's leader takes part in this generation; another is chosen if need be."""
+    """Whether the leader is in this generation; another is elected if it is not."""
     assert group.leader_id is not None
     if group.members[group.leader_id].join_ticket is not None:
         return True
@@ -141,7 +143,7 @@ def _elect_leader_among_joined(group: Group) -> bool:
 
 
 def _expect_syncs(core: Core, group: Group, now: Moment) -> None:
-    """Remove members that know the generation and never fetch their assignment."""
+    """Remove members that know the generation but never fetch their assignment."""
 
     def passed(now: Moment) -> None:
         silent = list(group.pending_syncs)
@@ -156,14 +158,14 @@ def _expect_syncs(core: Core, group: Group, now: Moment) -> None:
 
 
 def sync_received(core: Core, group: Group, member_id: str) -> None:
-    """`_expect_syncs` no longer waits for the member."""
+    """Stop `_expect_syncs` from waiting for the member."""
     group.pending_syncs.pop(member_id, None)
     if not group.pending_syncs:
         core.timers.cancel(("sync", group.group_id))
 
 
 def refuse_syncs(core: Core, group: Group, error: KafkaError) -> None:
-    """Take back the assignment of this generation, and refuse the members that wait for it."""
+    """Withdraw the assignment of this generation, and refuse the members that wait for it."""
     for member in group.members.values():
         member.assignment = b""
         ticket, member.sync_ticket = member.sync_ticket, None
@@ -171,7 +173,7 @@ def refuse_syncs(core: Core, group: Group, error: KafkaError) -> None:
 
 
 def joined(group: Group, member: Member, *, skip_assignment: bool = False) -> JoinGroupResponse:
-    """The answer to a member's join; the leader's names all members."""
+    """The answer to a member's join; the leader's lists all members."""
     is_leader = group.leader_id == member.member_id
     name = group.protocol_name or ""
     return JoinGroupResponse(
@@ -198,15 +200,15 @@ def joined(group: Group, member: Member, *, skip_assignment: bool = False) -> Jo
 
 
 def keep_alive(core: Core, group: Group, member: Member, now: Moment) -> None:
-    """The member has just sent a request: its session ends one session timeout from now."""
-    # The first join of a member is not answered until the generation is closed, and a client that
-    # gives up meanwhile comes back as another member, so waiting has a bound of its own.
+    """Restart the member's session: it has just sent a request."""
+    # The first join of a member is answered when the join phase ends, and a client that gives up
+    # meanwhile returns as another member, so its wait has a bound of its own.
     timeout_ms = NEW_MEMBER_JOIN_TIMEOUT_MS if member.is_new else member.session_timeout_ms
     watch(core, group, member.member_id, timeout_ms, now)
 
 
 def watch(core: Core, group: Group, member_id: str, timeout_ms: int, now: Moment) -> None:
-    """Remove a member, or a member id that was handed out, unless it sends a request in time."""
+    """Remove a member, or an issued member id, unless it sends a request in time."""
     core.timers.schedule(
         ("session", group.group_id, member_id),
         now.monotonic_s + timeout_ms / 1000,
@@ -224,14 +226,14 @@ def _session_ended(core: Core, group: Group, member_id: str, now: Moment) -> Non
         return
     waits = member.join_ticket is not None or member.sync_ticket is not None
     if waits and not member.is_new:
-        # It cannot send heartbeats while it waits for us. Being answered restarts its session.
+        # The member cannot send heartbeats while it waits. The answer restarts its session.
         return
     remove_member(core, group, member)
     prepare_or_complete(core, group, f"the session of {member_id} ended", now)
 
 
 def remove_member(core: Core, group: Group, member: Member) -> None:
-    """Take a member out. What it still waits for is refused: should it be alive, it joins again."""
+    """Remove a member. Its pending requests are refused: if it is alive, it joins again."""
     core.timers.cancel(("session", group.group_id, member.member_id))
     group.remove(member.member_id)
     gone = KafkaError(

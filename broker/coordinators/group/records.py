@@ -1,7 +1,7 @@
 """The records of __consumer_offsets, byte for byte as Apache Kafka writes and reads them.
 
-Keys and values start with an int16. In a key it is the kind of the record: 0 and 1 a committed
-offset, 2 a classic group, the rest belongs to the other kinds of groups (kinds.py). In a value it
+Keys and values start with an int16. In a key it is the type of the record: 0 and 1 a committed
+offset, 2 a classic group, other types belong to the other types of groups (kinds.py). In a value it
 is the version of the layout.
 """
 
@@ -23,11 +23,11 @@ _GROUP_KEY = 2
 _GROUP_VERSION = 3
 _OFFSET_VERSION = 4
 _OFFSET_VERSION_WITH_EXPIRY = 1
-"""The only layout with an expiry of its own (KIP-211); it has no leader epoch and no topic id."""
+"""The only layout with an expiry timestamp (KIP-211); it has no leader epoch and no topic id."""
 
 
 class OffsetRecord(NamedTuple):
-    """A committed offset, or its removal when `value` is None."""
+    """A committed offset; a tombstone if `value` is None."""
 
     key: OffsetCommitKey
     value: OffsetCommitValue | None
@@ -36,9 +36,8 @@ class OffsetRecord(NamedTuple):
 def given_at(
     indexes: Sequence[int], epochs: Sequence[int] | None, member_epoch: int
 ) -> dict[int, int]:
-    """By partition, the epoch of its assignment (KIP-1251). Those whose epochs were not written, or
-    not for each of them, count as given at the member's epoch.
-    """
+    """The assignment epoch of each partition (KIP-1251); the member epoch if the record lacks
+    epochs, or has too few."""
     if epochs is None or len(epochs) != len(indexes):
         epochs = [member_epoch] * len(indexes)
     return dict(zip(indexes, epochs, strict=True))
@@ -64,14 +63,14 @@ def offset_value(value: OffsetCommitValue) -> bytes:
 
 
 def key_type(key: Buffer) -> int:
-    """The kind of a record: the int16 with which its key begins."""
+    """The type of a record: the int16 that starts its key."""
     return int.from_bytes(key[:2], "big", signed=True)
 
 
 def decode_offset(key: Buffer, value: Buffer | None) -> OffsetRecord:
-    """What a record of key type 0 or 1 says.
+    """Decode a record of key type 0 or 1.
 
-    Raises MalformedMessage for what cannot be read, a newer layout included.
+    Raises MalformedMessage if it cannot be decoded, which includes newer layouts.
     """
     return OffsetRecord(
         codec.decode_versioned(OffsetCommitKey, key),

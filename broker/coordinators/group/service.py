@@ -1,6 +1,6 @@
-"""The API of groups, as handlers call it: validates, finds the group's shard, shapes the answer.
+"""The API of groups for handlers: validates, finds the group's shard, builds the answer.
 
-Where shards come from and when an answer leaves: broker/coordinators/host.py.
+broker/coordinators/host.py finds shards and decides when an answer may be sent.
 """
 
 from __future__ import annotations
@@ -62,14 +62,14 @@ if TYPE_CHECKING:
     from raftka.broker.coordinators.group.streams.service import StreamsGroups
 
 NOBODY: Final = (None, -1)
-"""As the member id and epoch of a reader that is no member, or does not say."""
+"""The member id and epoch of a reader that names no member."""
 
 
 class GroupCoordinatorService:
-    """What handlers, the metadata and the replicas call.
+    """The entry points for handlers, metadata publishers and replicas.
 
     Operations raise KafkaError: NOT_COORDINATOR, COORDINATOR_LOAD_IN_PROGRESS,
-    COORDINATOR_NOT_AVAILABLE, and what the shard refuses.
+    COORDINATOR_NOT_AVAILABLE, and the shard's refusals.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class GroupCoordinatorService:
         rules_off: RulesOff = ALL_HOLD,
         perform: Callable[[ShardRuntime[GroupShard], object], None] = perform_nothing,
     ) -> None:
-        """`perform` takes the effects of share groups (share/service.py)."""
+        """`perform` executes the effects of share groups (share/service.py)."""
         self._config = config
         self._dice = dice
         self.host = CoordinatorHost[GroupShard](
@@ -98,8 +98,8 @@ class GroupCoordinatorService:
             key="group",
             invalid_key=ErrorCode.INVALID_GROUP_ID,
         )
-        """Where the operations on one kind of groups find their shard."""
-        # What the broker calls, beside the operations.
+        """Finds the shard of a group, for the services of other types of groups."""
+        # Called by the broker, in addition to the operations.
         self.run = self.host.run
         self.publish = self.host.publish
         self.became_leader = self.host.became_leader
@@ -125,7 +125,7 @@ class GroupCoordinatorService:
     # ---- members
 
     def join_group(self, request: JoinGroupRequest, client: Client) -> Pending:
-        """Answered with a JoinGroupResponse when the generation is closed. Does not raise."""
+        """Answer with a JoinGroupResponse when the join phase ends. Does not raise."""
 
         def refusal(code: int) -> JoinGroupResponse:
             name = None if client.api_version >= 7 else ""
@@ -142,7 +142,7 @@ class GroupCoordinatorService:
         return answer
 
     def sync_group(self, request: SyncGroupRequest) -> Pending:
-        """Answered with a SyncGroupResponse when the leader has assigned. Does not raise."""
+        """Answer with a SyncGroupResponse when the leader has assigned. Does not raise."""
         answer = PendingAnswer(lambda code: SyncGroupResponse(error_code=code))
 
         def sync(runtime: ShardRuntime[GroupShard]) -> None:
@@ -152,7 +152,7 @@ class GroupCoordinatorService:
         return answer
 
     def heartbeat(self, request: HeartbeatRequest) -> None:
-        """Prolong a session, at once: it stands in no record."""
+        """Extend a session, at once: no record holds it."""
         if not request.group_id:
             raise KafkaError(ErrorCode.INVALID_GROUP_ID, "the group id is empty")
         runtime = self.host.runtime_of(request.group_id, writing=False)
@@ -170,7 +170,7 @@ class GroupCoordinatorService:
     # ---- offsets
 
     def commit_offsets(self, request: OffsetCommitRequest, version: int) -> Pending:
-        """Answered with an OffsetCommitResponse once the offsets are safe. Does not raise."""
+        """Answer with an OffsetCommitResponse once the offsets are committed. Does not raise."""
         answer = PendingAnswer(lambda code: _refused_commit(request, code))
 
         def commit(runtime: ShardRuntime[GroupShard]) -> None:
@@ -185,7 +185,7 @@ class GroupCoordinatorService:
     def commit_transactional_offsets(
         self, request: TxnOffsetCommitRequest, guard: Guard | None = None
     ) -> Pending:
-        """Answered with a TxnOffsetCommitResponse once the offsets are safe, as pending in the
+        """Answer with a TxnOffsetCommitResponse once the offsets are committed, pending in the
         producer's transaction. `guard` proves that the partition is in it. Does not raise."""
         answer = PendingAnswer(lambda code: refused_txn_commit(request, code))
 
@@ -213,9 +213,8 @@ class GroupCoordinatorService:
     def complete_transaction(
         self, partition: int, marker: EndMarker, transaction_version: int, done: Done
     ) -> None:
-        """A transaction has ended: its offsets in a partition of __consumer_offsets count, or
-        never do. `done` is called when that is committed, or with what kept it from being so.
-        """
+        """End a transaction in a partition of __consumer_offsets: apply its offsets, or drop them.
+        Calls `done` when that is committed, or with the error."""
         who = f"the end of producer {marker.producer_id}'s transaction"
         try:
             runtime = self.host.runtime_at(partition, who)
@@ -232,10 +231,11 @@ class GroupCoordinatorService:
         stable: bool = False,
         member: tuple[str | None, int] = NOBODY,
     ) -> list[OffsetFetchResponseTopics]:
-        """A group's offsets, of these (topic, partitions) or all; all of them are committed.
+        """A group's committed offsets, of these (topic, partitions) or all.
 
-        With `stable`, those that an open transaction may change are errors (KIP-447). `member`
-        names the member that asks, by id and epoch (KIP-848)."""
+        With `stable`, offsets that an open transaction may change are errors (KIP-447). `member`
+        identifies the reader by member id and epoch (KIP-848).
+        """
         runtime = self.host.runtime_of(group_id, writing=False)
         runtime.shard.check_fetching(group_id, *member)
         found = runtime.shard.fetch_offsets(group_id, topics, self._topic_id_of, stable=stable)
@@ -251,7 +251,7 @@ class GroupCoordinatorService:
     # ---- administration
 
     async def describe_group(self, group_id: str) -> DescribedGroup:
-        """A classic group as DescribeGroups shows it."""
+        """Describe a classic group for DescribeGroups."""
         runtime = self.host.runtime_of(group_id, writing=False)
         return await when_committed(runtime, runtime.shard.describe_group(group_id))
 
@@ -267,7 +267,7 @@ class GroupCoordinatorService:
         return listed
 
     def is_share_group(self, group_id: str) -> bool:
-        """Whether that is a share group, whose state the share coordinator has."""
+        """Whether that is a share group, whose state the share coordinator holds."""
         group = self.host.runtime_of(group_id).shard.core.groups.get(group_id)
         return group is not None and group.type is GroupType.SHARE
 
@@ -287,7 +287,7 @@ class GroupCoordinatorService:
         return None if found is None or found.partition(partition) is None else found.topic_id
 
     def _new_uuid(self) -> str:
-        """A random uuid (RFC 4122, version 4) as text, from this node's dice."""
+        """A random uuid (RFC 4122, version 4) as text, from this node's random source."""
         bits = self._dice.getrandbits(128)
         bits = bits & ~(0xF000 << 64) | 0x4000 << 64
         bits = bits & ~(0xC000 << 48) | 0x8000 << 48
@@ -296,7 +296,7 @@ class GroupCoordinatorService:
 
 
 def _refused_commit(request: OffsetCommitRequest, code: int) -> OffsetCommitResponse:
-    """An error of the whole request stands at each of its partitions."""
+    """Repeat an error of the whole request for each of its partitions."""
     return OffsetCommitResponse(
         topics=[
             OffsetCommitResponseTopic(
@@ -315,7 +315,7 @@ def _refused_commit(request: OffsetCommitRequest, code: int) -> OffsetCommitResp
 
 
 def refused_txn_commit(request: TxnOffsetCommitRequest, code: int) -> TxnOffsetCommitResponse:
-    """As `_refused_commit`, for offsets of a transaction."""
+    """The same as `_refused_commit` for transactional offsets."""
     return TxnOffsetCommitResponse(
         topics=[
             TxnOffsetCommitResponseTopic(

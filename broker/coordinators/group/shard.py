@@ -1,10 +1,10 @@
 """One partition of __consumer_offsets as a state machine without I/O.
 
-Every operation takes the request and the time, changes the state at once, and puts what follows
-from it into `outbox`: records to append and answers to tickets. The runtime appends the records in
-their order and lets no answer out before all records that precede it are committed; when that
-fails, the shard is thrown away and built again by `replay`. So the state may run ahead of the log,
-but no answer rests on what is not committed.
+Every operation takes the request and the time, changes the state at once, and adds the results to
+`outbox`: records to append and answers to tickets. The runtime appends the records in order and
+holds each answer back until all records that precede it are committed; when that fails, it discards
+the shard and rebuilds it by `replay`. So the state may run ahead of the log, but no answer depends
+on uncommitted records.
 """
 
 from __future__ import annotations
@@ -67,24 +67,24 @@ log = get_logger(__name__)
 
 
 class GroupFigures(NamedTuple):
-    """What metrics show of a group."""
+    """The metrics of a group."""
 
     group_id: str
     type: GroupType
     state: str
     member_count: int
     offsets: dict[TopicPartition, int]
-    """What it has committed."""
+    """Its committed offsets."""
 
 
 class GroupShard:
-    """All groups of one partition. Operations raise KafkaError for what they refuse."""
+    """All groups of one partition. Operations raise KafkaError if they refuse a request."""
 
     def __init__(
         self, config: GroupConfig, new_uuid: Callable[[], str], rules_off: RulesOff = ALL_HOLD
     ) -> None:
         self.core = Core(config, new_uuid, rules_off=rules_off)
-        """The state, for the operations on one kind of groups, which take it as an argument."""
+        """The state that the operations on each type of group take as an argument."""
 
     @property
     def outbox(self) -> Outbox:
@@ -93,7 +93,7 @@ class GroupShard:
     # ---- the log
 
     def replay(self, key: Buffer, value: Buffer | None, producer: Producer | None = None) -> None:
-        """Take over what one record of the log says. Call `loaded` after the last one."""
+        """Apply one record of the log. Call `loaded` after the last one."""
         try:
             if records.key_type(key) in records.OFFSET_KEYS:
                 self._replay_offset(records.decode_offset(key, value), producer)
@@ -119,28 +119,28 @@ class GroupShard:
     def replay_end_transaction_marker(
         self, producer_id: int, producer_epoch: int, commit: bool
     ) -> None:
-        """The offsets of the producer's transaction count from now on, or never."""
+        """Apply the offsets of the producer's transaction, or drop them."""
         for position, value in self.core.pending.end(producer_id, commit=commit):
             offsets.store(self.core, *position, value)
 
     def metadata_changed(
         self, image: MetadataImage, delta: MetadataDelta | None, now: Moment
     ) -> None:
-        """Groups follow their topics; the offsets of deleted ones go with them."""
+        """Update the groups to the new topics, and delete the offsets of deleted ones."""
         self.core.image = image
         for group_type, found in self.core.by_type.items():
             if found:
                 kinds.kind(group_type).metadata_changed(self.core, delta, now)
-        # One of the same name that was made since has no offsets yet.
+        # A newer topic of the same name has no offsets yet.
         for topic in () if delta is None else delta.topics.deleted:
             self.topic_deleted(topic.name)
 
     def topic_deleted(self, topic: str) -> None:
-        """Its offsets go with it."""
+        """Delete the topic's offsets."""
         offsets.remove_topic(self.core, topic)
 
     def loaded(self, now: Moment) -> None:
-        """The log has been read: from now on time passes, and requests are answered."""
+        """The log is replayed: start the timers and accept requests."""
         core = self.core
         for group in list(core.groups.values()):
             kinds.kind(group.type).loaded(core, group, now)
@@ -157,11 +157,11 @@ class GroupShard:
     # ---- time
 
     def next_deadline_s(self) -> float | None:
-        """When `tick` has something to do, in monotonic seconds."""
+        """When `tick` is due, in monotonic seconds."""
         return self.core.timers.next_deadline_s()
 
     def tick(self, now: Moment) -> None:
-        """Do what is due."""
+        """Run the timers that are due."""
         while (action := self.core.timers.pop_due(now.monotonic_s)) is not None:
             action(now)
 
@@ -207,7 +207,7 @@ class GroupShard:
         return sync.leave_group(self.core, group_id, leaving, now)
 
     def _consumer_group(self, group_id: str) -> ConsumerGroup | None:
-        """A consumer group that has members: some may speak the classic protocol."""
+        """The consumer group if it has members: some may use the classic protocol."""
         group = self.core.groups.get(group_id)
         if group is None or group.type is not GroupType.CONSUMER or group.is_empty:
             return None
@@ -230,7 +230,7 @@ class GroupShard:
         return offsets.commit(self.core, request, version, find, now)
 
     def check_fetching(self, group_id: str, member_id: str | None, member_epoch: int) -> None:
-        """Whether that member may read offsets. Raises KafkaError."""
+        """Check whether that member may read offsets. Raises KafkaError."""
         group = self.core.groups.get(group_id)
         if group is not None:
             kinds.kind(group.type).check_fetch(group, member_id, member_epoch)
@@ -261,9 +261,9 @@ class GroupShard:
     # ---- administration
 
     def describe_group(self, group_id: str) -> DescribedGroup:
-        """A classic group as DescribeGroups shows it.
+        """Describe a classic group for DescribeGroups.
 
-        Raises KafkaError GROUP_ID_NOT_FOUND when there is none, or one of another kind.
+        Raises KafkaError GROUP_ID_NOT_FOUND if there is none, or it has another type.
         """
         group = classic_log.get_group(self.core, group_id)
         # Before the leader has assigned, the members' metadata may be outdated.
@@ -277,7 +277,7 @@ class GroupShard:
         )
 
     def list_groups(self, states: Collection[str], types: Collection[str]) -> list[ListedGroup]:
-        """The groups in these states and of these types, in lower case; all when empty."""
+        """The groups in these states and of these types, in lower case; all if empty."""
         return [
             ListedGroup(
                 group_id=group.group_id,
@@ -321,14 +321,14 @@ class GroupShard:
             )
 
     def sizes(self) -> dict[str, int]:
-        """Groups, committed offsets and those of open transactions, for the log."""
+        """The numbers of groups, committed offsets and pending offsets, for the log line."""
         found = self.core.offsets.values()
         offsets = sum(len(p) for topics in found for p in topics.values())
         pending = len(self.core.pending)
         return {"groups": len(self.core.groups), "offsets": offsets, "pending_offsets": pending}
 
     def contents(self) -> tuple[dict[str, GroupMetadataValue], Offsets]:
-        """(classic groups, offsets) as their records show them, to compare two shards."""
+        """(classic groups, offsets) as their records hold them, to compare two shards."""
         core = self.core
         classic = [group for group in core.groups.values() if isinstance(group, Group)]
         return {group.group_id: state_of(group) for group in classic}, core.offsets

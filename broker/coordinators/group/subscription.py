@@ -1,7 +1,7 @@
-"""What consumers say in the metadata of their group protocol, as far as a coordinator looks.
+"""The part of consumers' group protocol metadata that a coordinator reads.
 
-The bytes are the clients' business; a coordinator reads only which topics are subscribed to, so
-that it does not expire or delete offsets under a running consumer.
+The metadata is opaque to the broker, except that a coordinator reads the subscribed topics, so that
+it does not expire or delete the offsets of a running consumer.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from raftka.net.protocol.messages.consumer_protocol_subscription import Consumer
 
 
 def subscribed_topics(metadata: Iterable[bytes]) -> frozenset[str] | None:
-    """All topics that members with this metadata subscribe to; None when one is not readable.
+    """All topics that members with this metadata subscribe to; None if some cannot be decoded.
 
-    Clients may put anything there under a protocol type of "consumer", so that is no error.
+    Clients may send any bytes with the protocol type "consumer", so that is no error.
     """
     topics: set[str] = set()
     for data in metadata:

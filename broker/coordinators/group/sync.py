@@ -1,4 +1,4 @@
-"""SyncGroup, Heartbeat and LeaveGroup: life within a generation, and its end."""
+"""SyncGroup, Heartbeat and LeaveGroup: the requests of a generation's members."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ def check_generation(group: Group, generation_id: int) -> None:
 
 
 def sync_group(core: Core, request: SyncGroupRequest, ticket: Ticket, now: Moment) -> None:
-    """Answer `ticket` with the member's assignment, as soon as the leader has handed it in.
+    """Answer `ticket` with the member's assignment, once the leader has sent it.
 
-    Raises KafkaError, with the ticket unused, for what is refused.
+    Raises KafkaError, without answering `ticket`, if the request is refused.
     """
     if not request.group_id:
         raise KafkaError(ErrorCode.INVALID_GROUP_ID, "the group id is empty")
@@ -48,7 +48,7 @@ def sync_group(core: Core, request: SyncGroupRequest, ticket: Ticket, now: Momen
 
 
 def _check_protocol(group: Group, request: SyncGroupRequest) -> None:
-    """From version 5 on a member says which protocol it believes in (KIP-559)."""
+    """From version 5 on a member names the protocol that it expects (KIP-559)."""
     for said, is_so in (
         (request.protocol_type, group.protocol_type),
         (request.protocol_name, group.protocol_name),
@@ -61,7 +61,7 @@ def _check_protocol(group: Group, request: SyncGroupRequest) -> None:
 
 
 def _assign(core: Core, group: Group, shares: dict[str, bytes], now: Moment) -> None:
-    """The leader has decided: the generation is written before any member is answered."""
+    """Store the leader's assignment: the generation is written before any member is answered."""
     for member in group.members.values():
         member.assignment = shares.get(member.member_id, b"")
     state_timestamp_ms = group.state_timestamp_ms
@@ -89,10 +89,10 @@ def _assigned(group: Group, member: Member) -> SyncGroupResponse:
 
 
 def heartbeat(core: Core, request: HeartbeatRequest, now: Moment) -> None:
-    """Prolong the member's session.
+    """Extend the member's session.
 
-    Raises KafkaError, among others REBALANCE_IN_PROGRESS, by which a member learns that it has to
-    join again; its session is prolonged all the same.
+    Raises KafkaError; REBALANCE_IN_PROGRESS makes the member join again, and extends its session
+    too.
     """
     if not request.group_id:
         raise KafkaError(ErrorCode.INVALID_GROUP_ID, "the group id is empty")
@@ -107,7 +107,7 @@ def heartbeat(core: Core, request: HeartbeatRequest, now: Moment) -> None:
 def leave_group(
     core: Core, group_id: str, leaving: list[MemberIdentity], now: Moment
 ) -> list[MemberResponse]:
-    """Take members out: each by its id, or a static one by its group.instance.id alone.
+    """Remove members: by member id, or static ones by group.instance.id alone.
 
     Raises KafkaError INVALID_GROUP_ID; every other refusal is in the member's own answer.
     """
@@ -115,7 +115,7 @@ def leave_group(
         raise KafkaError(ErrorCode.INVALID_GROUP_ID, "the group id is empty")
     group = core.groups.get(group_id)
     if not isinstance(group, Group):
-        group = None  # To a member, a group of another kind is not there.
+        group = None  # To a member, a group of another type does not exist.
     answers = []
     reasons = []
     for identity in leaving:
@@ -148,7 +148,7 @@ def _leave(core: Core, group: Group, identity: MemberIdentity) -> ErrorCode:
     try:
         member = group.validate_member(member_id, instance_id)
     except KafkaError as error:
-        # A static instance that is not there is an unknown member, whatever id was given.
+        # An unknown static instance is an unknown member, whatever id was given.
         return error.code
     rebalance.remove_member(core, group, member)
     return ErrorCode.NONE

@@ -1,7 +1,7 @@
-"""TxnOffsetCommit: offsets that join a producer's transaction (KIP-98, KIP-447).
+"""TxnOffsetCommit: offsets that are part of a producer's transaction (KIP-98, KIP-447).
 
-They are decided here, appended for the producer by the runtime, and come back through `replay`,
-since the log may refuse that producer alone.
+This module only decides: the runtime appends the records for the producer and applies them by
+`replay`, since the log may refuse that producer alone.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ from raftka.net.protocol.messages.txn_offset_commit import (
 def decide(
     core: Core, request: TxnOffsetCommitRequest, find: FindPartition, now: Moment
 ) -> tuple[list[Record], list[TxnOffsetCommitResponseTopic]]:
-    """The records of the offsets, which nothing has applied yet, and each partition's answer.
+    """The records of the offsets, not applied yet, and each partition's answer.
 
-    Raises KafkaError for what refuses all of them: INVALID_GROUP_ID, ILLEGAL_GENERATION,
-    UNKNOWN_MEMBER_ID, FENCED_INSTANCE_ID.
+    Raises KafkaError if all are refused: INVALID_GROUP_ID, ILLEGAL_GENERATION, UNKNOWN_MEMBER_ID,
+    FENCED_INSTANCE_ID.
     """
     fence = _check_member(core, request, now)
     written: list[Record] = []
@@ -66,9 +66,9 @@ def decide(
 def _check_member(
     core: Core, request: TxnOffsetCommitRequest, now: Moment
 ) -> PartitionFence | None:
-    """A producer that names a member or a generation must have the present ones (KIP-447).
+    """A member id or generation that a producer names must be current (KIP-447).
 
-    One that names none, as versions before 3 cannot, may commit whatever state the group is in.
+    A producer that names none, as in versions before 3, may commit in any state of the group.
     """
     if not request.group_id:
         raise KafkaError(ErrorCode.INVALID_GROUP_ID, "the group id is empty")

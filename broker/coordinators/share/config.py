@@ -1,4 +1,4 @@
-"""The settings that the share coordinator goes by."""
+"""The settings of the share coordinator."""
 
 from __future__ import annotations
 
@@ -17,15 +17,14 @@ class ShareStateConfig:
     """The coordinator's settings, with Kafka's defaults; times in milliseconds."""
 
     updates_per_snapshot: int = 500
-    """share.coordinator.snapshot.update.records.per.snapshot: after so many changes of a
-    share-partition, the next one is written as a whole."""
+    """share.coordinator.snapshot.update.records.per.snapshot: the number of updates of a
+    share-partition after which a snapshot is written."""
     prune_interval_ms: int = 300_000
-    """share.coordinator.state.topic.prune.interval.ms: how long records that later ones make
-    redundant stay in the log."""
+    """share.coordinator.state.topic.prune.interval.ms: how long redundant records are kept."""
     write_timeout_ms: int = 5_000
     """share.coordinator.write.timeout.ms: how long an answer waits for the in-sync replicas."""
     max_record_bytes: int = 1_048_588 - _BATCH_OVERHEAD_BYTES
-    """The largest record that the log of __share_group_state takes in a batch of its own."""
+    """The largest record that the log of __share_group_state accepts in a batch of its own."""
 
     @classmethod
     def from_settings(cls, config: Config) -> ShareStateConfig:

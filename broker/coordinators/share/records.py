@@ -1,7 +1,8 @@
 """The records of __share_group_state, byte for byte as Apache Kafka writes and reads them.
 
-Keys and values start with an int16: in a key the kind of the record, a snapshot or an update of
-one, in a value the version of the layout. A snapshot without a value ends a share-partition.
+Keys and values start with an int16: in a key the type of the record (a snapshot, or an update of
+one), in a value the version of the layout. A snapshot without a value is the tombstone of a
+share-partition.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ _LAYOUT: Final = 0
 
 
 class WrittenBatch(Protocol):
-    """A StateBatch as the messages and records have it."""
+    """A StateBatch in messages and records."""
 
     first_offset: int
     last_offset: int
@@ -39,14 +40,14 @@ W = TypeVar("W", bound=WrittenBatch)
 
 
 class Snapshot(NamedTuple):
-    """A share-partition's whole state, or its end when `state` is None."""
+    """A share-partition's whole state; a tombstone if `state` is None."""
 
     key: SharePartitionKey
     state: ShareState | None
 
 
 class Update(NamedTuple):
-    """A change of the snapshot with that epoch."""
+    """A change to the snapshot with that epoch."""
 
     key: SharePartitionKey
     snapshot_epoch: int
@@ -54,7 +55,7 @@ class Update(NamedTuple):
 
 
 def read_batches(written: Iterable[WrittenBatch]) -> tuple[StateBatch, ...]:
-    """Batches of a record or a message. Raises ValueError for a state that is unknown."""
+    """Decode the batches of a record or a message. Raises ValueError for an unknown state."""
     return tuple(
         StateBatch(b.first_offset, b.last_offset, Delivery(b.delivery_state), b.delivery_count)
         for b in written
@@ -62,7 +63,7 @@ def read_batches(written: Iterable[WrittenBatch]) -> tuple[StateBatch, ...]:
 
 
 def write_batches(batches: Iterable[StateBatch], made: type[W]) -> list[W]:
-    """The same as a record or a message has them."""
+    """Encode batches for a record or a message."""
     found = []
     for batch in batches:
         one = made()
@@ -82,7 +83,7 @@ def _key(
 
 
 def tombstone(key: SharePartitionKey) -> tuple[bytes, None]:
-    """The record that ends a share-partition."""
+    """The tombstone of a share-partition."""
     return _key(_SNAPSHOT, ShareSnapshotKey, key), None
 
 
@@ -114,10 +115,9 @@ def update(key: SharePartitionKey, snapshot_epoch: int, change: Change) -> tuple
 
 
 def decode(key: Buffer, value: Buffer | None) -> Snapshot | Update | None:
-    """What a record says; None for kinds that this coordinator does not know, and for an update
-    without a value, which says nothing.
+    """Decode a record; None for unknown types, and for an update without a value.
 
-    Raises MalformedMessage for a known kind that cannot be read, a newer layout included.
+    Raises MalformedMessage for a known type that cannot be decoded, which includes newer layouts.
     """
     kind = int.from_bytes(key[:2], "big", signed=True)
     try:

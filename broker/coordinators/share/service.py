@@ -1,7 +1,7 @@
-"""The API of the share coordinator, as handlers call it: finds the shards, gathers their answers.
+"""The API of the share coordinator for handlers: finds the shards, gathers their answers.
 
 A request may name many share-partitions; each has its own shard, and its own error in the answer,
-which comes when all of them are committed. Operations are applied in the order of the requests.
+which is sent once all of them are committed. Operations are applied in the order of the requests.
 """
 
 from __future__ import annotations
@@ -41,17 +41,17 @@ from raftka.net.router import Pending
 
 
 class ShareFigures(NamedTuple):
-    """What metrics show of a share-partition."""
+    """The metrics of a share-partition."""
 
     key: SharePartitionKey
     start_offset: int
     complete_count: int
-    """How many offsets from the start on are done."""
+    """The number of completed offsets from the start offset on."""
 
 
 Runtime = ShardRuntime[ShareStateShard]
 Operation = Callable[[Runtime, SharePartitionKey, Any, Any], None]
-"""(shard, share-partition, its entry in the request, its entry in the answer): what is asked."""
+"""(shard, share-partition, its entry in the request, its entry in the answer) of an operation."""
 
 
 _SHAPES: Final[dict[type[Any], tuple[type[Any], type[Any], type[Any]]]] = {
@@ -81,11 +81,11 @@ _SHAPES: Final[dict[type[Any], tuple[type[Any], type[Any], type[Any]]]] = {
         summing.PartitionResult,
     ),
 }
-"""By request: its answer, and what that has for a topic and for a partition."""
+"""By request: the message types of its answer, and of a topic and a partition in it."""
 
 
 def refused(request: Any, error: KafkaError) -> Response:
-    """An error of the whole request, for each share-partition: there is no other place for it."""
+    """Repeat an error of the whole request for each share-partition: it has no field of its own."""
     response_type, topic_result, partition_result = _SHAPES[type(request)]
     response: Response = response_type(
         results=[
@@ -107,7 +107,7 @@ def refused(request: Any, error: KafkaError) -> Response:
 
 
 class ShareCoordinatorService:
-    """What handlers, the metadata and the replicas call. Operations do not raise."""
+    """The entry points for handlers, metadata publishers and replicas. Operations do not raise."""
 
     def __init__(
         self,
@@ -129,7 +129,7 @@ class ShareCoordinatorService:
             key="share-partition",
             invalid_key=ErrorCode.INVALID_REQUEST,
         )
-        # What the broker calls, beside the operations.
+        # Called by the broker, in addition to the operations.
         self.run = self._host.run
         self.publish = self._host.publish
         self.became_leader = self._host.became_leader
@@ -139,7 +139,7 @@ class ShareCoordinatorService:
         self.loaded = self._host.loaded
 
     def figures(self) -> list[ShareFigures]:
-        """The share-partitions that this broker keeps the state of, for metrics."""
+        """The share-partitions whose state this broker holds, for metrics."""
         return [
             ShareFigures(key, state.start_offset, max(state.complete_count, 0))
             for runtime in self._host.loaded()
@@ -148,7 +148,7 @@ class ShareCoordinatorService:
         ]
 
     def initialize(self, request: initializing.InitializeShareGroupStateRequest) -> Pending:
-        """Answered with an InitializeShareGroupStateResponse."""
+        """Answer with an InitializeShareGroupStateResponse."""
 
         def operation(runtime: Runtime, key: SharePartitionKey, wanted: Any, _result: Any) -> None:
             runtime.shard.initialize(key, wanted.state_epoch, wanted.start_offset, runtime.now())
@@ -159,7 +159,7 @@ class ShareCoordinatorService:
         )
 
     def read(self, request: reading.ReadShareGroupStateRequest) -> Pending:
-        """Answered with a ReadShareGroupStateResponse."""
+        """Answer with a ReadShareGroupStateResponse."""
 
         def operation(runtime: Runtime, key: SharePartitionKey, wanted: Any, result: Any) -> None:
             state = runtime.shard.read(key, wanted.leader_epoch, runtime.now())
@@ -172,7 +172,7 @@ class ShareCoordinatorService:
         )
 
     def write(self, request: writing.WriteShareGroupStateRequest) -> Pending:
-        """Answered with a WriteShareGroupStateResponse."""
+        """Answer with a WriteShareGroupStateResponse."""
 
         def operation(runtime: Runtime, key: SharePartitionKey, wanted: Any, _result: Any) -> None:
             try:
@@ -190,7 +190,7 @@ class ShareCoordinatorService:
         )
 
     def delete(self, request: deleting.DeleteShareGroupStateRequest) -> Pending:
-        """Answered with a DeleteShareGroupStateResponse."""
+        """Answer with a DeleteShareGroupStateResponse."""
 
         def operation(runtime: Runtime, key: SharePartitionKey, _wanted: Any, _result: Any) -> None:
             runtime.shard.delete(key, runtime.now())
@@ -201,7 +201,7 @@ class ShareCoordinatorService:
         )
 
     def summarize(self, request: summing.ReadShareGroupStateSummaryRequest) -> Pending:
-        """Answered with a ReadShareGroupStateSummaryResponse."""
+        """Answer with a ReadShareGroupStateSummaryResponse."""
 
         def operation(runtime: Runtime, key: SharePartitionKey, _wanted: Any, result: Any) -> None:
             state = runtime.shard.summary(key)
@@ -222,12 +222,12 @@ class ShareCoordinatorService:
         *,
         writing: bool = True,
     ) -> Pending:
-        """Ask the shard of each share-partition; answer when all of them are committed."""
+        """Run the operation in the shard of each share-partition; answer once all are committed."""
         response_type, topic_result, partition_result = _SHAPES[type(request)]
         response = response_type()
         gathered = _Gathered(response)
         for topic in request.topics:
-            topic_id = bytes(topic.topic_id)  # The frame is gone by the time of the answer.
+            topic_id = bytes(topic.topic_id)  # The frame is released before the answer.
             answered = topic_result(topic_id=topic_id)
             response.results.append(answered)
             for wanted in topic.partitions:
@@ -263,7 +263,7 @@ def _fill(result: Any, state: ShareState) -> None:
 
 
 class _Gathered(Pending):
-    """Answered when each share-partition of a request is."""
+    """Answers once each share-partition of a request has its result."""
 
     __slots__ = ("_left", "_response")
 
@@ -271,14 +271,14 @@ class _Gathered(Pending):
         super().__init__()
         self._response = response
         self._left = 1
-        """Share-partitions that are not answered, and one until `start`."""
+        """The number of share-partitions without a result, plus one until `start`."""
 
     def ticket(self, result: Any) -> _Ticket:
         self._left += 1
         return _Ticket(self, result)
 
     def start(self) -> Pending:
-        """Answer as soon as nothing is left, from now on."""
+        """Answer as soon as no result is missing, from now on."""
         self.one_less()
         return self
 
@@ -289,7 +289,7 @@ class _Gathered(Pending):
 
 
 class _Ticket:
-    """One share-partition of a request: its entry in the answer gets what becomes of it."""
+    """One share-partition of a request: stores its result in the answer."""
 
     __slots__ = ("_gathered", "result")
 
@@ -298,11 +298,11 @@ class _Ticket:
         self.result = result
 
     def resolve(self, _answer: object) -> None:
-        """It is committed."""
+        """Its records are committed."""
         self._gathered.one_less()
 
     def fail(self, error: KafkaError) -> None:
-        """The log has refused it, or its outcome is unknown."""
+        """The log has refused its records, or their outcome is unknown."""
         self.refuse(coordinator_error(error))
 
     def refuse(self, error: KafkaError) -> None:

@@ -1,17 +1,17 @@
 """One partition of __share_group_state as a state machine without I/O.
 
-Implements broker.coordinators.shard.Shard. Words and codes of refusals are those of Apache Kafka
+Implements broker.coordinators.shard.Shard. Error codes and messages are those of Apache Kafka
 4.4.0. Two epochs fence (KIP-932, "Share-group state epoch", "Fencing leaders"):
 
-- A leader reads before it writes, and its leader epoch is remembered: from then on an earlier
-  leader is refused with FENCED_LEADER_EPOCH, however late its write comes.
-- The group coordinator raises the state epoch when it begins the state again; a leader that still
-  writes for the one before is refused with FENCED_STATE_EPOCH, and reads again.
+- A leader reads before it writes, and the shard stores its leader epoch: from then on it refuses
+  earlier leaders with FENCED_LEADER_EPOCH, however late their writes arrive.
+- The group coordinator bumps the state epoch when it resets the state; a leader that still writes
+  with the previous one is refused with FENCED_STATE_EPOCH, and reads again.
 
 The topic is not compacted. When half of a log is redundant, the shard waits for the prune interval,
-writes a snapshot of each share-partition, and has the log begin there once those are committed.
-Apache Kafka keeps a snapshot's offset for each share-partition instead, and writes those of cold
-ones again on the same interval; what is left is the same, and an idle log has no timer here.
+writes a snapshot of each share-partition, and advances the log's start to them once those are
+committed. Apache Kafka tracks the offset of each share-partition's snapshot instead, and rewrites
+cold ones on the same interval; the result is the same, but here an idle log needs no timer.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ NOTHING: Final = ShareState(state_epoch=0, start_offset=NO_OFFSET, leader_epoch=
 
 
 class ShareStateShard:
-    """All share-partitions of one partition. Operations raise KafkaError for what they refuse."""
+    """All share-partitions of one partition. Operations that refuse a request raise KafkaError."""
 
     def __init__(self, config: ShareStateConfig, rules_off: RulesOff = ALL_HOLD) -> None:
         self._config = config
@@ -55,9 +55,9 @@ class ShareStateShard:
         self._image: MetadataImage = EMPTY_IMAGE
         self._states: dict[SharePartitionKey, ShareState] = {}
         self._updates: dict[SharePartitionKey, int] = {}
-        """How many updates stand behind the snapshot of each."""
+        """The number of updates since the snapshot of each share-partition."""
         self._in_log = 0
-        """How many records the log has."""
+        """The number of records in the log."""
         self._prune_at_s: float | None = None
         self._fences_leaders = Rule.SHARE_LEADER_EPOCH_FENCES not in rules_off
         self._fences_states = Rule.SHARE_STATE_EPOCH_FENCES not in rules_off
@@ -70,7 +70,7 @@ class ShareStateShard:
     # ---- the log
 
     def replay(self, key: Buffer, value: Buffer | None, producer: Producer | None = None) -> None:
-        """Take over what one record of the log says. Call `loaded` after the last one."""
+        """Apply one record of the log. Call `loaded` after the last one."""
         self._in_log += 1
         try:
             record = records.decode(key, value)
@@ -87,19 +87,19 @@ class ShareStateShard:
             case records.Update(where, snapshot_epoch, change):
                 found = self._states.get(where)
                 if found is None or found.snapshot_epoch != snapshot_epoch:
-                    return  # The log has been cut in front of it: a later snapshot says it all.
+                    return  # The log starts after its snapshot: a later snapshot covers it.
                 self._states[where] = changed(found, change)
                 self._updates[where] += 1
 
     def replay_end_transaction_marker(
         self, producer_id: int, producer_epoch: int, commit: bool
     ) -> None:
-        """No transaction has records here."""
+        """Do nothing: no transaction has records here."""
 
     def metadata_changed(
         self, image: MetadataImage, delta: MetadataDelta | None, now: Moment
     ) -> None:
-        """Forget the share-partitions of topics that are gone."""
+        """Delete the state of share-partitions of deleted topics."""
         self._image = image
         gone = set() if delta is None else {topic.topic_id for topic in delta.topics.deleted}
         if gone:
@@ -107,7 +107,7 @@ class ShareStateShard:
                 self._bury(key, now)
 
     def loaded(self, now: Moment) -> None:
-        """The log has been read: topics may have gone meanwhile."""
+        """The log is replayed: drop topics that were deleted meanwhile."""
         names = self._image.topic_names
         for key in [key for key in self._states if key.topic_id not in names]:
             self._bury(key, now)
@@ -121,16 +121,16 @@ class ShareStateShard:
     # ---- time
 
     def next_deadline_s(self) -> float | None:
-        """When the log is pruned."""
+        """When pruning is due, in monotonic seconds."""
         return self._prune_at_s
 
     def tick(self, now: Moment) -> None:
-        """Sum up the log, if that is due."""
+        """Prune the log if that is due."""
         if self._prune_at_s is None or now.monotonic_s < self._prune_at_s:
             return
         self._prune_at_s = None
         if not self._states:
-            return  # There must be a record behind which the others go: the next one plans again.
+            return  # There are no records that snapshots could follow: the next record plans again.
         self._in_log = 0
         states = list(self._states.items())
         for key, state in states if self._sums_up_all else states[:1]:
@@ -138,7 +138,7 @@ class ShareStateShard:
         self._outbox.supersedes = True
 
     def _plan_pruning(self, now: Moment) -> None:
-        """Prune after the interval if as many records are redundant as are needed."""
+        """Schedule pruning after the interval if enough records are redundant."""
         if self._prune_at_s is None and self._in_log >= 2 * max(len(self._states), 1):
             self._prune_at_s = now.monotonic_s + self._config.prune_interval_ms / 1000
 
@@ -148,7 +148,7 @@ class ShareStateShard:
         self._plan_pruning(now)
 
     def abandon(self) -> list[Ticket]:
-        """No request waits in here: all answers are in the outbox."""
+        """No request waits here: all answers are in the outbox."""
         return []
 
     # ---- the group coordinator's operations
@@ -156,7 +156,7 @@ class ShareStateShard:
     def initialize(
         self, key: SharePartitionKey, state_epoch: int, start_offset: int, now: Moment
     ) -> None:
-        """Begin a share-partition, or begin it again with a greater state epoch.
+        """Initialize a share-partition, or reset it with a greater state epoch.
 
         Raises KafkaError: INVALID_REQUEST, UNKNOWN_TOPIC_OR_PARTITION, FENCED_STATE_EPOCH.
         """
@@ -178,7 +178,7 @@ class ShareStateShard:
         self._begin(key, state, now)
 
     def delete(self, key: SharePartitionKey, now: Moment) -> None:
-        """Forget a share-partition; one that is unknown is gone already.
+        """Delete a share-partition's state; do nothing if there is none.
 
         Raises KafkaError: INVALID_REQUEST, UNKNOWN_TOPIC_OR_PARTITION.
         """
@@ -187,7 +187,7 @@ class ShareStateShard:
             self._bury(key, now)
 
     def summary(self, key: SharePartitionKey) -> ShareState:
-        """Where a share-partition begins; NOTHING for one without state.
+        """The start offset of a share-partition; NOTHING without state.
 
         Raises KafkaError: INVALID_REQUEST, UNKNOWN_TOPIC_OR_PARTITION.
         """
@@ -197,10 +197,10 @@ class ShareStateShard:
     # ---- the leaders' operations
 
     def read(self, key: SharePartitionKey, leader_epoch: int, now: Moment) -> ShareState:
-        """All that a leader needs to go on; it fences the leaders before it.
+        """The state that a leader resumes from; this fences earlier leaders.
 
-        Raises KafkaError: INVALID_REQUEST for a share-partition without state too,
-        UNKNOWN_TOPIC_OR_PARTITION, FENCED_LEADER_EPOCH.
+        Raises KafkaError: INVALID_REQUEST, also without state, UNKNOWN_TOPIC_OR_PARTITION,
+        FENCED_LEADER_EPOCH.
         """
         found = self._to_lead(key, leader_epoch, "Read")
         if leader_epoch > found.leader_epoch:
@@ -208,9 +208,9 @@ class ShareStateShard:
         return self._states[key]
 
     def write(self, key: SharePartitionKey, state_epoch: int, change: Change, now: Moment) -> None:
-        """Take over a leader's changes.
+        """Apply a leader's changes.
 
-        Raises KafkaError as `read`, and FENCED_STATE_EPOCH.
+        Raises KafkaError as `read` does, and FENCED_STATE_EPOCH.
         """
         found = self._to_lead(key, change.leader_epoch, "Write")
         self._check_state_epoch(found, state_epoch)
@@ -250,7 +250,7 @@ class ShareStateShard:
     def _write(
         self, key: SharePartitionKey, found: ShareState, change: Change, now: Moment
     ) -> None:
-        """Write a change: as an update, or with all that is known when there were many."""
+        """Write a change: as an update, or as a snapshot after many updates."""
         state = changed(found, change)
         if self._updates[key] >= self._config.updates_per_snapshot:
             self._snapshot(key, state, now)
@@ -260,7 +260,7 @@ class ShareStateShard:
         self._record(records.update(key, found.snapshot_epoch, change), now)
 
     def _snapshot(self, key: SharePartitionKey, state: ShareState, now: Moment) -> None:
-        """Write all that is known of a share-partition; updates build on that from now on."""
+        """Write the whole state of a share-partition; later updates build on it."""
         self._begin(
             key,
             replace(state, snapshot_epoch=state.snapshot_epoch + 1, written_ms=now.wall_ms),
@@ -272,14 +272,14 @@ class ShareStateShard:
         self._updates[key] = 0
         self._record(records.snapshot(key, state), now)
 
-    # ---- for people and checkers
+    # ---- for logs and checkers
 
     def states(self) -> dict[SharePartitionKey, ShareState]:
         """All share-partitions as they are in memory."""
         return dict(self._states)
 
     def sizes(self) -> Mapping[str, int]:
-        """Share-partitions, for the log."""
+        """The number of share-partitions, for the log line."""
         return {"share_partitions": len(self._states)}
 
 

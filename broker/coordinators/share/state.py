@@ -1,4 +1,4 @@
-"""What the share coordinator knows of one share-partition, as a value."""
+"""The share coordinator's state of one share-partition, as a value."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ UNKNOWN_COUNT: Final = -1
 
 @dataclass(frozen=True, slots=True)
 class ShareState:
-    """Immutable: a change makes another one."""
+    """Immutable: a change creates a new value."""
 
     state_epoch: int
-    """Goes up when the group coordinator begins the state again."""
+    """Increases when the group coordinator resets the state."""
     start_offset: int
-    """The first offset that is not complete; NO_OFFSET until the leader has found one."""
+    """The first offset that is not complete; NO_OFFSET until the leader has set it."""
     leader_epoch: int = NO_EPOCH
-    """The greatest of those by which leaders have read or written."""
+    """The greatest leader epoch that has read or written."""
     batches: tuple[StateBatch, ...] = ()
     complete_count: int = UNKNOWN_COUNT
-    """How many offsets from the start on are complete (KIP-1226)."""
+    """The number of complete offsets from the start offset on (KIP-1226)."""
     snapshot_epoch: int = 0
-    """Which of its snapshots it builds on."""
+    """The epoch of the snapshot that it builds on."""
     created_ms: int = 0
     written_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What a leader writes; NO_OFFSET and UNKNOWN_COUNT leave what is there."""
+    """A leader's write; NO_OFFSET and UNKNOWN_COUNT leave a field unchanged."""
 
     leader_epoch: int
     start_offset: int

@@ -1,4 +1,4 @@
-"""The settings that the transaction coordinator goes by."""
+"""The settings of the transaction coordinator."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class TransactionConfig:
     """The coordinator's settings, with Kafka's defaults; times in milliseconds."""
 
     timeout_max_ms: int = 15 * 60 * 1000
-    """transaction.max.timeout.ms: the longest that a producer may leave a transaction open."""
+    """transaction.max.timeout.ms: the longest transaction timeout that a producer may request."""
     id_expiration_ms: int = 7 * 24 * 60 * 60 * 1000
     """transactional.id.expiration.ms: how long an unused transactional id is remembered."""
     expiration_check_interval_ms: int = 60 * 60 * 1000
@@ -25,7 +25,7 @@ class TransactionConfig:
     commit_timeout_ms: int = 30_000
     """request.timeout.ms: how long an answer waits for the in-sync replicas."""
     max_record_bytes: int = 1_048_588 - _BATCH_OVERHEAD_BYTES
-    """The largest record that the log of __transaction_state takes in a batch of its own."""
+    """The largest record that the log of __transaction_state accepts in a batch of its own."""
 
     @classmethod
     def from_settings(cls, config: Config) -> TransactionConfig:

@@ -1,4 +1,4 @@
-"""What the rules of a shard share: the transactional ids, their timers, and the way out."""
+"""The state that the operations of a shard share: transactional ids, timers and the outbox."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from raftka.model.rules import ALL_HOLD, RulesOff
 FEATURE: Final = "transaction.version"
 
 _ENDING_BYTES: Final = 64
-"""What the records that end a transaction may have more than the one that grew it."""
+"""How many bytes the records that end a transaction may add to the previous record."""
 
 
 class NeedsProducerId(KafkaError):
-    """The operation must be repeated with a new producer id at hand; nothing has changed."""
+    """The operation must be repeated with a new producer id; nothing has changed."""
 
     def __init__(self, transactional_id: str) -> None:
         super().__init__(
@@ -37,14 +37,14 @@ class NeedsProducerId(KafkaError):
 class WriteMarkers:
     """An effect: end the transaction in these partitions, then call `markers_written`.
 
-    Without partitions there is nothing to write, and the call comes at once.
+    Without partitions there is nothing to write, and the call follows at once.
     """
 
     transactional_id: str
     marker: EndMarker
     partitions: frozenset[TopicPartition]
     transaction_version: int
-    """For WriteTxnMarkers 2 (KIP-1228): what the marker's epoch means to the partition."""
+    """For WriteTxnMarkers 2 (KIP-1228): how a partition interprets the marker's epoch."""
 
 
 @dataclass(slots=True)
@@ -53,7 +53,7 @@ class Core:
 
     config: TransactionConfig
     epoch: int
-    """The coordinator's: the leader epoch of its partition."""
+    """The coordinator's epoch: the leader epoch of its partition."""
     rules_off: RulesOff = ALL_HOLD
     transactions: dict[str, Transaction] = field(default_factory=dict)
     timers: Timers = field(default_factory=Timers)
@@ -66,10 +66,10 @@ class Core:
         return self.image.features.get(FEATURE, 0)
 
     def of_producer(self, transactional_id: str, producer_id: int) -> Transaction:
-        """The transactional id that a producer says to be its own.
+        """The transactional id that a producer claims.
 
-        Raises KafkaError: INVALID_REQUEST without an id, INVALID_PRODUCER_ID_MAPPING when the id
-        is another producer's, or has expired.
+        Raises KafkaError: INVALID_REQUEST without an id, INVALID_PRODUCER_ID_MAPPING if the id
+        belongs to another producer, or has expired.
         """
         if not transactional_id:
             raise KafkaError(ErrorCode.INVALID_REQUEST, "the transactional id is empty")
@@ -86,7 +86,8 @@ class Core:
         )
 
     def check_fits(self, transactional_id: str, transaction: Transaction) -> None:
-        """Raises KafkaError RECORD_LIST_TOO_LARGE for a transaction that no record could end."""
+        """Raises KafkaError RECORD_LIST_TOO_LARGE if a record that ends the transaction would not
+        fit."""
         record = self._record(transactional_id, transaction)
         size = batch_bytes([record]) + _ENDING_BYTES
         if size > self.outbox.bytes_max:
@@ -98,7 +99,7 @@ class Core:
             )
 
     def write(self, transactional_id: str, transaction: Transaction) -> None:
-        """Take a step, in memory and in the log."""
+        """Apply a transition, in memory and in the log."""
         self.transactions[transactional_id] = transaction
         self.outbox.records.append(self._record(transactional_id, transaction))
 
@@ -107,14 +108,14 @@ class Core:
         return key, records.transaction_value(transaction, self.version)
 
     def bury(self, transactional_id: str) -> None:
-        """Forget a transactional id, in memory and in the log."""
+        """Delete a transactional id, in memory and in the log."""
         del self.transactions[transactional_id]
         self.outbox.records.append((records.transaction_key(transactional_id), None))
 
     # ---- the end of transactions
 
     def send_markers(self, transactional_id: str) -> None:
-        """Have the ends of a prepared transaction written, as soon as the decision is committed."""
+        """Write the markers of a prepared transaction, once the decision is committed."""
         self.forget_lost_partitions(transactional_id)
         found = self.transactions[transactional_id]
         marker = EndMarker(
@@ -128,16 +129,16 @@ class Core:
         )
 
     def forget_lost_partitions(self, transactional_id: str) -> None:
-        """Partitions of deleted topics need no marker: nothing waits for their end."""
+        """Skip partitions of deleted topics: no reader waits for their markers."""
         if TRANSACTION_TOPIC not in self.image.topics:
-            return  # Not the metadata under which this shard was elected: it proves nothing.
+            return  # The metadata may be older than this shard's election, so it proves nothing.
         found = self.transactions[transactional_id]
         lost = frozenset(each for each in found.partitions if self.image.partition(*each) is None)
         if lost and found.state in PREPARED:
             self.transactions[transactional_id] = found.without(lost)
 
     def complete_if_done(self, transactional_id: str, now: Moment) -> None:
-        """Every partition has its marker: the transaction is over."""
+        """Complete the transaction once every partition has its marker."""
         found = self.transactions[transactional_id]
         if found.state in PREPARED and not found.partitions:
             self.write(transactional_id, found.completed(now.wall_ms))

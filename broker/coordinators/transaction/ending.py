@@ -1,4 +1,4 @@
-"""The end of a transaction: EndTxn, timeouts, fencing, and the markers that make it true.
+"""The end of a transaction: EndTxn, timeouts, fencing, and the end markers.
 
 Source: KIP-98, "EndTxnRequest"; KIP-890, part 2 (transaction.version 2).
 """
@@ -32,11 +32,10 @@ def end_transaction(
     now: Moment,
     new_producer_id: int | None,
 ) -> None:
-    """Commit or abort; answered when the decision is committed, before the markers are written.
+    """Commit or abort; answered once the decision is committed, before the markers are written.
 
     Raises NeedsProducerId, and KafkaError: INVALID_REQUEST, INVALID_PRODUCER_ID_MAPPING,
-    PRODUCER_FENCED, CONCURRENT_TRANSACTIONS (the end that was asked for is being made),
-    INVALID_TXN_STATE.
+    PRODUCER_FENCED, CONCURRENT_TRANSACTIONS (that end is in progress), INVALID_TXN_STATE.
     """
     if client_version >= EPOCH_BUMPS:
         _end_with_bump(core, request, client_version, ticket, now, new_producer_id)
@@ -45,7 +44,7 @@ def end_transaction(
 
 
 def _end_without_bump(core: Core, request: EndTxnRequest, ticket: Ticket, now: Moment) -> None:
-    """Versions 0 and 1: the epoch stays, so a repetition is recognized by the state alone."""
+    """Versions 0 and 1: the epoch stays, so a retry is recognized by the state alone."""
     name = request.transactional_id
     found = core.of_producer(name, request.producer_id)
     if request.producer_epoch != found.producer_epoch:
@@ -67,7 +66,7 @@ def _end_with_bump(
     now: Moment,
     new_producer_id: int | None,
 ) -> None:
-    """Version 2: a repetition comes with the epoch before the present one.
+    """Version 2: a retry carries the epoch before the current one.
 
     |                | abort again | abort   | commit again | commit            |
     | Empty          | fenced      | bumps   | fenced       | INVALID_TXN_STATE |
@@ -75,8 +74,8 @@ def _end_with_bump(
     | CompleteCommit | INVALID_... | bumps   | as before    | INVALID_TXN_STATE |
     | Prepare...     | CONCURRENT_TRANSACTIONS, where it would be accepted once that is complete |
 
-    An abort without a transaction is allowed: the producer may not know whether its first batch
-    has made a partition join.
+    An abort without a transaction is allowed: the producer may not know whether its first batch has
+    added a partition.
     """
     name = request.transactional_id
     if not name:
@@ -95,8 +94,8 @@ def _end_with_bump(
     elif request.producer_epoch != found.producer_epoch:
         raise fenced(name)
     elif found.state in PREPARED:
-        # The producer learned its next epoch with the decision, and gives its next transaction up
-        # before the markers of the last one are written. Kafka fences it.
+        # The producer learned its next epoch with the decision, and aborts its next transaction
+        # before the markers of the last one are written. Kafka answers PRODUCER_FENCED.
         raise concurrent(name)
     elif found.state is not State.ONGOING and request.committed:
         raise _wrong_state(name, found, request)
@@ -120,7 +119,7 @@ def _end_with_bump(
 
 
 def _is_repetition(found: Transaction, request: EndTxnRequest) -> bool:
-    """Whether the request was served before, and its answer lost."""
+    """Whether this is a retry of a request that was served, and whose answer was lost."""
     if request.producer_id == found.producer_id:
         return request.producer_epoch + 1 == found.producer_epoch
     return (
@@ -131,9 +130,9 @@ def _is_repetition(found: Transaction, request: EndTxnRequest) -> bool:
 
 
 def abort_for_server(core: Core, transactional_id: str, now: Moment) -> None:
-    """Abort an ongoing transaction over its producer's head: it is late, or has a successor.
+    """Abort an ongoing transaction without its producer: it has timed out, or has a successor.
 
-    Its epoch goes up either way, so that its batches that are on their way are refused.
+    This bumps its epoch, so that its batches in flight are refused.
     """
     found = core.transactions[transactional_id]
     version = core.version
@@ -171,10 +170,9 @@ def markers_written(
     partitions: frozenset[TopicPartition],
     now: Moment,
 ) -> None:
-    """These partitions have the marker; with the last of them the transaction is complete.
+    """Record that these partitions have the marker; after the last one the transaction is complete.
 
-    Nothing, when the marker is not of the transaction that is being ended: an answer that was
-    long on its way.
+    Does nothing if the marker belongs to an earlier transaction: the answer was delayed.
     """
     found = core.transactions.get(transactional_id)
     if (
@@ -189,7 +187,7 @@ def markers_written(
 
 
 def watch_timeout(core: Core, transactional_id: str, now: Moment) -> None:
-    """Abort the transaction when its timeout has passed.
+    """Abort the transaction when its timeout expires.
 
     Apache Kafka looks for late transactions every
     transaction.abort.timed.out.transaction.cleanup.interval.ms; here each has a timer.
@@ -214,7 +212,7 @@ def _is_commit(found: Transaction) -> bool:
 
 
 def fenced(transactional_id: str) -> KafkaError:
-    """The refusal of a producer whose epoch is not the present one."""
+    """The refusal of a producer whose epoch is not the current one."""
     return KafkaError(
         ErrorCode.PRODUCER_FENCED,
         f"the epoch of {transactional_id!r} is not the producer's: a newer producer has begun, or"
@@ -223,7 +221,7 @@ def fenced(transactional_id: str) -> KafkaError:
 
 
 def concurrent(transactional_id: str) -> KafkaError:
-    """The refusal while a transaction is being ended; the producer asks again."""
+    """The refusal while a transaction is being ended; the producer retries."""
     return KafkaError(
         ErrorCode.CONCURRENT_TRANSACTIONS, f"the transaction of {transactional_id!r} is being ended"
     )

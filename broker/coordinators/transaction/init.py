@@ -1,7 +1,7 @@
-"""InitProducerId: a producer begins under its transactional id, and fences its predecessor.
+"""InitProducerId: a producer starts to use a transactional id, and fences its predecessor.
 
-Source: KIP-98, "InitPidRequest"; KIP-360 (a producer that goes on after an error names the id and
-epoch that it has, and keeps them apart from a newer producer's).
+Source: KIP-98, "InitPidRequest"; KIP-360 (a producer that recovers from an error sends its id and
+epoch, which tell it apart from a newer producer).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from raftka.net.protocol.messages.init_producer_id import (
 
 
 class _Expected(NamedTuple):
-    """What a producer says that it has."""
+    """The producer id and epoch that a producer expects to have."""
 
     producer_id: int
     epoch: int
@@ -35,11 +35,11 @@ def init_producer_id(
     now: Moment,
     new_producer_id: int | None,
 ) -> None:
-    """Answer with the id and epoch to produce under.
+    """Answer with the producer id and epoch to use.
 
-    A transaction that is open is aborted first: the answer is CONCURRENT_TRANSACTIONS, and the
-    producer asks again. Raises NeedsProducerId, and KafkaError: INVALID_REQUEST,
-    INVALID_TRANSACTION_TIMEOUT, PRODUCER_FENCED, CONCURRENT_TRANSACTIONS.
+    An open transaction is aborted first: the answer is CONCURRENT_TRANSACTIONS, and the producer
+    retries. Raises NeedsProducerId, and KafkaError: INVALID_REQUEST, INVALID_TRANSACTION_TIMEOUT,
+    PRODUCER_FENCED, CONCURRENT_TRANSACTIONS.
     """
     transactional_id = request.transactional_id
     if not transactional_id:
@@ -77,7 +77,7 @@ def init_producer_id(
 
 
 def _expected(request: InitProducerIdRequest) -> _Expected | None:
-    """Raises KafkaError INVALID_REQUEST for an id without an epoch, and the other way round."""
+    """Raises KafkaError INVALID_REQUEST for an id without an epoch, or an epoch without an id."""
     without_id = request.producer_id == NO_PRODUCER_ID
     if without_id != (request.producer_epoch == NO_EPOCH):
         raise KafkaError(
@@ -87,9 +87,9 @@ def _expected(request: InitProducerIdRequest) -> _Expected | None:
 
 
 def _check_fencing(transactional_id: str, found: Transaction, expected: _Expected | None) -> None:
-    """A producer that names an id must have the present one.
+    """A producer id that a producer names must be the current one.
 
-    Or the one before, when its last epoch was used up: its new id may have been lost on the way.
+    Or the previous one, if its epochs were used up: the answer with the new id may have been lost.
     """
     if (
         expected is None
@@ -112,7 +112,7 @@ def _next(
     now_ms: int,
     new_producer_id: int | None,
 ) -> Transaction:
-    """The id and epoch to go on with: the epoch goes up, unless the producer repeats itself."""
+    """The next id and epoch: the epoch increases, unless the request is a retry."""
     epoch = found.producer_epoch
     is_present = expected is None or epoch == NO_EPOCH or expected.epoch == epoch
     is_repeated = expected is not None and expected.epoch == found.last_epoch
@@ -126,7 +126,7 @@ def _next(
         last_epoch = NO_EPOCH if expected is None else epoch
         return found.initialized(timeout_ms, epoch + 1, last_epoch, now_ms)
     if is_repeated:
-        # No newer producer has begun: that would have cleared the last epoch.
+        # No newer producer has started: that would have cleared the last epoch.
         return found.initialized(timeout_ms, epoch, found.last_epoch, now_ms)
     raise _fenced(transactional_id)
 

@@ -1,13 +1,13 @@
-"""Which end markers go to which broker, and when again. Pure.
+"""Which end markers go to which broker, and when they are retried. Pure.
 
-A wish stands for one transaction that is being ended. Its partitions are spread over the brokers
-that lead them by the newest metadata; each broker gets the markers of many transactions in one
-request, with a few requests under way at a time. Whatever leaders die or move meanwhile, a
-partition is asked again, at its newest leader, until it has its marker or is gone. A wish ends
-early only when its coordinator has been replaced, or when a partition says so: then the successor
-writes the markers.
+A wish is one transaction that is being ended. Its partitions are grouped by their leaders in the
+newest metadata; each broker gets the markers of many transactions in one request, with a few
+requests in flight at a time. If leaders fail or move, the request is retried at the newest leader
+until the partition has its marker or is deleted. A wish ends early only if its coordinator has been
+replaced, or a partition reports that: then the successor writes the markers.
 
-There is at most one wish for each transactional id of this broker, which bounds what is held here.
+There is at most one wish for each transactional id of this broker, which bounds the size of the
+queue.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ PARTITIONS_PER_REQUEST: Final = 1_000
 _FIRST_RETRY_S: Final = 0.05
 _LAST_RETRY_S: Final = 1.0
 _SAID_FROM: Final = 8
-"""Attempts after which people hear of a marker that is not written."""
+"""The number of attempts after which a missing marker is logged."""
 
 _RETRIED: Final = frozenset(
     {
@@ -52,15 +52,15 @@ _RETRIED: Final = frozenset(
 _REPLACED: Final = frozenset(
     {ErrorCode.INVALID_PRODUCER_EPOCH, ErrorCode.TRANSACTION_COORDINATOR_FENCED}
 )
-"""Another coordinator, or a newer producer, has taken the transactional id over."""
+"""Another coordinator, or a newer producer, has taken over the transactional id."""
 
 Written = Callable[[frozenset[TopicPartition]], None]
-"""Called with the partitions that have the marker by now, or need none; as often as it takes."""
+"""Called with partitions that have the marker by now, or need none; maybe several times."""
 
 
 @dataclass(eq=False, slots=True)
 class Wish:
-    """A transaction's end, on its way to its partitions."""
+    """One transaction's end markers, until all partitions have them."""
 
     wanted: WriteMarkers
     written: Written
@@ -92,23 +92,24 @@ class Batch:
 
 @dataclass(slots=True)
 class MarkerQueue:
-    """The ends of transactions that partitions have not written yet. Times are monotonic."""
+    """The end markers that partitions have not written yet. Times are monotonic."""
 
     rules_off: RulesOff = ALL_HOLD
     _image: MetadataImage = EMPTY_IMAGE
     _ready: dict[int, Pieces] = field(default_factory=dict)
-    """By the broker that leads the partitions."""
+    """Keyed by the broker that leads the partitions."""
     _under_way: dict[int, list[Batch]] = field(default_factory=dict)
     _later: list[tuple[float, Wish, set[TopicPartition]]] = field(default_factory=list)
-    """(when to ask again, ...): partitions without a leader, or whose broker did not do it."""
+    """(when to retry, ...): partitions without a leader, or whose broker failed to write the
+    marker."""
 
     def __len__(self) -> int:
-        """Pieces of wishes that are not over."""
+        """The number of pieces of unfinished wishes."""
         under_way = (b.pieces for batches in self._under_way.values() for b in batches)
         return len(self._later) + sum(map(len, (*self._ready.values(), *under_way)))
 
     def without_leader(self) -> int:
-        """How many partitions wait for a leader before they can be asked."""
+        """The number of partitions that wait for a leader."""
         return sum(
             self._leader(each) is None
             for _, wish, found in self._later
@@ -117,11 +118,11 @@ class MarkerQueue:
         )
 
     def add(self, wish: Wish, now_s: float) -> None:
-        """Have a transaction's end written everywhere."""
+        """Have the markers of a transaction written everywhere."""
         self._place(wish, wish.wanted.partitions, now_s)
 
     def metadata_changed(self, image: MetadataImage, now_s: float) -> None:
-        """Leaders have moved: ask the new ones at once, also in place of one that is silent."""
+        """Leaders have moved: send to the new ones at once, even if the old ones owe answers."""
         self._image = image
         waiting, self._later = self._later, []
         ready, self._ready = self._ready, {}
@@ -166,11 +167,11 @@ class MarkerQueue:
         return found
 
     def next_due_s(self) -> float:
-        """When `due` has something to retry; without end when nothing waits for time."""
+        """When `due` has something to retry; infinity if nothing waits for a retry."""
         return min((due_s for due_s, _, _ in self._later), default=float("inf"))
 
     def answered(self, batch: Batch, answer: WriteTxnMarkersResponse, now_s: float) -> None:
-        """The broker has answered for each partition whether its marker is committed."""
+        """The broker has answered, for each partition, whether its marker is committed."""
         self._done(batch)
         codes = {
             (marker.producer_id, TopicPartition(topic.name, each.partition_index)): each.error_code
@@ -188,7 +189,7 @@ class MarkerQueue:
                 self._outcome(wish, which, ErrorCode(code), batch.broker_id, now_s)
 
     def failed(self, batch: Batch, why: str, now_s: float) -> None:
-        """The broker could not be asked, or did not answer."""
+        """The broker was unreachable, or did not answer."""
         self._done(batch)
         for wish, found in batch.pieces.items():
             self._again(wish, found, f"broker {batch.broker_id}: {why}", now_s)
@@ -257,8 +258,8 @@ class MarkerQueue:
             wish.written(frozenset(lost))
 
     def _is_gone(self, partition: TopicPartition) -> bool:
-        """Whether its topic was deleted: metadata that does not know this broker's own part of
-        __transaction_state is older than the wish, and proves nothing."""
+        """Whether its topic was deleted. Metadata without __transaction_state is older than the
+        wish, so it proves nothing."""
         image = self._image
         return TRANSACTION_TOPIC in image.topics and image.partition(*partition) is None
 
@@ -310,6 +311,6 @@ def _marker(wanted: WriteMarkers, partitions: set[TopicPartition]) -> WritableTx
 
 
 def _named(partitions: set[TopicPartition]) -> str:
-    """A few of them, for people."""
+    """A few of them, for a message."""
     first = ", ".join(f"{topic}-{index}" for topic, index in sorted(partitions)[:3])
     return first if len(partitions) <= 3 else f"{first} and {len(partitions) - 3} others"

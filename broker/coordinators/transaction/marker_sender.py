@@ -1,7 +1,7 @@
-"""Sends the ends of transactions to the brokers that `MarkerQueue` names (KIP-98).
+"""Sends the end markers in `MarkerQueue` to brokers (KIP-98).
 
-Each request is a task of its own that ends with its answer; in between, one task waits for news
-and for what is due again. Nothing is polled.
+Each request is a task of its own that ends with its answer; one more task waits for new markers and
+for due retries. Nothing is polled.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ class MarkerSender:
         image: MetadataImage = EMPTY_IMAGE,
         rules_off: RulesOff = ALL_HOLD,
     ) -> None:
-        """`timeout_s`: how long a broker may take, which waits for its followers meanwhile."""
+        """`timeout_s`: how long a broker may take to answer, which includes its followers'
+        replication."""
         self._peers = peers
         self._clock = clock
         self._timeout_s = timeout_s
@@ -39,22 +40,22 @@ class MarkerSender:
         self._alarm = clock.alarm()
 
     def without_leader(self) -> int:
-        """How many partitions wait for a leader before they can be asked."""
+        """The number of partitions that wait for a leader."""
         return self._queue.without_leader()
 
     def send(self, wish: Wish) -> None:
-        """Have a transaction's end written in each of its partitions."""
+        """Have the markers of a transaction written in each of its partitions."""
         self._queue.add(wish, self._clock.monotonic())
         self._alarm.ring()
 
     def publish(self, image: MetadataImage, delta: MetadataDelta) -> None:
-        """Publisher: leaders that moved are looked for again."""
+        """Metadata publisher: look up leaders that have moved."""
         if delta.topics.size or delta.brokers.changed:
             self._queue.metadata_changed(image, self._clock.monotonic())
             self._alarm.ring()
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Run until cancelled."""
         async with trio.open_nursery() as nursery:
             while True:
                 for batch in self._queue.due(self._clock.monotonic()):

@@ -1,7 +1,7 @@
 """The records of __transaction_state, byte for byte as Apache Kafka writes and reads them.
 
-Keys and values start with an int16: in a key the kind of the record, of which there is one, in a
-value the version of the layout.
+Keys and values start with an int16: in a key the type of the record (there is only one), in a value
+the version of the layout.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from raftka.net.protocol.messages.transaction_log_value import (
 
 _KEY: Final = 0
 _FLEXIBLE_FROM: Final = 1
-"""The transaction.version from which values are written in layout 1."""
+"""The lowest transaction.version whose values use layout 1."""
 
 
 class TransactionRecord(NamedTuple):
-    """A transactional id's state, or its end when `transaction` is None."""
+    """A transactional id's state; a tombstone if `transaction` is None."""
 
     transactional_id: str
     transaction: Transaction | None
@@ -36,15 +36,15 @@ def transaction_key(transactional_id: str) -> bytes:
 
 
 def transaction_value(transaction: Transaction, transaction_version: int) -> bytes:
-    """The value under the cluster's transaction.version. Layout 0 has no room for the previous
-    and the next producer id, nor for the client's version."""
+    """The value for the cluster's transaction.version. Layout 0 has no fields for the previous and
+    next producer id and the client's version."""
     return codec.encode_versioned(
         log_value(transaction), 1 if transaction_version >= _FLEXIBLE_FROM else 0
     )
 
 
 def log_value(transaction: Transaction) -> TransactionLogValue:
-    """A transactional id as its record shows it."""
+    """A transactional id as its record holds it."""
     return TransactionLogValue(
         producer_id=transaction.producer_id,
         previous_producer_id=transaction.previous_producer_id,
@@ -69,9 +69,9 @@ def _by_topic(partitions: frozenset[TopicPartition]) -> list[PartitionsSchema]:
 
 
 def decode(key: Buffer, value: Buffer | None) -> TransactionRecord | None:
-    """What a record says; None for kinds that this coordinator does not know.
+    """Decode a record; None for unknown types.
 
-    Raises MalformedMessage for a known kind that cannot be read, a newer layout included.
+    Raises MalformedMessage for a known type that cannot be decoded, which includes newer layouts.
     """
     if int.from_bytes(key[:2], "big", signed=True) != _KEY:
         return None

@@ -1,6 +1,6 @@
-"""The API of transactions, as handlers call it: finds the shard, gets producer ids, answers.
+"""The API of transactions for handlers: finds the shard, gets producer ids, answers.
 
-Where shards come from and when an answer leaves: broker/coordinators/host.py.
+broker/coordinators/host.py finds shards and decides when an answer may be sent.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ from raftka.net.protocol.messages.list_transactions import (
 )
 
 SendMarkers = Callable[[Wish], None]
-"""Has markers written by the leaders of their partitions, again until all have them."""
+"""Has the leaders of the partitions write markers, with retries until all have them."""
 
 _INIT_KNOWS_FENCED_FROM = 4
 _END_KNOWS_FENCED_FROM = 2
@@ -55,10 +55,10 @@ Runtime = ShardRuntime[TransactionShard]
 
 
 class TransactionCoordinatorService:
-    """What handlers, the metadata and the replicas call.
+    """The entry points for handlers, metadata publishers and replicas.
 
     Operations raise KafkaError: NOT_COORDINATOR, COORDINATOR_LOAD_IN_PROGRESS,
-    COORDINATOR_NOT_AVAILABLE, and what the shard refuses.
+    COORDINATOR_NOT_AVAILABLE, and the shard's refusals.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class TransactionCoordinatorService:
             invalid_key=ErrorCode.INVALID_REQUEST,
             may_be_empty=False,
         )
-        # What the broker calls, beside the operations.
+        # Called by the broker, in addition to the operations.
         self.run = self._host.run
         self.publish = self._host.publish
         self.became_leader = self._host.became_leader
@@ -103,7 +103,7 @@ class TransactionCoordinatorService:
     async def init_producer_id(
         self, request: InitProducerIdRequest, version: int
     ) -> InitProducerIdResponse:
-        """The id and epoch to produce under; errors stand in the answer."""
+        """The producer id and epoch to use; the answer contains errors."""
 
         def operation(runtime: Runtime, kept: _Kept, new_id: int | None) -> None:
             runtime.shard.init_producer_id(request, kept, runtime.now(), new_id)
@@ -116,7 +116,7 @@ class TransactionCoordinatorService:
             return response(error_code=code, producer_id=-1, producer_epoch=-1)
 
     async def end_transaction(self, request: EndTxnRequest, version: int) -> EndTxnResponse:
-        """Commit or abort; the answer comes when the decision is committed. Errors stand in it."""
+        """Commit or abort; answered once the decision is committed. The answer contains errors."""
         client_version = EPOCH_BUMPS if version >= _END_BUMPS_FROM else 0
 
         def operation(runtime: Runtime, kept: _Kept, new_id: int | None) -> None:
@@ -138,9 +138,9 @@ class TransactionCoordinatorService:
         answer: PendingAnswer,
         response: object,
     ) -> None:
-        """Let partitions join a transaction; answered with `response` when that is committed.
+        """Add partitions to a transaction; answer with `response` once that is committed.
 
-        Refused as `TransactionShard.add_partitions` does. Does not raise.
+        Refuses what `TransactionShard.add_partitions` refuses. Does not raise.
         """
 
         def add(runtime: Runtime) -> None:
@@ -159,7 +159,7 @@ class TransactionCoordinatorService:
         answer: PendingAnswer,
         respond: Callable[[dict[TopicPartition, ErrorCode]], object],
     ) -> None:
-        """Whether partitions are in a transaction, when that is committed. Does not raise."""
+        """Whether partitions are in a transaction, once that is committed. Does not raise."""
 
         def verify(runtime: Runtime) -> None:
             found = runtime.shard.verify_partitions(transactional_id, producer, partitions)
@@ -170,7 +170,7 @@ class TransactionCoordinatorService:
     # ---- administration
 
     async def describe(self, transactional_id: str) -> TransactionState:
-        """A transactional id as DescribeTransactions shows it, errors included."""
+        """Describe a transactional id for DescribeTransactions; the answer contains errors."""
         try:
             runtime = self._host.runtime_of(transactional_id, writing=False)
             return await when_committed(runtime, runtime.shard.describe(transactional_id))
@@ -188,7 +188,7 @@ class TransactionCoordinatorService:
         request: ListTransactionsRequest,
         matches: Callable[[str], bool] = lambda _transactional_id: True,
     ) -> ListTransactionsResponse:
-        """The transactional ids that this broker coordinates, as far as the filters let them.
+        """The transactional ids that this broker coordinates and that pass the filters.
 
         `matches` is the request's pattern. Raises KafkaError COORDINATOR_LOAD_IN_PROGRESS.
         """
@@ -220,7 +220,7 @@ class TransactionCoordinatorService:
         return response
 
     def without_record(self) -> int:
-        """How many transactions have all their markers, and no Complete record yet."""
+        """The number of transactions with all their markers and no Complete record yet."""
         return sum(
             found.state in PREPARED and not found.partitions
             for runtime in self._host.loaded()
@@ -235,9 +235,10 @@ class TransactionCoordinatorService:
         response: type[R],
         operation: Callable[[Runtime, _Kept, int | None], None],
     ) -> R:
-        """What an operation answers once that is committed; it gets a producer id if it needs one.
+        """Run an operation and return its answer once committed; get it a producer id if it needs
+        one.
 
-        The shard may be another one when the id is there, so it is looked for again.
+        The shard may have changed by the time the id arrives, so it is looked up again.
         """
         new_id: int | None = None
         while True:
@@ -254,7 +255,7 @@ class TransactionCoordinatorService:
             return kept.answer
 
     def _perform(self, runtime: Runtime, effect: object) -> None:
-        """The runtime's effects: a decision is committed, so its markers may be written."""
+        """Execute the runtime's effects: a decision is committed, so its markers may be written."""
         assert isinstance(effect, WriteMarkers), effect
         wanted = effect
 
@@ -272,7 +273,7 @@ class TransactionCoordinatorService:
 
 
 class _Kept:
-    """A ticket that keeps what it is given."""
+    """A ticket that stores its answer."""
 
     def __init__(self) -> None:
         self.answer: object = None
@@ -286,7 +287,7 @@ class _Kept:
 
 
 def known_code(code: int, knows_fenced: bool) -> int:
-    """A refusal as a version knows it that may be older than PRODUCER_FENCED (KIP-588)."""
+    """The error code for a version that may predate PRODUCER_FENCED (KIP-588)."""
     if code == ErrorCode.PRODUCER_FENCED and not knows_fenced:
         return ErrorCode.INVALID_PRODUCER_EPOCH
     return code

@@ -1,9 +1,9 @@
 """One partition of __transaction_state as a state machine without I/O.
 
-Implements broker.coordinators.shard.Shard. Beside answers it has one kind of effect, WriteMarkers:
-the runtime's `perform` has the markers written, again and again until every partition has its own,
-and calls `markers_written`. A shard that is loaded asks for the markers of every transaction that
-was being ended, so that a coordinator's death leaves none half done.
+Implements broker.coordinators.shard.Shard. It has one type of effect, WriteMarkers: the runtime's
+`perform` has the markers written, with retries until every partition has its own, and calls
+`markers_written`. A newly loaded shard requests the markers of every transaction that was being
+ended, so that no transaction stays half done after a coordinator fails.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ log = get_logger(__name__)
 
 
 class TransactionShard:
-    """All transactional ids of one partition. Operations raise KafkaError for what they refuse.
+    """All transactional ids of one partition. Operations raise KafkaError if they refuse a request.
 
-    Those that take a `new_producer_id` raise NeedsProducerId when they need one and have none.
+    Those that take a `new_producer_id` raise NeedsProducerId if they need one and get None.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class TransactionShard:
     # ---- the log
 
     def replay(self, key: Buffer, value: Buffer | None, producer: Producer | None = None) -> None:
-        """Take over what one record of the log says. Call `loaded` after the last one."""
+        """Apply one record of the log. Call `loaded` after the last one."""
         try:
             record = records.decode(key, value)
         except MalformedMessage as error:
@@ -73,12 +73,12 @@ class TransactionShard:
     def replay_end_transaction_marker(
         self, producer_id: int, producer_epoch: int, commit: bool
     ) -> None:
-        """No transaction has records here: the coordinator's own are not part of any."""
+        """Do nothing: no transaction has records here, and the coordinator's own belong to none."""
 
     def metadata_changed(
         self, image: MetadataImage, delta: MetadataDelta | None, now: Moment
     ) -> None:
-        """Follow transaction.version; markers for partitions that are gone are not waited for."""
+        """Follow transaction.version; stop waiting for markers of deleted partitions."""
         core = self._core
         core.image = image
         for topic in () if delta is None else delta.topics.deleted:
@@ -88,7 +88,7 @@ class TransactionShard:
                     core.complete_if_done(transactional_id, now)
 
     def loaded(self, now: Moment) -> None:
-        """The log has been read: go on with what a former coordinator had begun."""
+        """The log is replayed: resume what the previous coordinator has started."""
         core = self._core
         for transactional_id, found in list(core.transactions.items()):
             if found.state in PREPARED:
@@ -107,7 +107,7 @@ class TransactionShard:
         self._core.timers.schedule("expiry", now.monotonic_s + interval_ms / 1000, passed)
 
     def _expire(self, now_ms: int) -> None:
-        """Forget transactional ids that were not used for transactional.id.expiration.ms."""
+        """Delete transactional ids that were not used for transactional.id.expiration.ms."""
         core = self._core
         for transactional_id, found in list(core.transactions.items()):
             unused_ms = now_ms - found.updated_ms
@@ -117,16 +117,16 @@ class TransactionShard:
     # ---- time
 
     def next_deadline_s(self) -> float | None:
-        """When `tick` has something to do, in monotonic seconds."""
+        """When `tick` is due, in monotonic seconds."""
         return self._core.timers.next_deadline_s()
 
     def tick(self, now: Moment) -> None:
-        """Do what is due."""
+        """Run the timers that are due."""
         while (action := self._core.timers.pop_due(now.monotonic_s)) is not None:
             action(now)
 
     def abandon(self) -> list[Ticket]:
-        """No request waits in here: all answers are in the outbox."""
+        """No request waits here: all answers are in the outbox."""
         return []
 
     # ---- producers
@@ -149,7 +149,7 @@ class TransactionShard:
         client_version: int,
         now: Moment,
     ) -> None:
-        """Let partitions join the producer's transaction; the first ones open it.
+        """Add partitions to the producer's transaction; the first ones open it.
 
         Raises KafkaError: INVALID_REQUEST, INVALID_PRODUCER_ID_MAPPING, PRODUCER_FENCED,
         CONCURRENT_TRANSACTIONS, RECORD_LIST_TOO_LARGE.
@@ -170,7 +170,7 @@ class TransactionShard:
     ) -> dict[TopicPartition, ErrorCode]:
         """Whether partitions are in the producer's transaction: NONE, or TRANSACTION_ABORTABLE.
 
-        Raises KafkaError as `add_partitions` (KIP-890, part 1).
+        Raises KafkaError as `add_partitions` does (KIP-890, part 1).
         """
         found = self._of_producer(transactional_id, producer)
         return {
@@ -210,9 +210,9 @@ class TransactionShard:
     # ---- administration
 
     def describe(self, transactional_id: str) -> TransactionState:
-        """A transactional id as DescribeTransactions shows it (KIP-664).
+        """Describe a transactional id for DescribeTransactions (KIP-664).
 
-        While its transaction is being ended, the partitions are those that have no marker yet.
+        While its transaction is being ended, the answer lists the partitions without a marker.
 
         Raises KafkaError: INVALID_REQUEST, TRANSACTIONAL_ID_NOT_FOUND.
         """
@@ -241,11 +241,11 @@ class TransactionShard:
         return dict(self._core.transactions)
 
     def sizes(self) -> dict[str, int]:
-        """Transactional ids, and transactions that are open or being ended, for the log."""
+        """The numbers of transactional ids and of open or ending transactions, for the log line."""
         found = self._core.transactions.values()
         busy = sum(transaction.state not in IDLE for transaction in found)
         return {"transactional_ids": len(found), "open_transactions": busy}
 
     def contents(self) -> dict[str, TransactionLogValue]:
-        """Transactional ids as their records show them, to compare two shards."""
+        """Transactional ids as their records hold them, to compare two shards."""
         return {name: records.log_value(t) for name, t in self._core.transactions.items()}

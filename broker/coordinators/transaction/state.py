@@ -1,6 +1,6 @@
-"""One transactional id: an immutable value, and the steps from one to the next.
+"""One transactional id: an immutable value, and its transitions.
 
-Every step gives a new value, which is also what the log's record holds; nothing else changes it.
+Every transition returns a new value, which the log's record holds too; nothing else changes it.
 Names and numbers are those of Apache Kafka's records and APIs.
 """
 
@@ -14,14 +14,14 @@ from raftka.model.dataclass import dataclass
 from raftka.model.ids import NO_EPOCH, NO_PRODUCER_ID, NO_TIMESTAMP, TopicPartition
 
 EPOCH_MAX: Final = 32_767
-"""Only markers carry it: so there is always one epoch left to fence a producer with."""
+"""Only markers use it, so that there is always one epoch left to fence a producer with."""
 
 EPOCH_BUMPS: Final = 2
-"""The transaction.version from which each end of a transaction raises the epoch (KIP-890)."""
+"""The lowest transaction.version in which each end of a transaction bumps the epoch (KIP-890)."""
 
 
 class State(Enum):
-    """Where a transactional id stands; `value` is its number in records."""
+    """The state of a transactional id; `value` is its number in records."""
 
     EMPTY = 0
     ONGOING = 1
@@ -34,44 +34,44 @@ class State(Enum):
 
     @property
     def label(self) -> str:
-        """Its name in DescribeTransactions: PrepareCommit."""
+        """The state's name in DescribeTransactions, such as PrepareCommit."""
         return "".join(word.capitalize() for word in self.name.split("_"))
 
 
 PREPARED: Final = (State.PREPARE_COMMIT, State.PREPARE_ABORT)
 IDLE: Final = (State.EMPTY, State.COMPLETE_COMMIT, State.COMPLETE_ABORT)
-"""No transaction is open, and none is being ended."""
+"""The states without an open or ending transaction."""
 
 
 @dataclass(frozen=True, slots=True)
 class Transaction:
-    """A transactional id as its newest record shows it. Times in ms since 1970."""
+    """A transactional id as its newest record holds it. Times in ms since 1970."""
 
     producer_id: int
     producer_epoch: int
-    """NO_EPOCH before the id was ever handed out."""
+    """NO_EPOCH before the id was first used."""
     timeout_ms: int
     state: State = State.EMPTY
     partitions: frozenset[TopicPartition] = frozenset()
     updated_ms: int = NO_TIMESTAMP
     started_ms: int = NO_TIMESTAMP
     previous_producer_id: int = NO_PRODUCER_ID
-    """The producer's id before this record."""
+    """The producer id before this record."""
     next_producer_id: int = NO_PRODUCER_ID
-    """Reserved while the last epoch of a producer id is being used up."""
+    """Reserved while the last epoch of a producer id is in use."""
     client_version: int = 0
-    """transaction.version of the client that made the last step."""
+    """transaction.version of the client that made the last transition."""
     last_epoch: int = NO_EPOCH
-    """The epoch before the present one, for the producer that repeats a request; no record holds
-    it, so a repetition across a failover is fenced, as in Apache Kafka."""
+    """The epoch before the current one, to recognize a retry; no record holds it, so a retry across
+    a failover is fenced, as in Apache Kafka."""
 
     @property
     def is_exhausted(self) -> bool:
-        """Whether the producer id has no epoch left to give."""
+        """Whether the producer id has no epochs left."""
         return self.producer_epoch >= EPOCH_MAX - 1
 
     def initialized(self, timeout_ms: int, epoch: int, last_epoch: int, now_ms: int) -> Transaction:
-        """The producer begins, under this epoch, without a transaction."""
+        """The producer starts with this epoch, without a transaction."""
         return self._step(
             state=State.EMPTY,
             producer_epoch=epoch,
@@ -85,14 +85,14 @@ class Transaction:
     def rotated(
         self, producer_id: int, timeout_ms: int, *, keep_last: bool, now_ms: int
     ) -> Transaction:
-        """The producer begins again under a new id, since its old one has no epoch left."""
+        """The producer starts with a new id, since its old one has no epochs left."""
         last_epoch = self.producer_epoch if keep_last else NO_EPOCH
         return replace(self.initialized(timeout_ms, 0, last_epoch, now_ms), producer_id=producer_id)
 
     def with_partitions(
         self, partitions: frozenset[TopicPartition], client_version: int, now_ms: int
     ) -> Transaction:
-        """Partitions join the transaction; the first ones open it."""
+        """Add partitions to the transaction; the first ones open it."""
         return self._step(
             state=State.ONGOING,
             partitions=self.partitions | partitions,
@@ -104,7 +104,8 @@ class Transaction:
     def prepared(
         self, *, commit: bool, client_version: int, next_producer_id: int, now_ms: int
     ) -> Transaction:
-        """The decision. A version 2 client's epoch goes up with it; markers carry the new one."""
+        """Decide the outcome. A version 2 client's epoch is bumped by it; markers carry the new
+        one."""
         epoch, last_epoch = self.producer_epoch, self.last_epoch
         if client_version >= EPOCH_BUMPS:
             epoch, last_epoch = min(epoch + 1, EPOCH_MAX), epoch
@@ -113,19 +114,19 @@ class Transaction:
             producer_epoch=epoch,
             last_epoch=last_epoch,
             next_producer_id=next_producer_id,
-            # An abort may come before any partition has: its start is now.
+            # An abort may precede the first partition: its transaction starts now.
             started_ms=now_ms if self.state in IDLE else self.started_ms,
             updated_ms=now_ms,
             client_version=client_version,
         )
 
     def fenced(self) -> Transaction:
-        """The epoch goes up under a producer that is still writing; part of an abort."""
+        """Bump the epoch of a producer that is still writing; part of an abort."""
         epoch = min(self.producer_epoch + 1, EPOCH_MAX)
         return replace(self, producer_epoch=epoch, last_epoch=NO_EPOCH)
 
     def completed(self, now_ms: int) -> Transaction:
-        """Every partition has its marker. An id that was used up gives way to the reserved one."""
+        """Every partition has its marker. The reserved producer id replaces one that is used up."""
         is_commit = self.state is State.PREPARE_COMMIT
         done = self._step(
             state=State.COMPLETE_COMMIT if is_commit else State.COMPLETE_ABORT,
@@ -138,7 +139,7 @@ class Transaction:
         return done
 
     def without(self, partitions: frozenset[TopicPartition]) -> Transaction:
-        """Partitions that need no marker any longer. Stands in no record."""
+        """Remove partitions that no longer need a marker. No record holds this."""
         return replace(self, partitions=self.partitions - partitions)
 
     def _step(self, **changes: object) -> Transaction:

@@ -1,8 +1,8 @@
-"""Members of a consumer group that speak the classic protocol, while a group is upgraded.
+"""Members of a consumer group that use the classic protocol, while a group is migrated.
 
-They join, sync and send heartbeats as ever, and are answered as followers: the coordinator assigns.
-Each join is a step of the reconciliation; a heartbeat sends a member to join when it has something
-to give back or to get.
+They send JoinGroup, SyncGroup and Heartbeat as usual, and each is answered as a follower: the
+coordinator assigns. Each join is a step of the reconciliation; a heartbeat is answered with
+REBALANCE_IN_PROGRESS if the member must revoke partitions or can get new ones.
 """
 
 from __future__ import annotations
@@ -44,9 +44,9 @@ def join(
     ticket: Ticket,
     now: Moment,
 ) -> None:
-    """Answer `ticket` at once: the member's epoch is its generation.
+    """Answer `ticket` at once, with the member epoch as the generation.
 
-    Raises KafkaError, with the ticket unused, for what is refused.
+    Raises KafkaError, without answering `ticket`, if the request is refused.
     """
     classic_join.check_session(core, request)
     classic_join.check_lengths(request, client)
@@ -88,7 +88,7 @@ def join(
         group.subscribe(member, says)
         written.write_member(core, group, member)
     if migration.may_go_back(core, group):
-        # It has taken the place of the last member of the consumer protocol.
+        # This member has replaced the last member of the consumer protocol.
         migration.go_back(core, group, now)
         request.member_id = member.member_id
         classic_join.join_group(core, request, client, ticket, now)
@@ -109,7 +109,7 @@ def _needs_id(client: Client) -> bool:
 
 
 def _common(group: ConsumerGroup, protocols: tuple[tuple[str, bytes], ...]) -> bool:
-    """Whether all members of the classic protocol share a strategy with these."""
+    """Whether all members of the classic protocol share a strategy with these protocols."""
     shared = {name for name, _ in protocols}
     for member in group.members.values():
         if member.says.classic is not None:
@@ -130,7 +130,7 @@ def _joined(member: Member) -> JoinGroupResponse:
 def _member(
     core: Core, group: ConsumerGroup, request: JoinGroupRequest, client: Client, now: Moment
 ) -> tuple[Member, bool]:
-    """The member that joins, in the group by now, and whether it is new there."""
+    """The joining member, which is now in the group, and whether it is new."""
     instance_id = request.group_instance_id
     known = group.static_member(instance_id)
     new_id = request.member_id or f"{instance_id or client.client_id}-{core.new_uuid()}"
@@ -155,7 +155,7 @@ def _member(
 
 
 def _validated(group: ConsumerGroup, member_id: str, instance_id: str | None) -> Member:
-    """The member of the classic protocol that a request names.
+    """The classic-protocol member that a request names.
 
     Raises KafkaError UNKNOWN_MEMBER_ID, FENCED_INSTANCE_ID.
     """
@@ -169,7 +169,7 @@ def _validated(group: ConsumerGroup, member_id: str, instance_id: str | None) ->
 
 
 def _named(group: ConsumerGroup, member_id: str, instance_id: str | None) -> Member:
-    """The member that a request names, of either protocol. Raises KafkaError as above."""
+    """The member of either protocol that a request names. Raises KafkaError as above."""
     member = group.members.get(member_id)
     if instance_id is not None:
         known = group.static_member(instance_id)
@@ -199,7 +199,7 @@ def _check_generation(member: Member, generation_id: int) -> None:
 def sync(
     core: Core, group: ConsumerGroup, request: SyncGroupRequest, ticket: Ticket, now: Moment
 ) -> None:
-    """Answer `ticket` with the member's present assignment. Raises KafkaError as SyncGroup does."""
+    """Answer `ticket` with the member's current assignment. Raises KafkaError as SyncGroup does."""
     member = _validated(group, request.member_id, request.group_instance_id)
     _check_generation(member, request.generation_id)
     if request.protocol_type not in (None, CONSUMER_PROTOCOL_TYPE):
@@ -223,7 +223,7 @@ def sync(
 
 
 def _is_behind(group: ConsumerGroup, member: Member) -> bool:
-    """Whether there is a newer target; a member that gives something back finishes that first."""
+    """Whether there is a newer target; a member that is revoking partitions finishes that first."""
     return (
         member.epoch < group.assignment_epoch
         and member.state is not MemberState.UNREVOKED_PARTITIONS
@@ -231,10 +231,10 @@ def _is_behind(group: ConsumerGroup, member: Member) -> bool:
 
 
 def heartbeat(core: Core, group: ConsumerGroup, request: HeartbeatRequest, now: Moment) -> None:
-    """Prolong the member's session.
+    """Extend the member's session.
 
-    Raises KafkaError, among others REBALANCE_IN_PROGRESS, by which a member learns that it has to
-    join again; its session is prolonged all the same.
+    Raises KafkaError; REBALANCE_IN_PROGRESS makes the member join again, and extends its session
+    too.
     """
     member = _validated(group, request.member_id, request.group_instance_id)
     _check_generation(member, request.generation_id)
@@ -246,7 +246,7 @@ def heartbeat(core: Core, group: ConsumerGroup, request: HeartbeatRequest, now: 
 
 
 def _may_get(group: ConsumerGroup, member: Member) -> bool:
-    """Whether a partition that the member waits for is free by now."""
+    """Whether a partition that the member waits for is free now."""
     if member.state is not MemberState.UNRELEASED_PARTITIONS:
         return False
     target = group.targets.get(member.member_id, {})
@@ -260,7 +260,7 @@ def _may_get(group: ConsumerGroup, member: Member) -> bool:
 def _expect(
     core: Core, group: ConsumerGroup, member: Member, what: str, missed: str, now: Moment
 ) -> None:
-    """Fence the member unless its next request of that kind comes in its rebalance timeout."""
+    """Fence the member unless its next request of that kind comes within its rebalance timeout."""
     key = (what, group.group_id, member.member_id)
     if what == "join" and key in core.timers:
         return
@@ -275,14 +275,14 @@ def _expect(
 def leave(
     core: Core, group: ConsumerGroup, leaving: list[MemberIdentity], now: Moment
 ) -> list[MemberResponse]:
-    """Take members out, of either protocol: administrators do it by LeaveGroup (KIP-345).
+    """Remove members of either protocol: administrators use LeaveGroup (KIP-345).
 
-    Each has its own error in the answer.
+    Each member has its own error in the answer.
     """
     answers: list[MemberResponse] = []
     for place, identity in enumerate(leaving):
         if core.groups.get(group.group_id) is not group:
-            # The last member of the consumer protocol has left: the rest are of a classic group.
+            # The last member of the consumer protocol has left: the group becomes a classic one.
             return answers + leave_classic(core, group.group_id, leaving[place:], now)
         code = ErrorCode.NONE
         member_id = identity.member_id

@@ -1,4 +1,4 @@
-"""What ConsumerGroupDescribe answers (KIP-848, KIP-1099)."""
+"""The answers to ConsumerGroupDescribe (KIP-848, KIP-1099)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _CLASSIC_MEMBER, _CONSUMER_MEMBER = 0, 1
 
 
 def describe(core: Core, group_id: str) -> messages.DescribedGroup:
-    """A consumer group. Raises KafkaError GROUP_ID_NOT_FOUND."""
+    """Describe a consumer group. Raises KafkaError GROUP_ID_NOT_FOUND."""
     group = core.groups.get(group_id)
     if not isinstance(group, ConsumerGroup):
         raise not_found(group_id, group, GroupType.CONSUMER)
@@ -50,7 +50,7 @@ def _member(core: Core, group: ConsumerGroup, member: Member) -> messages.Member
 
 
 def _assignment(core: Core, partitions: Partitions) -> messages.Assignment:
-    """Partitions with the names of their topics; a topic that is deleted is left out."""
+    """Partitions with the names of their topics; deleted topics are left out."""
     names = core.image.topic_names
     return messages.Assignment(
         topic_partitions=[

@@ -1,6 +1,6 @@
 """A consumer group as a value: members, epochs, the target, and the owners of partitions. Pure.
 
-Times are milliseconds. Everything here but what is marked as transient is in the log.
+Times are milliseconds. All state is in the log, except fields marked as transient.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from raftka.broker.coordinators.group.any_group import GroupType
 from raftka.model.dataclass import dataclass
 
 Partitions = Mapping[bytes, frozenset[int]]
-"""Partitions by topic id; a topic without partitions is left out."""
+"""Partitions by topic id; topics without partitions are left out."""
 
 Owned = dict[bytes, dict[int, int]]
 """topic id -> partition -> the epoch at which the member got it (KIP-1251)"""
@@ -22,13 +22,13 @@ Owned = dict[bytes, dict[int, int]]
 NOTHING: Partitions = {}
 
 LEAVE_EPOCH = -1
-"""As a member epoch in a heartbeat: the member leaves."""
+"""The member epoch in a heartbeat of a member that leaves."""
 STATIC_LEAVE_EPOCH = -2
-"""The same of a static member that will come back within its session."""
+"""The same for a static member that will return within its session."""
 
 
 class MemberState(enum.IntEnum):
-    """Where a member stands; the values are those of its record."""
+    """The member's state in the reconciliation; the values are those of its record."""
 
     STABLE = 0
     UNREVOKED_PARTITIONS = 1
@@ -37,7 +37,7 @@ class MemberState(enum.IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class ClassicMetadata:
-    """Of a member that speaks the classic protocol, during an upgrade or a downgrade."""
+    """Metadata of a member that uses the classic protocol, during an upgrade or a downgrade."""
 
     session_timeout_ms: int
     protocols: tuple[tuple[str, bytes], ...]
@@ -45,7 +45,7 @@ class ClassicMetadata:
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """A member's own metadata, as it sends it: its first record."""
+    """The metadata that a member sends about itself, as in its first record."""
 
     instance_id: str | None = None
     rack_id: str | None = None
@@ -70,12 +70,12 @@ class Member:
     state: MemberState = MemberState.STABLE
     assigned: Owned = field(default_factory=dict)
     revoking: Owned = field(default_factory=dict)
-    """What it must give back, and has not yet."""
+    """Partitions that it must revoke and has not revoked yet."""
     may_describe: Callable[[str], bool] | None = None
-    """Transient: whether its principal may see a topic, as of its last heartbeat."""
+    """Transient: whether its principal may describe a topic, as of its last heartbeat."""
 
     def owned(self) -> Iterator[tuple[bytes, int]]:
-        """All partitions that no other member may have while this one is there."""
+        """All partitions that no other member may get while this member owns them."""
         for partitions in (self.assigned, self.revoking):
             for topic_id, indexes in partitions.items():
                 for index in indexes:
@@ -92,7 +92,7 @@ class ResolvedRegex:
 
     topics: frozenset[str]
     version: int
-    """The metadata offset as of which they do."""
+    """The metadata offset at which the topics were resolved."""
     timestamp_ms: int
 
 
@@ -105,22 +105,22 @@ class ConsumerGroup:
     metadata_hash: int = 0
     assignment_epoch: int = 0
     assigned_at_ms: int = 0
-    """Wall time of the last target; 0 before the first."""
+    """Wall time when the last target was computed; 0 before the first."""
     members: dict[str, Member] = field(default_factory=dict)
     static_members: dict[str, str] = field(default_factory=dict)
     """group.instance.id -> member id"""
     targets: dict[str, Partitions] = field(default_factory=dict)
-    """By member id."""
+    """Each member's target assignment, by member id."""
     regexes: dict[str, ResolvedRegex] = field(default_factory=dict)
     assign_not_before_s: float = 0.0
     """Transient: when the next target may be computed, in monotonic seconds."""
     too_large: str = ""
-    """Transient: why its epoch has no target, in words: no record holds a share of it."""
+    """Transient: why this epoch has no target: a member's assignment is too large for a record."""
     _owners: dict[tuple[bytes, int], str] = field(default_factory=dict)
     _topics: frozenset[str] | None = None
-    """A cache of `subscribed_topics`."""
+    """Caches `subscribed_topics`."""
 
-    # ---- as any group
+    # ---- AnyGroup
 
     @property
     def type(self) -> GroupType:
@@ -154,7 +154,7 @@ class ConsumerGroup:
         return topic in self.subscribed_topics()
 
     def check_deleting_offsets(self) -> None:
-        """Always allowed, of topics that no member subscribes to."""
+        """Always allowed, for topics that no member subscribes to."""
 
     def offsets_unused_since_ms(self, topic: str, committed_ms: int) -> int | None:
         return None if self.is_subscribed_to(topic) else committed_ms
@@ -165,7 +165,7 @@ class ConsumerGroup:
         return member.state is MemberState.STABLE and member.epoch == self.assignment_epoch
 
     def member(self, member_id: str) -> Member:
-        """Raises KafkaError UNKNOWN_MEMBER_ID."""
+        """Return a member. Raises KafkaError UNKNOWN_MEMBER_ID."""
         found = self.members.get(member_id)
         if found is None:
             raise fencing.unknown_member(member_id, self.group_id)
@@ -182,7 +182,7 @@ class ConsumerGroup:
         self._topics = None
 
     def subscribe(self, member: Member, says: Subscription) -> None:
-        """The member has sent other metadata."""
+        """Replace the metadata that the member has sent."""
         before, member.says = member.says, says
         if before.instance_id != says.instance_id:
             self._forget_instance(member.member_id, before.instance_id)
@@ -191,7 +191,7 @@ class ConsumerGroup:
         self._topics = None
 
     def remove(self, member_id: str) -> Member | None:
-        """Take a member out, with its target and its partitions."""
+        """Remove a member, with its target and its partitions."""
         member = self.members.pop(member_id, None)
         self.targets.pop(member_id, None)
         if member is not None:
@@ -207,11 +207,11 @@ class ConsumerGroup:
     # ---- partitions
 
     def owner(self, topic_id: bytes, index: int) -> str | None:
-        """The member that has a partition, or has yet to give it back."""
+        """The member that owns a partition, or has yet to revoke it."""
         return self._owners.get((topic_id, index))
 
     def give(self, member: Member, assigned: Owned, revoking: Owned) -> None:
-        """Replace what a member has and must give back."""
+        """Replace the partitions that a member owns and must revoke."""
         self._release(member)
         member.assigned, member.revoking = assigned, revoking
         for place in member.owned():
@@ -238,7 +238,7 @@ class ConsumerGroup:
         return frozenset(each for each in found if each)
 
     def resolve(self, regex: str, resolved: ResolvedRegex | None) -> None:
-        """The topics of an expression are known; None: no member uses it."""
+        """Set the topics that match a regular expression; None if no member uses it."""
         if resolved is None:
             self.regexes.pop(regex, None)
         else:
@@ -258,5 +258,5 @@ def as_partitions(owned: Owned) -> Partitions:
 
 
 def contains(all_of: Partitions | Owned, some: Iterable[tuple[bytes, int]]) -> bool:
-    """Whether these partitions are all among those."""
+    """Whether the first set of partitions contains the second."""
     return all(index in all_of.get(topic_id, ()) for topic_id, index in some)

@@ -1,4 +1,4 @@
-"""ConsumerGroupHeartbeat: join, live, follow the target, leave (KIP-848)."""
+"""ConsumerGroupHeartbeat: join, stay in, be assigned partitions by, and leave a group (KIP-848)."""
 
 from __future__ import annotations
 
@@ -52,13 +52,13 @@ class Caller(NamedTuple):
     host: str
     api_version: int
     may_describe: Callable[[str], bool]
-    """Whether its principal may see a topic of that name."""
+    """Whether its principal may describe a topic of that name."""
 
 
 def heartbeat(
     core: Core, request: ConsumerGroupHeartbeatRequest, caller: Caller, now: Moment
 ) -> ConsumerGroupHeartbeatResponse:
-    """A member's heartbeat.
+    """Handle a member's heartbeat.
 
     Raises KafkaError INVALID_REQUEST, UNSUPPORTED_ASSIGNOR, INVALID_REGULAR_EXPRESSION,
     GROUP_ID_NOT_FOUND, UNKNOWN_MEMBER_ID, FENCED_MEMBER_EPOCH, FENCED_INSTANCE_ID,
@@ -79,7 +79,7 @@ def heartbeat(
     if says != before:
         record = written.member_record(group.group_id, member_id, says)
         core.outbox.check_fits(record, ErrorCode.INVALID_REQUEST, "what the member says of itself")
-    # Nothing has been changed up to here: what is refused leaves no trace.
+    # Nothing has changed up to here: a refused request has no effect.
     if replaced is not None:
         begin(core, replaced, group)
         for each in group.members.values():
@@ -99,7 +99,7 @@ def heartbeat(
     if group.too_large and request.member_epoch == 0:
         membership.keep_alive(core, group, member, now)
         raise oversize.refusal(group)
-    # A member that joins has nothing, whatever it had before.
+    # A member that joins owns nothing, whatever it owned before.
     reconcile(core, group, member, owned if request.member_epoch else NOTHING, now)
     membership.keep_alive(core, group, member, now)
     is_full = request.member_epoch == 0 or (
@@ -107,7 +107,7 @@ def heartbeat(
         and (request.subscribed_topic_names is not None or bool(request.subscribed_topic_regex))
         and request.topic_partitions is not None
     )
-    # Most heartbeats change nothing: the member has the very same partitions.
+    # Most heartbeats change nothing: the member has exactly the same partitions.
     changed = member.assigned is not had and as_partitions(member.assigned) != as_partitions(had)
     interval_ms = ConsumerSettings(core, group.group_id).heartbeat_interval_ms(now)
     return _answer(member, interval_ms, with_assignment=is_full or changed)
@@ -140,7 +140,7 @@ def _invalid(words: str) -> KafkaError:
 
 
 def _check(core: Core, request: ConsumerGroupHeartbeatRequest, version: int) -> None:
-    """Refuse what cannot be a heartbeat, as Kafka does."""
+    """Refuse malformed requests, as Kafka does."""
     epoch = request.member_epoch
     if not request.group_id.strip():
         raise _invalid("GroupId can't be empty.")
@@ -177,7 +177,7 @@ def _check(core: Core, request: ConsumerGroupHeartbeatRequest, version: int) -> 
 
 
 def _check_lengths(request: ConsumerGroupHeartbeatRequest) -> None:
-    """Refuse names that no record could hold, though the request can."""
+    """Refuse names that fit into the request but not into a record."""
     names = (request.member_id, request.instance_id, request.rack_id)
     more = (request.subscribed_topic_regex, *(request.subscribed_topic_names or ()))
     for name in (*names, *more):
@@ -194,7 +194,7 @@ def _owned(request: ConsumerGroupHeartbeatRequest) -> Partitions | None:
 def _group(
     core: Core, request: ConsumerGroupHeartbeatRequest
 ) -> tuple[ConsumerGroup, Group | None]:
-    """The group, which may be new, and the classic group whose place it takes.
+    """The group, created if it is new, and the classic group that it replaces.
 
     Raises KafkaError GROUP_ID_NOT_FOUND.
     """
@@ -216,7 +216,7 @@ def _group(
 def _said(
     before: Subscription, request: ConsumerGroupHeartbeatRequest, caller: Caller
 ) -> Subscription:
-    """The member's metadata after this heartbeat: what it leaves out is as before."""
+    """The member's metadata after this heartbeat: omitted fields keep their values."""
     names, regex = request.subscribed_topic_names, request.subscribed_topic_regex
     return replace(
         before,
@@ -242,7 +242,7 @@ def _subscribe(
     found: membership.Found,
     now: Moment,
 ) -> None:
-    """Take over the metadata; a change on which the assignment depends makes a new epoch."""
+    """Store the metadata; if the assignment depends on what changed, bump the group epoch."""
     before = member.says
     if found.is_new or says != before:
         group.subscribe(member, says)
@@ -262,15 +262,15 @@ def _subscribe(
 
 
 def _is_outdated(core: Core, group: ConsumerGroup, regex: str) -> bool:
-    """Whether topics have come or gone since it was looked which match."""
+    """Whether topics were created or deleted since the expression was resolved."""
     known = group.regexes.get(regex)
     return known is None or known.version < core.topics_version
 
 
 def resolve_regexes(core: Core, group: ConsumerGroup, now: Moment) -> bool:
-    """Look which topics match, where that may have changed; whether it has.
+    """Resolve expressions again if topics may have changed; return whether the result differs.
 
-    A topic matches for the group if the principal of a member that uses the expression may see it.
+    A topic matches for the group if a member that uses the expression may describe it.
     """
     changed = False
     for member in group.members.values():
@@ -295,7 +295,7 @@ def resolve_regexes(core: Core, group: ConsumerGroup, now: Moment) -> bool:
 def reconcile(
     core: Core, group: ConsumerGroup, member: Member, owned: Partitions | None, now: Moment
 ) -> None:
-    """Take the member a step further to its target, and write it."""
+    """Move the member one step towards its target, and write its record."""
     if Rule.REVOKED_IS_CONFIRMED in core.rules_off:
         owned = NOTHING
     target = group.targets.get(member.member_id, NOTHING)

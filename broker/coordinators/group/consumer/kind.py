@@ -1,4 +1,4 @@
-"""Consumer groups as a kind: their records, their time, and who may commit offsets."""
+"""Operations on consumer groups: records, timers, and commit validation."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.rules import Rule
 
 _COMMITS_FROM = 9
-"""The version of OffsetCommit from which on members of this protocol may commit."""
+"""The lowest version of OffsetCommit that members of this protocol may use."""
 
 
 class ConsumerKind:
@@ -30,8 +30,8 @@ class ConsumerKind:
         self.formats: Mapping[int, Format] = FORMATS
 
     def loaded(self, core: Core, group: AnyGroup, now: Moment) -> None:
-        """All members get a whole session, and those that must give something back the time for
-        it: when they sent their last request is not in the log."""
+        """Give every member a full session, and a full rebalance timeout if it must revoke
+        partitions: the log does not hold the time of its last request."""
         assert isinstance(group, ConsumerGroup)
         for member in group.members.values():
             membership.keep_alive(core, group, member, now)
@@ -39,7 +39,7 @@ class ConsumerKind:
         target.assign(core, group, now)
 
     def metadata_changed(self, core: Core, delta: MetadataDelta | None, now: Moment) -> None:
-        """Assign again where topics have come, gone, grown or moved to other racks."""
+        """Assign again if topics were created, deleted, extended or moved to other racks."""
         found = core.by_type.get(GroupType.CONSUMER, {}).values()
         groups = [group for group in found if isinstance(group, ConsumerGroup)]
         if delta is None:
@@ -69,16 +69,16 @@ class ConsumerKind:
         return tombstones(group)
 
     def waiting(self, group: AnyGroup) -> Iterable[Ticket]:
-        """No requests: heartbeats are answered at once."""
+        """No requests wait: heartbeats are answered at once."""
         return ()
 
     def check_commit(
         self, core: Core, group: AnyGroup, by: Committing, now: Moment
     ) -> PartitionFence | None:
-        """Only members commit, in their epoch; anybody while there are none.
+        """Allow commits by members, in their current epoch; by anyone while there are no members.
 
-        Raises KafkaError UNKNOWN_MEMBER_ID, STALE_MEMBER_EPOCH, UNSUPPORTED_VERSION, for members
-        that speak the classic protocol and in transactions ILLEGAL_GENERATION.
+        Raises KafkaError UNKNOWN_MEMBER_ID, STALE_MEMBER_EPOCH, UNSUPPORTED_VERSION;
+        ILLEGAL_GENERATION to members of the classic protocol and in transactions.
         """
         assert isinstance(group, ConsumerGroup)
         epoch = by.generation_or_epoch
@@ -100,7 +100,7 @@ class ConsumerKind:
         return _fence(core, member, epoch, illegal=by.transactional)
 
     def check_fetch(self, group: AnyGroup, member_id: str | None, member_epoch: int) -> None:
-        """Raises KafkaError UNKNOWN_MEMBER_ID, STALE_MEMBER_EPOCH."""
+        """Check the reader's epoch. Raises KafkaError UNKNOWN_MEMBER_ID, STALE_MEMBER_EPOCH."""
         assert isinstance(group, ConsumerGroup)
         if member_id is None and member_epoch < 0:
             return
@@ -124,8 +124,8 @@ def _stale(member: Member, epoch: int, *, illegal: bool) -> KafkaError:
 
 
 def _fence(core: Core, member: Member, epoch: int, *, illegal: bool) -> PartitionFence:
-    """A member that has not heard of its newer epoch yet may commit what it has had since before
-    (KIP-1251): no other member can have read on there."""
+    """A member that does not know its newer epoch yet may commit partitions that it has owned since
+    its older one (KIP-1251): no other member can have read them since."""
     refused = ErrorCode.ILLEGAL_GENERATION if illegal else ErrorCode.STALE_MEMBER_EPOCH
 
     def check(topic: str, index: int) -> ErrorCode:
@@ -142,7 +142,7 @@ def _fence(core: Core, member: Member, epoch: int, *, illegal: bool) -> Partitio
 
 
 def _changed_topics(core: Core, delta: MetadataDelta) -> set[str]:
-    """The topics, of those that groups subscribe to, that an assignment would see differently.
+    """The subscribed topics that changed in a way that matters for an assignment.
 
     Leaders and ISRs change often, and no assignment depends on them.
     """

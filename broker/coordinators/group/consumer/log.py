@@ -1,15 +1,15 @@
-"""A consumer group in __consumer_offsets: its records, in Apache Kafka's formats, and the way back.
+"""The records of a consumer group in __consumer_offsets, in Apache Kafka's formats.
 
-| key type | says |
+| key type | content |
 |---|---|
-| 3 | the group is there; its epoch and the hash of its topics |
+| 3 | the group exists; its epoch and the hash of its topics |
 | 5 | a member: the metadata that it sends |
-| 7 | a member's share of the target |
-| 6 | the group epoch that the target is for, written behind all of 7 |
-| 8 | a member: its epoch, what it has and what it must give back |
+| 7 | a member's target assignment |
+| 6 | the group epoch that the target is for, written after all records of type 7 |
+| 8 | a member: its epoch, the partitions that it owns and those that it must revoke |
 | 16 | the topics that match a regular expression |
 
-Key type 4, the partition counts of topics, is of Kafka before 4.1 (KIP-1101) and is passed over.
+Key type 4, the partition counts of topics, was written before Kafka 4.1 (KIP-1101) and is ignored.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ def write_member(core: Core, group: ConsumerGroup, member: Member) -> None:
 
 
 def member_record(group_id: str, member_id: str, says: Subscription) -> Record:
-    """What `write_member` writes."""
+    """The record that `write_member` writes."""
     classic = says.classic
     value = MemberValue(
         instance_id=says.instance_id,
@@ -127,13 +127,13 @@ def member_record(group_id: str, member_id: str, says: Subscription) -> Record:
 
 
 def write_target(core: Core, group: ConsumerGroup, member_id: str) -> None:
-    """Write a member's share of the target."""
+    """Write a member's target assignment."""
     share = group.targets.get(member_id, {})
     core.outbox.records.append(target_record(group.group_id, member_id, share))
 
 
 def target_record(group_id: str, member_id: str, share: Partitions) -> Record:
-    """A member's share of the target."""
+    """The record of a member's target assignment."""
     value = TargetValue(
         topic_partitions=[
             TopicPartition(topic_id=topic_id, partitions=sorted(indexes))
@@ -153,7 +153,7 @@ def write_target_epoch(core: Core, group: ConsumerGroup) -> None:
 
 
 def write_current(core: Core, group: ConsumerGroup, member: Member) -> None:
-    """Write a member's epoch, what it has and what it must give back."""
+    """Write a member's epoch, the partitions that it owns and those that it must revoke."""
     value = CurrentValue(
         member_epoch=member.epoch,
         previous_member_epoch=member.previous_epoch,
@@ -177,7 +177,7 @@ def _written(owned: Owned) -> list[TopicPartitions]:
 
 
 def write_regex(core: Core, group: ConsumerGroup, regex: str) -> None:
-    """Write the topics of a regular expression, or that no member uses it any longer."""
+    """Write the topics of a regular expression; a tombstone if no member uses it any longer."""
     resolved = group.regexes.get(regex)
     value = None
     if resolved is not None:
@@ -201,7 +201,7 @@ def _member_tombstones(group_id: str, member_id: str) -> Iterator[Record]:
 
 
 def tombstones(group: ConsumerGroup) -> Iterator[Record]:
-    """The records that delete a group from the log; its own comes last."""
+    """The records that delete a group from the log; the group's own record comes last."""
     group_id = group.group_id
     for member_id in group.members:
         yield from _member_tombstones(group_id, member_id)
@@ -215,9 +215,9 @@ def tombstones(group: ConsumerGroup) -> Iterator[Record]:
 
 
 def _group_of(core: Core, group_id: str) -> ConsumerGroup:
-    """The group that a record is of.
+    """The group that a record belongs to.
 
-    A classic group of that name, which may be one that only held offsets, became this one.
+    If there is a classic group of that name, even one that only held offsets, it was converted.
     """
     found = core.groups.get(group_id)
     if isinstance(found, ConsumerGroup):
@@ -237,7 +237,7 @@ def _member_of(core: Core, group_id: str, member_id: str) -> tuple[ConsumerGroup
 
 
 def _existing(core: Core, group_id: str) -> ConsumerGroup | None:
-    """For removals: what compaction has dropped is not there, and a removal makes nothing."""
+    """The group of a tombstone; None if compaction has removed the group's other records."""
     found = core.groups.get(group_id)
     return found if isinstance(found, ConsumerGroup) else None
 
@@ -312,7 +312,7 @@ def _replay_current(core: Core, key: CurrentKey, value: CurrentValue | None) -> 
     group, member = _member_of(core, key.group_id, key.member_id)
     member.epoch, member.previous_epoch = value.member_epoch, value.previous_member_epoch
     known = value.state in tuple(MemberState)
-    # A newer broker may have other states: the member is taken to its target from where it is.
+    # A newer broker may write other states: the member is reconciled from its epoch.
     member.state = MemberState(value.state) if known else MemberState.UNRELEASED_PARTITIONS
     group.give(
         member,
@@ -322,7 +322,7 @@ def _replay_current(core: Core, key: CurrentKey, value: CurrentValue | None) -> 
 
 
 def _read(written: Sequence[TopicPartitions], epoch: int) -> Owned:
-    """Partitions, with the epochs of their assignment."""
+    """Partitions, with the epochs at which they were assigned."""
     return {
         topic.topic_id: given_at(topic.partitions, topic.assignment_epochs, epoch)
         for topic in written

@@ -27,7 +27,7 @@ log = get_logger(__name__)
 
 
 def check_size(core: Core, group: ConsumerGroup, member_id: str) -> None:
-    """Raises KafkaError GROUP_MAX_SIZE_REACHED when there is no room for a new member."""
+    """Raises KafkaError GROUP_MAX_SIZE_REACHED if there is no room for a new member."""
     limit = core.config.consumer.max_size
     if len(group.members) >= limit and member_id not in group.members:
         raise KafkaError(
@@ -37,10 +37,10 @@ def check_size(core: Core, group: ConsumerGroup, member_id: str) -> None:
 
 
 def check_epoch(core: Core, member: Member, epoch: int, owned: Partitions | None) -> None:
-    """Raises KafkaError FENCED_MEMBER_EPOCH for a member that is not in the epoch that it names.
+    """Raises KafkaError FENCED_MEMBER_EPOCH if the member names another epoch than its own.
 
-    The epoch before is accepted from a member that has no more than its share: the answer with the
-    newer one may have been lost.
+    The previous epoch is accepted if the member owns no more than its target: the answer with the
+    newer epoch may have been lost.
     """
     if epoch == member.epoch or Rule.MEMBER_EPOCH_FENCES in core.rules_off:
         return
@@ -53,13 +53,13 @@ def check_epoch(core: Core, member: Member, epoch: int, owned: Partitions | None
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The member of a heartbeat."""
+    """The member that sent a heartbeat."""
 
     member: Member
     is_new: bool
-    """It is not in the group yet."""
+    """Whether it is not in the group yet."""
     replaces: Member | None = None
-    """The static member, of another member id, that comes back as this one."""
+    """The static member that it replaces, under another member id."""
 
 
 def find_member(
@@ -70,7 +70,7 @@ def find_member(
     instance_id: str | None,
     owned: Partitions | None,
 ) -> Found:
-    """The member that a heartbeat comes from; a new one for a join (epoch 0).
+    """The member that sent a heartbeat; a new one for a join (epoch 0).
 
     Raises KafkaError UNKNOWN_MEMBER_ID, FENCED_MEMBER_EPOCH, FENCED_INSTANCE_ID,
     UNRELEASED_INSTANCE_ID.
@@ -81,7 +81,7 @@ def find_member(
         known = group.members.get(member_id)
         if known is None:
             return Found(Member(member_id), is_new=True)
-        # It joins again, with nothing: the answer to its join was lost, or it was fenced.
+        # The member joins again, owning nothing: the answer was lost, or it was fenced.
         return Found(known, is_new=False)
     member = group.member(member_id)
     check_epoch(core, member, epoch, owned)
@@ -104,7 +104,7 @@ def _find_static(
         if known.member_id == member_id:
             return Found(known, is_new=False)
         if known.epoch != STATIC_LEAVE_EPOCH and known.says.classic is None:
-            # One of the classic protocol says nothing when it stops: it is replaced.
+            # A classic-protocol member sends no request when it stops, so the new one replaces it.
             raise fencing.unreleased_instance(member_id, instance_id, known.member_id)
         return Found(Member(member_id), is_new=True, replaces=known)
     member = fencing.owner_of_instance(known, member_id, instance_id)
@@ -113,10 +113,10 @@ def _find_static(
 
 
 def replace_static(core: Core, group: ConsumerGroup, old: Member, new: Member, now: Moment) -> None:
-    """A static member has come back under another member id: it keeps its share.
+    """Replace a static member that returns under another member id; it keeps its target.
 
-    What the old process had to give back it no longer has. A member that had the new id until now,
-    and joins again as this one, leaves its own share to the others.
+    It no longer owns what the old process had to revoke. If the new id belonged to another member
+    until now, that member's target becomes free.
     """
     share = group.targets.get(old.member_id, NOTHING)
     assigned, says = old.assigned, old.says
@@ -140,7 +140,7 @@ def replace_static(core: Core, group: ConsumerGroup, old: Member, new: Member, n
 
 
 def leave(core: Core, group: ConsumerGroup, member: Member, reason: str, now: Moment) -> None:
-    """Take a member out, for whatever reason: its partitions are free, and the group assigns."""
+    """Remove a member, for any reason, free its partitions and assign again."""
     cancel_timers(core, group, member.member_id)
     written.write_member_gone(core, group, member.member_id)
     group.remove(member.member_id)
@@ -153,7 +153,7 @@ def leave(core: Core, group: ConsumerGroup, member: Member, reason: str, now: Mo
 
 
 def leave_for_a_while(core: Core, group: ConsumerGroup, member: Member) -> None:
-    """A static member is stopped and will be back within its session: its share is kept."""
+    """A static member stops and will return within its session: its assignment is kept."""
     core.timers.cancel(("rebalance", group.group_id, member.member_id))
     member.epoch = STATIC_LEAVE_EPOCH
     member.state = MemberState.STABLE
@@ -162,7 +162,7 @@ def leave_for_a_while(core: Core, group: ConsumerGroup, member: Member) -> None:
 
 
 def forget_unused_regexes(core: Core, group: ConsumerGroup) -> None:
-    """Drop what was resolved for expressions by which no member subscribes any longer."""
+    """Drop the resolved topics of expressions that no member subscribes to any longer."""
     used = group.used_regexes()
     for regex in [each for each in group.regexes if each not in used]:
         group.resolve(regex, None)
@@ -173,7 +173,7 @@ def forget_unused_regexes(core: Core, group: ConsumerGroup) -> None:
 
 
 def keep_alive(core: Core, group: ConsumerGroup, member: Member, now: Moment) -> None:
-    """The member has just sent a request: its session ends one session timeout from now."""
+    """Restart the member's session: it has just sent a request."""
     classic = member.says.classic
     timeout_ms = (
         ConsumerSettings(core, group.group_id).session_timeout_ms
@@ -192,7 +192,7 @@ def keep_alive(core: Core, group: ConsumerGroup, member: Member, now: Moment) ->
 
 
 def watch_revocation(core: Core, group: ConsumerGroup, member: Member, now: Moment) -> None:
-    """A member that must give back partitions has its rebalance timeout for it, once."""
+    """Fence a member that does not revoke partitions within its rebalance timeout."""
     key = ("rebalance", group.group_id, member.member_id)
     if Rule.REVOCATION_HAS_AN_END in core.rules_off:
         return

@@ -1,8 +1,8 @@
 """Groups that change their protocol while they have members (KIP-848, "Migration").
 
-A classic group becomes a consumer group when the first member of that protocol joins, and a classic
-one again when its last has left: an application is upgraded, or taken back, process by process,
-without a stop. group.consumer.migration.policy says which way is open.
+A classic group becomes a consumer group when the first member of the consumer protocol joins, and a
+classic group again when the last one has left: an application is upgraded or downgraded process by
+process, without downtime. group.consumer.migration.policy sets which direction is allowed.
 """
 
 from __future__ import annotations
@@ -39,13 +39,13 @@ from raftka.net.protocol.messages.consumer_protocol_subscription import (
 log = get_logger(__name__)
 
 _ASSIGNMENT_VERSION = 0
-"""Every client reads that."""
+"""Every client reads this version."""
 
 
 def read_subscription(metadata: bytes) -> ConsumerProtocolSubscription:
-    """What a member of the classic protocol subscribes to, and has.
+    """The subscription and owned partitions of a classic-protocol member.
 
-    Raises KafkaError INCONSISTENT_GROUP_PROTOCOL when its bytes are not a consumer's.
+    Raises KafkaError INCONSISTENT_GROUP_PROTOCOL if its metadata is not a consumer's.
     """
     try:
         return codec.decode_versioned(ConsumerProtocolSubscription, metadata, newest=True)
@@ -57,7 +57,7 @@ def read_subscription(metadata: bytes) -> ConsumerProtocolSubscription:
 
 
 def owned_of(image: MetadataImage, told: Iterable[TopicPartition]) -> Partitions:
-    """The partitions that a classic member says it has, by topic id."""
+    """The partitions that a classic member reports as owned, by topic id."""
     topics = image.topics
     return {
         topics[each.topic].topic_id: frozenset(each.partitions)
@@ -67,7 +67,7 @@ def owned_of(image: MetadataImage, told: Iterable[TopicPartition]) -> Partitions
 
 
 def assignment_bytes(image: MetadataImage, owned: Owned) -> bytes:
-    """Partitions as SyncGroup gives them to a classic member."""
+    """Partitions as SyncGroup encodes them for a classic member."""
     names = image.topic_names
     message = ConsumerProtocolAssignment(
         assigned_partitions=[
@@ -79,13 +79,13 @@ def assignment_bytes(image: MetadataImage, owned: Owned) -> bytes:
     return codec.encode_versioned(message, _ASSIGNMENT_VERSION)
 
 
-# ---- up
+# ---- upgrade
 
 
 def upgraded(core: Core, classic: Group) -> ConsumerGroup:
-    """The consumer group that a classic one becomes; nothing is changed yet.
+    """The consumer group that a classic group would become; nothing is changed yet.
 
-    Raises KafkaError GROUP_ID_NOT_FOUND, as Kafka refuses what cannot be upgraded.
+    Raises KafkaError GROUP_ID_NOT_FOUND, as Kafka does, if the group cannot be upgraded.
     """
     policy = core.config.consumer.migration_policy
     refusal = not_found(classic.group_id, classic, GroupType.CONSUMER)
@@ -133,7 +133,7 @@ def _take_over(core: Core, group: ConsumerGroup, classic: Group, old: ClassicMem
 
 
 def begin(core: Core, classic: Group, group: ConsumerGroup) -> None:
-    """Put the consumer group in the place of the classic one, and write it."""
+    """Replace the classic group with the consumer group, and write it."""
     again = KafkaError(ErrorCode.REBALANCE_IN_PROGRESS)
     for member in classic.members.values():
         core.outbox.answer(classic.take_join_ticket(member), again)
@@ -151,11 +151,11 @@ def begin(core: Core, classic: Group, group: ConsumerGroup) -> None:
     log.info(f"group {group.group_id} speaks the consumer protocol from epoch {group.epoch} on")
 
 
-# ---- down
+# ---- downgrade
 
 
 def may_go_back(core: Core, group: ConsumerGroup) -> bool:
-    """Whether only members of the classic protocol are left, and the group may become one."""
+    """Whether only classic-protocol members are left, and the policy allows a downgrade."""
     return (
         bool(group.members)
         and all(each.says.classic is not None for each in group.members.values())
@@ -165,7 +165,7 @@ def may_go_back(core: Core, group: ConsumerGroup) -> bool:
 
 
 def go_back(core: Core, group: ConsumerGroup, now: Moment) -> Group:
-    """Put a classic group in the place of the consumer group: Stable, at its epoch."""
+    """Replace the consumer group with a classic group: Stable, with its epoch as the generation."""
     image = core.image
     kinds.bury(core, group)
     classic = Group(group.group_id)

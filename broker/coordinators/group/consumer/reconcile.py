@@ -1,6 +1,6 @@
-"""One member on its way to the target: what it gives back, what it gets, when its epoch moves.
+"""Reconcile one member with its target: what it revokes, what it gets, when its epoch moves.
 
-A pure function of the member, its target and which partitions are free (KIP-848, "Reconciliation").
+A pure function of the member, its target and the free partitions (KIP-848, "Reconciliation").
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from raftka.broker.coordinators.group.consumer.group import (
 )
 
 IsFree = Callable[[bytes, int], bool]
-"""(topic id, partition) -> whether no member has it."""
+"""(topic id, partition) -> whether no member owns it."""
 
 
 class Step(NamedTuple):
-    """Where a member stands next."""
+    """The member's next state."""
 
     epoch: int
     state: MemberState
@@ -35,9 +35,9 @@ def next_step(
     owned: Partitions | None,
     is_free: IsFree,
 ) -> Step | None:
-    """What follows from a heartbeat of the member; None: it stays where it is.
+    """The step that a heartbeat of the member causes; None if its state does not change.
 
-    `owned` is what the member says that it has; None when it did not say.
+    `owned` is the partitions that the member reports as owned; None if it reports none.
     """
     if member.state is MemberState.STABLE and member.epoch == target_epoch:
         return None
@@ -45,7 +45,7 @@ def next_step(
     if member.state is MemberState.UNREVOKED_PARTITIONS:
         if _still_has(member.revoking, owned):
             return None
-        # All is given back: a heartbeat of before that arrives late is one of an earlier epoch.
+        # All is revoked: an older heartbeat that arrives late belongs to an earlier epoch.
         epoch = min(epoch + 1, target_epoch)
     step = _towards(member, epoch, target_epoch, target, owned, is_free)
     same = (
@@ -88,7 +88,7 @@ def _towards(
 
 
 def _still_has(revoking: Owned, owned: Partitions | None) -> bool:
-    """Whether the member may be reading what it must give back; yes if it does not say."""
+    """Whether the member may still read revoked partitions; True if it did not report."""
     if owned is None:
         return True
     return any(not owned.get(each, frozenset()).isdisjoint(has) for each, has in revoking.items())

@@ -26,7 +26,7 @@ _FEATURE = "group.version"
 
 
 class _Answer(PendingAnswer):
-    """Adds the message to a refused heartbeat."""
+    """Adds the error message to a refused heartbeat."""
 
     __slots__ = ()
 
@@ -45,7 +45,7 @@ class ConsumerGroups:
         self._config = config
 
     def heartbeat(self, request: ConsumerGroupHeartbeatRequest, caller: Caller) -> Pending:
-        """Answered when what the answer rests on is committed. Does not raise."""
+        """Answer once the records behind the answer are committed. Does not raise."""
         answer = _Answer(lambda code: ConsumerGroupHeartbeatResponse(error_code=code))
         try:
             self._check_enabled()
@@ -61,15 +61,15 @@ class ConsumerGroups:
         return answer
 
     async def describe(self, group_id: str) -> DescribedGroup:
-        """A group as ConsumerGroupDescribe shows it.
+        """Describe a group for ConsumerGroupDescribe.
 
-        Raises KafkaError GROUP_ID_NOT_FOUND and those of a host.
+        Raises KafkaError GROUP_ID_NOT_FOUND, and what CoordinatorHost raises.
         """
         runtime = self._host.runtime_of(group_id, writing=False)
         return await when_committed(runtime, describe(runtime.shard.core, group_id))
 
     def _check_enabled(self) -> None:
-        """Raises KafkaError UNSUPPORTED_VERSION while the cluster does not speak the protocol."""
+        """Raises KafkaError UNSUPPORTED_VERSION if the cluster does not support the protocol."""
         if GroupType.CONSUMER.value not in self._config.protocols:
             why = "group.coordinator.rebalance.protocols does not name it"
         elif self._host.image.features.get(_FEATURE, 0) < 1:

@@ -1,4 +1,4 @@
-"""The settings of one consumer group: its own (KIP-848), or else the broker's."""
+"""The settings of one consumer group: its own (KIP-848), or the broker's defaults."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from raftka.kraft.image import (
 )
 
 _HEARTBEATS_PER_S: Final = 200
-"""How many a coordinator's partition asks for, where no interval is set."""
+"""The heartbeats per second that a coordinator's partition aims at, if no interval is set."""
 _QUICK_INTERVAL_MS: Final = 500
 
 
 class ConsumerSettings:
-    """What holds for one group now."""
+    """The settings in effect for one group."""
 
     def __init__(self, core: Core, group_id: str) -> None:
         self._core = core
@@ -43,11 +43,11 @@ class ConsumerSettings:
         )
 
     def heartbeat_interval_ms(self, now: Moment) -> int:
-        """How long a member waits before its next heartbeat.
+        """How long a member waits before its next heartbeat, in ms.
 
-        By its next heartbeat a member learns of its new share: the longer the interval, the longer
-        a rebalance. Where none is set, it is as short as the number of members allows, and
-        never longer than Kafka's default.
+        A member learns its new assignment by its next heartbeat: the longer the interval, the
+        longer a rebalance. If no interval is set, it is as short as the number of members allows,
+        and at most Kafka's default.
         """
         settings = self._core.config.consumer
         own = self._own.get("consumer.heartbeat.interval.ms")
@@ -64,7 +64,7 @@ class ConsumerSettings:
 
 
 def _members(core: Core, now: Moment) -> int:
-    """How many members of consumer groups this partition has, counted once a second."""
+    """The number of consumer group members in this partition, counted once a second."""
     if now.monotonic_s - core.members_at_s >= 1.0:
         groups = core.by_type.get(GroupType.CONSUMER, {}).values()
         core.members = sum(group.member_count for group in groups)

@@ -1,4 +1,4 @@
-"""The target of a consumer group: when it is computed, and how it is written."""
+"""When the target assignment of a consumer group is computed, and how it is written."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ log = get_logger(__name__)
 
 
 def bump(core: Core, group: ConsumerGroup, reason: str, now: Moment) -> None:
-    """Something that the assignment depends on has changed: the next epoch, and its target."""
+    """Bump the group epoch after a change that affects the assignment, and compute its target."""
     group.metadata_hash = group_hash(core, group)
     group.epoch += 1
     group.too_large = ""
@@ -29,14 +29,14 @@ def bump(core: Core, group: ConsumerGroup, reason: str, now: Moment) -> None:
 
 
 def assign(core: Core, group: ConsumerGroup, now: Moment) -> None:
-    """Compute the target of the group's epoch, at once or as soon as one may be again (KIP-1263).
+    """Compute the target of the group's epoch, now or when the interval allows (KIP-1263).
 
-    The first change of a quiet group counts at once; what follows within the interval is one.
+    The first change of a quiet group is assigned at once; later ones within the interval together.
     """
     if group.epoch == group.assignment_epoch:
         return
     if not group.members:
-        # No member gets anything, in whatever epoch.
+        # No member gets anything, in any epoch.
         group.assignment_epoch = group.epoch
         group.assigned_at_ms = now.wall_ms
         written.write_target_epoch(core, group)
@@ -79,7 +79,7 @@ def assign(core: Core, group: ConsumerGroup, now: Moment) -> None:
 def assignor_of(core: Core, group: ConsumerGroup) -> str:
     """The assignor that most members ask for; the first of group.consumer.assignors if none does.
 
-    One that an earlier configuration allowed and this one does not, has no votes.
+    Assignors that are no longer configured get no votes.
     """
     allowed = core.config.consumer.assignors
     votes = Counter(

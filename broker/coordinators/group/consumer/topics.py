@@ -1,4 +1,4 @@
-"""What a consumer group's assignment depends on in the metadata: topics, partitions and racks."""
+"""The metadata that a consumer group's assignment depends on: topics, partitions and racks."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def racks_of(image: MetadataImage, topic: TopicImage) -> list[frozenset[str]]:
 
 
 def topic_hash(core: Core, name: str) -> int:
-    """Of all that an assignment depends on in a topic; 0 while there is none of that name."""
+    """A hash of everything in a topic that an assignment depends on; 0 if it does not exist."""
     found = core.topic_hashes.get(name)
     if found is None:
         found = core.topic_hashes[name] = _hash_of(core.image, core.image.topics.get(name))
@@ -45,13 +45,13 @@ def _hash_of(image: MetadataImage, topic: TopicImage | None) -> int:
 
 
 def _hash(data: bytes) -> int:
-    """64 bits, signed. Kafka hashes otherwise (KIP-1101): a group that it takes over from us, or
-    we from it, is assigned once more."""
+    """A signed 64-bit hash. It differs from Kafka's (KIP-1101): a group is assigned once more after
+    Kafka and raftka replace one another."""
     return int.from_bytes(blake2b(data, digest_size=8).digest(), "big", signed=True)
 
 
 def group_hash(core: Core, group: ConsumerGroup) -> int:
-    """Of all topics that a group subscribes to; 0 for none."""
+    """A hash of all topics that a group subscribes to; 0 for none."""
     names = sorted(group.subscribed_topics())
     hashes = [(name, topic_hash(core, name)) for name in names]
     found = [f"{name}\0{value}" for name, value in hashes if value]
@@ -59,11 +59,11 @@ def group_hash(core: Core, group: ConsumerGroup) -> int:
 
 
 def compile_regex(pattern: str) -> Callable[[str], bool]:
-    """Whether a topic's whole name matches, in RE2's syntax.
+    """A function that returns whether a topic's whole name matches, in RE2's syntax.
 
-    Raises KafkaError INVALID_REGULAR_EXPRESSION, with what is wrong in words.
+    Raises KafkaError INVALID_REGULAR_EXPRESSION that names the mistake.
     """
-    import re2  # Here, since a broker that is never asked for a pattern starts without it.
+    import re2  # Lazy: a broker without such subscriptions starts faster.
 
     options = re2.Options()
     options.log_errors = False
@@ -86,7 +86,7 @@ def _words(error: Exception) -> str:
 def matching_topics(
     image: MetadataImage, pattern: str, may_describe: Callable[[str], bool]
 ) -> frozenset[str]:
-    """The topics that match and that the member's principal may see.
+    """The matching topics that the member's principal may describe.
 
     Raises KafkaError INVALID_REGULAR_EXPRESSION.
     """
@@ -95,5 +95,5 @@ def matching_topics(
 
 
 def topic_ids(image: MetadataImage, names: Iterable[str]) -> frozenset[bytes]:
-    """The ids of those that exist."""
+    """The ids of those topics that exist."""
     return frozenset(image.topics[name].topic_id for name in names if name in image.topics)

@@ -1,6 +1,6 @@
-"""Share groups (KIP-932): members that work on the same partitions side by side.
+"""Share groups (KIP-932): members that consume the same partitions concurrently.
 
-A member says in heartbeats which topics it wants and is answered its partitions; no member waits
-for another, since several may have one partition. Before a partition is assigned, its state
-must have begun at the share coordinator: the shard asks for that by an effect.
+A member subscribes to topics in its heartbeats, and the answers contain its partitions; no member
+waits for another, since several may have the same partition. Before a partition is assigned, the
+share coordinator must initialize its state: the shard requests that by an effect.
 """

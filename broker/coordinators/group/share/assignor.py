@@ -1,7 +1,7 @@
-"""The assignor "simple" of share groups (KIP-932): every partition to some member, every member to
-some partition, and as few moves as that allows.
+"""The assignor "simple" of share groups (KIP-932): every partition goes to a member, every member
+gets a partition, and as few as possible move.
 
-Topics with the same subscribers are shared out together. With more partitions than members each
+Topics with the same subscribers are assigned together. With more partitions than members each
 partition has one member; with more members each member has one partition.
 """
 
@@ -30,7 +30,7 @@ Place = tuple[bytes, int]
 def assign(
     subscribers: Iterable[Subscriber], partitions: Mapping[bytes, frozenset[int]]
 ) -> dict[str, Assignment]:
-    """What each member shall have of the partitions that may be assigned."""
+    """The new assignment of each member, out of the assignable partitions."""
     members = sorted(subscribers)
     by_subscribers: dict[tuple[str, ...], list[Place]] = {}
     for topic_id in sorted(partitions):
@@ -59,7 +59,7 @@ def _share_out(
     most_members = -(-total // len(places))
     found: dict[str, set[Place]] = {member_id: set() for member_id in members}
     held: Counter[Place] = Counter(dict.fromkeys(places, 0))
-    # The member with the most keeps the most: those with one more than others stay the same.
+    # The member with the most partitions gets the larger quota, so that fewer move.
     for rank, member_id in enumerate(sorted(members, key=lambda each: -len(had[each]))):
         quota = least + (rank < more)
         for place in places:

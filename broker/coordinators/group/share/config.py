@@ -1,4 +1,4 @@
-"""The settings that share groups' coordinator goes by; a group may have its own."""
+"""The settings of the coordinator of share groups; a group may override them."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ class ShareGroupConfig:
         )
 
     def session_ms_of(self, image: MetadataImage, group_id: str) -> int:
-        """How long a member of the group lives without a heartbeat."""
+        """The session timeout of the group's members, in ms."""
         name = "share.session.timeout.ms"
         return _of_group(
             image, group_id, name, self.session_timeout_ms, self.session_timeout_bounds_ms
         )
 
     def heartbeat_ms_of(self, image: MetadataImage, group_id: str) -> int:
-        """How often members of the group shall send one."""
+        """The heartbeat interval of the group's members, in ms."""
         name = "share.heartbeat.interval.ms"
         return _of_group(
             image, group_id, name, self.heartbeat_interval_ms, self.heartbeat_interval_bounds_ms

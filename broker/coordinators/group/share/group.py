@@ -1,4 +1,4 @@
-"""A share group and its members, as values in memory. What changes them: heartbeat.py."""
+"""A share group and its members, as values in memory. heartbeat.py changes them."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from raftka.model.errors import ErrorCode, KafkaError
 ASSIGNOR: Final = "simple"
 
 Assignment = dict[bytes, frozenset[int]]
-"""Partitions by topic id; no topic without any."""
+"""Partitions by topic id; topics without partitions are left out."""
 
 
 @dataclass(slots=True)
 class ShareMember:
-    """A member, as its last heartbeats have it."""
+    """A member, as described by its heartbeats so far."""
 
     member_id: str
     client_id: str = ""
     client_host: str = ""
     rack_id: str | None = None
     topics: frozenset[str] = frozenset()
-    """The names that it is subscribed to."""
+    """The names of the topics that it subscribes to."""
     epoch: int = 0
     """The epoch of its assignment."""
     previous_epoch: int = 0
-    """A member whose answer was lost repeats this one."""
+    """The epoch that a member repeats if an answer was lost."""
     assigned: Assignment = field(default_factory=dict)
 
 
 @dataclass(slots=True)
 class TopicState:
-    """How far a topic's partitions have come at the share coordinator."""
+    """A topic's partitions, by the state of their initialization."""
 
     name: str
     partitions: frozenset[int] = frozenset()
@@ -46,20 +46,20 @@ class ShareGroup:
 
     group_id: str
     epoch: int = 0
-    """Goes up with every change of members, subscriptions or partitions."""
+    """Increases with every change of members, subscriptions or partitions."""
     assignment_epoch: int = 0
-    """That of the group for which `target` was made."""
+    """The group epoch for which `target` was computed."""
     members: dict[str, ShareMember] = field(default_factory=dict)
     target: dict[str, Assignment] = field(default_factory=dict)
-    """The target: the partitions of each member."""
+    """The target assignment of each member."""
     initializing: dict[bytes, TopicState] = field(default_factory=dict)
-    """By topic id: state that the share coordinator has been asked to begin."""
+    """By topic id: partitions whose state the share coordinator was asked to initialize."""
     initialized: dict[bytes, TopicState] = field(default_factory=dict)
     """By topic id: partitions that may be assigned."""
     deleting: dict[bytes, str] = field(default_factory=dict)
-    """Topic ids and names whose state is being deleted."""
+    """Ids and names of the topics whose state is being deleted."""
     too_large: str = ""
-    """Transient: why its epoch has no target, in words: no record holds a share of it."""
+    """Transient: why this epoch has no target: a member's assignment is too large for a record."""
 
     @property
     def type(self) -> GroupType:
@@ -83,26 +83,26 @@ class ShareGroup:
 
     @property
     def is_unused(self) -> bool:
-        """Never: what it has acknowledged stays until a client deletes the group."""
+        """Never: its acknowledgements stay until a client deletes the group."""
         return False
 
     def is_subscribed_to(self, topic: str) -> bool:
-        """It commits no offsets."""
+        """Never: it commits no offsets."""
         return False
 
     def check_deleting_offsets(self) -> None:
-        """Its offsets are deleted by DeleteShareGroupOffsets."""
+        """Refused: DeleteShareGroupOffsets deletes its offsets."""
         raise KafkaError(ErrorCode.GROUP_ID_NOT_FOUND, f"Group {self.group_id} is a share group.")
 
     def offsets_unused_since_ms(self, topic: str, committed_ms: int) -> int | None:
-        """It commits no offsets."""
+        """None: it commits no offsets."""
         return None
 
     def subscribed(self) -> frozenset[str]:
-        """The topics that any member wants."""
+        """The topics that any member subscribes to."""
         return frozenset().union(*(member.topics for member in self.members.values()))
 
     def known_partitions(self, topic_id: bytes) -> frozenset[int]:
-        """Those whose state has begun, or is beginning."""
+        """The partitions whose state is initialized or being initialized."""
         states = (self.initializing.get(topic_id), self.initialized.get(topic_id))
         return frozenset().union(*(each.partitions for each in states if each is not None))

@@ -1,8 +1,8 @@
 """ShareGroupHeartbeat: join, stay in or leave a share group (KIP-932).
 
-A change of members, of what they want or of the topics' partitions raises the group's epoch and
-makes a new assignment at once; each member gets its share with its next heartbeat, without waiting
-for others. Partitions are assigned when the share coordinator has begun their state.
+A change of members, subscriptions or partitions bumps the group epoch and computes a new assignment
+at once; each member gets its own with its next heartbeat, without waiting for others. Partitions
+are assigned once the share coordinator has initialized their state.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _LEAVES = -1
 
 @dataclass(frozen=True, slots=True)
 class BeginStates:
-    """An effect: have the share coordinator begin these; then call `begun` or `not_begun`."""
+    """An effect: have the share coordinator initialize these; then call `begun` or `not_begun`."""
 
     group_id: str
     state_epoch: int
@@ -43,7 +43,7 @@ class BeginStates:
 
 @dataclass(frozen=True, slots=True)
 class DeleteStates:
-    """An effect: have the share coordinator forget these; then call `deleted`."""
+    """An effect: have the share coordinator delete these; then call `deleted`."""
 
     group_id: str
     partitions: Assignment
@@ -56,7 +56,7 @@ def heartbeat(
     client_host: str,
     now: Moment,
 ) -> messages.ShareGroupHeartbeatResponse:
-    """What a member is answered when all that the shard has decided is committed.
+    """The answer for a member, to send once the shard's decisions are committed.
 
     Raises KafkaError: INVALID_REQUEST, GROUP_ID_NOT_FOUND for a group of another kind,
     GROUP_MAX_SIZE_REACHED, UNKNOWN_MEMBER_ID, FENCED_MEMBER_EPOCH.
@@ -99,14 +99,14 @@ def heartbeat(
 
 
 def is_early(core: Core, group_id: str, response: messages.ShareGroupHeartbeatResponse) -> bool:
-    """Whether a member gets no partitions yet because their state is still being begun."""
+    """Whether a member has no partitions yet because their state is still being initialized."""
     group = core.groups.get(group_id)
     has_any = response.assignment is not None and response.assignment.topic_partitions
     return isinstance(group, ShareGroup) and bool(group.initializing) and not has_any
 
 
 def _check(request: messages.ShareGroupHeartbeatRequest) -> None:
-    """Raises KafkaError INVALID_REQUEST, in Apache Kafka's words."""
+    """Raises KafkaError INVALID_REQUEST, worded as in Apache Kafka."""
     if not request.group_id.strip():
         _invalid("GroupId can't be empty.")
     if not request.member_id.strip():
@@ -127,9 +127,9 @@ def _invalid(words: str) -> NoReturn:
 
 
 def find(core: Core, group_id: str, *, or_make: bool = False) -> ShareGroup:
-    """A share group; with `or_make` one that is not in the shard yet.
+    """Return a share group; with `or_make`, a new one that is not in the shard yet.
 
-    Raises KafkaError GROUP_ID_NOT_FOUND when there is none, or one of another kind.
+    Raises KafkaError GROUP_ID_NOT_FOUND if there is none, or it has another type.
     """
     found = core.groups.get(group_id)
     if isinstance(found, ShareGroup):
@@ -149,7 +149,7 @@ def _known(group: ShareGroup, member_id: str) -> ShareMember:
 def _member(
     group: ShareGroup, config: ShareGroupConfig, request: messages.ShareGroupHeartbeatRequest
 ) -> tuple[ShareMember, bool]:
-    """(the member that a request is from, whether it is a new one)."""
+    """(the member that sent the request, whether it is new)."""
     if request.member_epoch == _JOINS:
         member = group.members.get(request.member_id)
         if member is not None:
@@ -180,9 +180,9 @@ def _take_over(
     client_id: str,
     client_host: str,
 ) -> bool:
-    """Whether a request changes its member's metadata.
+    """Store the member's metadata from a request; return whether it changed.
 
-    Raises KafkaError INVALID_REQUEST, with nothing changed, for more than a record holds.
+    Raises KafkaError INVALID_REQUEST, with nothing changed, if it does not fit into a record.
     """
     names, rack_id = request.subscribed_topic_names, request.rack_id
     said = replace(
@@ -215,7 +215,7 @@ def _answered(assigned: Assignment) -> messages.Assignment:
 
 
 def refresh(core: Core, group: ShareGroup, now: Moment, *, is_changed: bool) -> None:
-    """Follow the topics: begin missing states, and assign again if anything has changed."""
+    """Follow the topics: request missing states, and assign again if anything has changed."""
     lost = [each for each in group.initialized if each not in core.image.topic_names]
     lost += [each for each in group.initializing if each not in core.image.topic_names]
     for topic_id in lost:
@@ -236,7 +236,7 @@ def refresh(core: Core, group: ShareGroup, now: Moment, *, is_changed: bool) -> 
 
 
 def _missing_states(core: Core, group: ShareGroup) -> Assignment:
-    """Partitions that members want, and whose state was not asked for yet."""
+    """Subscribed partitions whose state was not requested yet."""
     found: Assignment = {}
     for name in sorted(group.subscribed()):
         topic = core.image.topics.get(name)
@@ -249,7 +249,7 @@ def _missing_states(core: Core, group: ShareGroup) -> Assignment:
 
 
 def _assign(core: Core, group: ShareGroup, now: Moment) -> None:
-    """Raise the epoch, and give every member its share."""
+    """Bump the group epoch, and compute the target of every member."""
     records = core.outbox.records
     group.epoch += 1
     records.append(log.group_record(group))
@@ -283,7 +283,7 @@ def _assign(core: Core, group: ShareGroup, now: Moment) -> None:
 
 
 def begun(core: Core, group_id: str, partitions: Assignment, now: Moment) -> None:
-    """The share coordinator has begun these: they can be assigned."""
+    """The share coordinator has initialized these: they can be assigned."""
     group = core.groups.get(group_id)
     if not isinstance(group, ShareGroup):
         return
@@ -301,7 +301,7 @@ def begun(core: Core, group_id: str, partitions: Assignment, now: Moment) -> Non
 
 
 def not_begun(core: Core, group_id: str, partitions: Assignment, now: Moment) -> None:
-    """The share coordinator could not begin these; the next heartbeat asks again."""
+    """The share coordinator could not initialize these; the next heartbeat tries again."""
     group = core.groups.get(group_id)
     if not isinstance(group, ShareGroup):
         return
@@ -323,7 +323,7 @@ def _remove(core: Core, group: ShareGroup, member_id: str, now: Moment) -> None:
 
 
 def keep_alive(core: Core, group: ShareGroup, member_id: str, now: Moment) -> None:
-    """Begin the member's session again; without a heartbeat it ends."""
+    """Restart the member's session; without heartbeats it expires."""
 
     def expired(now: Moment) -> None:
         if member_id in group.members and core.groups.get(group.group_id) is group:

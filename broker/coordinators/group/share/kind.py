@@ -1,4 +1,4 @@
-"""Share groups as a kind: replay, sessions after a load, topics that change."""
+"""Operations on share groups: replay, sessions after a load, changes of topics."""
 
 from __future__ import annotations
 
@@ -27,8 +27,7 @@ class ShareKind:
     formats: Mapping[int, Format] = log.FORMATS
 
     def loaded(self, core: Core, group: AnyGroup, now: Moment) -> None:
-        """All members get a whole session; what was asked of the share coordinator is asked
-        again."""
+        """Give every member a full session, and repeat pending requests for partition state."""
         assert isinstance(group, ShareGroup)
         for member_id in group.members:
             keep_alive(core, group, member_id, now)
@@ -58,15 +57,15 @@ class ShareKind:
         return log.tombstones(group)
 
     def waiting(self, group: AnyGroup) -> Iterable[Ticket]:
-        """No requests: heartbeats are answered at once."""
+        """No requests wait: heartbeats are answered at once."""
         return ()
 
     def check_commit(self, core: Core, group: AnyGroup, by: Committing, now: Moment) -> None:
-        """A share group acknowledges records instead."""
+        """Refused: a share group acknowledges records instead."""
         raise KafkaError(ErrorCode.GROUP_ID_NOT_FOUND, f"Group {group.group_id} is a share group.")
 
     def check_fetch(self, group: AnyGroup, member_id: str | None, member_epoch: int) -> None:
-        """A share group has no committed offsets."""
+        """Refused: a share group has no committed offsets."""
         raise KafkaError(ErrorCode.GROUP_ID_NOT_FOUND, f"Group {group.group_id} is a share group.")
 
 

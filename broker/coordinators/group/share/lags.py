@@ -1,5 +1,5 @@
-"""How many records a share group has before it (KIP-1226), as the leaders and the share coordinator
-know at this moment."""
+"""The lag of share groups (KIP-1226), from the end offsets of the leaders and the state of the
+share coordinator."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ UNKNOWN: Final = -1
 
 
 class Ends:
-    """Where partitions end, by their leaders."""
+    """The end offsets of partitions, from their leaders."""
 
     def __init__(self, peers: ToBroker, image: Callable[[], MetadataImage]) -> None:
         self._peers = peers
         self._image = image
 
     async def of(self, topic: str, index: int) -> int:
-        """The offset behind the last committed record. Raises KafkaError."""
+        """A partition's high watermark. Raises KafkaError."""
         partition = self._image().partition(topic, index)
         if partition is None or not partition.has_leader:
             raise KafkaError(
@@ -56,7 +56,7 @@ class Ends:
 
 
 def lag(end: int, start: int, complete_count: int) -> int:
-    """Records that are not complete; UNKNOWN where the group has not begun, never negative."""
+    """The number of incomplete records; UNKNOWN if the group has not started, never negative."""
     if NO_OFFSET in (start, complete_count):
         return UNKNOWN
     return max(0, end - start - complete_count)

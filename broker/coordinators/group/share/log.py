@@ -1,4 +1,4 @@
-"""A share group in __consumer_offsets: its records, written and read as Apache Kafka does."""
+"""A share group's records in __consumer_offsets, written and read as Apache Kafka does."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ TARGET_MEMBER: Final = 13
 CURRENT: Final = 14
 STATES: Final = 15
 _STABLE: Final = 0
-"""The one state of a member, as Kafka numbers it."""
+"""The only state of a member, as Kafka numbers it."""
 
 CurrentValue = ShareGroupCurrentMemberAssignmentValue
 StatesValue = ShareGroupStatePartitionMetadataValue
@@ -76,7 +76,7 @@ def group_record(group: ShareGroup) -> Record:
 
 
 def member_record(group: ShareGroup, member: ShareMember) -> Record:
-    """What a member says of itself."""
+    """A member's metadata."""
     value = ShareGroupMemberMetadataValue(
         rack_id=member.rack_id,
         client_id=member.client_id,
@@ -87,7 +87,7 @@ def member_record(group: ShareGroup, member: ShareMember) -> Record:
 
 
 def target_epoch_record(group: ShareGroup, now_ms: int) -> Record:
-    """For which epoch of the group the assignment was made."""
+    """The group epoch for which the target was computed."""
     value = ShareGroupTargetAssignmentMetadataValue(
         assignment_epoch=group.assignment_epoch, assignment_timestamp=now_ms
     )
@@ -95,7 +95,7 @@ def target_epoch_record(group: ShareGroup, now_ms: int) -> Record:
 
 
 def target_record(group: ShareGroup, member_id: str, target: Assignment) -> Record:
-    """What a member shall have."""
+    """A member's target assignment."""
     value = TargetValue(
         topic_partitions=[
             TopicPartition(topic_id=topic_id, partitions=sorted(some))
@@ -106,7 +106,7 @@ def target_record(group: ShareGroup, member_id: str, target: Assignment) -> Reco
 
 
 def current_record(group: ShareGroup, member: ShareMember) -> Record:
-    """What a member has."""
+    """A member's current assignment."""
     value = CurrentValue(
         member_epoch=member.epoch,
         previous_member_epoch=member.previous_epoch,
@@ -120,7 +120,7 @@ def current_record(group: ShareGroup, member: ShareMember) -> Record:
 
 
 def states_record(group: ShareGroup) -> Record:
-    """How far its partitions have come at the share coordinator."""
+    """The initialization state of its partitions."""
     value = StatesValue(
         initializing_topics=list(_written(group.initializing)),
         initialized_topics=list(_written(group.initialized)),
@@ -140,14 +140,14 @@ def _written(found: Mapping[bytes, TopicState]) -> Iterator[TopicPartitionsInfo]
 
 
 def member_tombstones(group_id: str, member_id: str) -> Iterator[Record]:
-    """The end of a member, in the order in which Kafka reads it."""
+    """The tombstones of a member, in the order in which Kafka reads them."""
     yield _current_key(group_id, member_id), None
     yield _target_key(group_id, member_id), None
     yield _member_key(group_id, member_id), None
 
 
 def tombstones(group: ShareGroup) -> Iterator[Record]:
-    """The end of a group."""
+    """The tombstones of a group."""
     for member_id in group.members:
         yield from member_tombstones(group.group_id, member_id)
     yield _target_epoch_key(group.group_id), None

@@ -1,4 +1,4 @@
-"""What administration asks of share groups: where they stand, moving that, and forgetting it."""
+"""Administration of share groups: list, alter and delete their start offsets."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from raftka.model.errors import ErrorCode, KafkaError
 def wanted(
     core: Core, group: ShareGroup, topics: Iterable[tuple[str, Iterable[int]]] | None
 ) -> Iterator[tuple[str, bytes, int]]:
-    """(topic, its id, partition) of these, or of all that the group has state of."""
+    """(topic, its id, partition) of these, or of all partitions that the group has state for."""
     if topics is None:
         for topic_id, state in group.initialized.items():
             for index in sorted(state.partitions):
@@ -38,7 +38,7 @@ def _empty(core: Core, group_id: str) -> ShareGroup:
 
 
 def raise_epoch(core: Core, group_id: str, now: Moment) -> int:
-    """A state epoch above all that the group's share-partitions have.
+    """Return a state epoch above those of all the group's share-partitions.
 
     Raises KafkaError: GROUP_ID_NOT_FOUND, NON_EMPTY_GROUP.
     """
@@ -51,7 +51,7 @@ def raise_epoch(core: Core, group_id: str, now: Moment) -> int:
 
 
 def altered(core: Core, group_id: str, partitions: Mapping[bytes, Set[int]]) -> None:
-    """The state of these has begun again: they may be assigned."""
+    """The state of these is initialized again: they may be assigned."""
     group = core.groups.get(group_id)
     if not isinstance(group, ShareGroup):
         return
@@ -64,7 +64,7 @@ def altered(core: Core, group_id: str, partitions: Mapping[bytes, Set[int]]) -> 
 
 
 def begin_deleting(core: Core, group_id: str, topic_ids: Iterable[bytes]) -> Assignment:
-    """The share-partitions of these topics, which no member will be assigned from now on.
+    """Start deleting the share-partitions of these topics; no member is assigned them any longer.
 
     Raises KafkaError: GROUP_ID_NOT_FOUND, NON_EMPTY_GROUP.
     """
@@ -83,7 +83,7 @@ def begin_deleting(core: Core, group_id: str, topic_ids: Iterable[bytes]) -> Ass
 
 
 def deleted(core: Core, group_id: str, partitions: Assignment) -> None:
-    """The share coordinator has forgotten these."""
+    """The share coordinator has deleted these."""
     group = core.groups.get(group_id)
     if not isinstance(group, ShareGroup):
         return

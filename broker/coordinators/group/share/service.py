@@ -1,4 +1,4 @@
-"""The API of share groups, as handlers call it, and their dealings with the share coordinator."""
+"""The API of share groups for handlers, and the requests to the share coordinator."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ log = get_logger(__name__)
 Runtime = ShardRuntime[GroupShard]
 
 _JOIN_S: Final = 2.0
-"""How long a member that joins waits at most for the state of its partitions."""
+"""How long a joining member waits at most for the state of its partitions, in seconds."""
 
 
 class ShareGroupService:
-    """What handlers call. `run` must be running. Operations raise KafkaError as those of
+    """The entry points for handlers. `run` must be running. Operations raise KafkaError as those of
     GroupCoordinatorService do."""
 
     def __init__(
@@ -58,12 +58,12 @@ class ShareGroupService:
         self._persister = persister
         self._nursery: trio.Nursery | None = None
         self._early: list[tuple[Runtime, object]] = []
-        """Effects that came before `run` has started."""
+        """Effects from before `run` has started."""
         self._joining: dict[str, list[Callable[[], None]]] = {}
-        """By group: members that join while the state of their partitions is being begun."""
+        """By group: joining members whose partitions' state is being initialized."""
 
     async def run(self) -> None:
-        """Own the tasks that ask the share coordinator, until cancelled."""
+        """Run the tasks that send requests to the share coordinator, until cancelled."""
         async with trio.open_nursery() as self._nursery:
             for runtime, effect in self._early:
                 self.perform(runtime, effect)
@@ -72,10 +72,10 @@ class ShareGroupService:
     def heartbeat(
         self, request: ShareGroupHeartbeatRequest, client_id: str, client_host: str
     ) -> Pending:
-        """Answered with a ShareGroupHeartbeatResponse. Does not raise.
+        """Answer with a ShareGroupHeartbeatResponse. Does not raise.
 
-        A member that joins is answered when the state of its partitions has begun, or soon after
-        in any case: with nothing in hand it would wait for its next heartbeat.
+        A joining member is answered when the state of its partitions is initialized, or after
+        `_JOIN_S`: without partitions it would wait for its next heartbeat.
         """
         answer = _Heartbeat(lambda code: ShareGroupHeartbeatResponse(error_code=code))
         gives_up_s = self._clock.monotonic() + _JOIN_S
@@ -106,7 +106,7 @@ class ShareGroupService:
         ask()
 
     async def describe(self, group_id: str) -> DescribedGroup:
-        """A share group as ShareGroupDescribe shows it."""
+        """Describe a share group for ShareGroupDescribe."""
         runtime = self._host.runtime_of(group_id, writing=False)
         group = heartbeat.find(runtime.shard.core, group_id)
         described = _described(group, runtime.shard.core.image.topic_names)
@@ -117,9 +117,9 @@ class ShareGroupService:
     async def offsets(
         self, group_id: str, topics: Iterable[tuple[str, Iterable[int]]] | None
     ) -> list[tuple[str, bytes, int]]:
-        """(topic, its id, partition) of those that a group has state of: of these, or all.
+        """(topic, its id, partition) of the given partitions, or of all that a group has state for.
 
-        An id is empty where there is none.
+        The id is empty if the topic does not exist.
         """
         runtime = self._host.runtime_of(group_id, writing=False)
         core = runtime.shard.core
@@ -127,9 +127,9 @@ class ShareGroupService:
         return await when_committed(runtime, list(offsets.wanted(core, group, topics)))
 
     async def alter(self, group_id: str, wanted: dict[SharePartitionKey, int]) -> None:
-        """Let share-partitions of a group without members begin at other offsets.
+        """Change the start offsets of share-partitions of a group without members.
 
-        Raises KafkaError, NON_EMPTY_GROUP among others.
+        Raises KafkaError, including NON_EMPTY_GROUP.
         """
         runtime = self._host.runtime_of(group_id)
         epoch = offsets.raise_epoch(runtime.shard.core, group_id, runtime.now())
@@ -143,7 +143,7 @@ class ShareGroupService:
         await when_committed(runtime, None)
 
     async def forget(self, group_id: str, topic_ids: list[bytes]) -> None:
-        """Forget topics of a group without members. Raises KafkaError as `alter`."""
+        """Delete state of topics in a group without members. Raises KafkaError as above."""
         runtime = self._host.runtime_of(group_id)
         doomed = offsets.begin_deleting(runtime.shard.core, group_id, topic_ids)
         await when_committed(runtime, None)
@@ -152,20 +152,20 @@ class ShareGroupService:
         await when_committed(runtime, None)
 
     async def summary(self, key: SharePartitionKey) -> PartitionResult:
-        """Where a share-partition begins, by its coordinator. Raises KafkaError."""
+        """The start offset of a share-partition, from its coordinator. Raises KafkaError."""
         return await self._persister.summary(key)
 
     async def lag(self, topic: str, index: int, state: PartitionResult) -> int:
-        """How many records the group has before it; lags.UNKNOWN. Raises KafkaError."""
+        """The group's lag in a partition, in records; lags.UNKNOWN. Raises KafkaError."""
         if state.start_offset == NO_OFFSET:
             return UNKNOWN
         end = await self._ends.of(topic, index)
         return lag(end, state.start_offset, state.delivery_complete_count)
 
     async def delete_state(self, group_id: str) -> None:
-        """Before a group is deleted: have the share coordinator forget it.
+        """Before a group is deleted: have the share coordinator delete its state.
 
-        Does nothing for a group of another kind. Raises KafkaError, NON_EMPTY_GROUP among others.
+        Does nothing for other types of groups. Raises KafkaError, including NON_EMPTY_GROUP.
         """
         core = self._host.runtime_of(group_id).shard.core
         group = core.groups.get(group_id)
@@ -175,7 +175,7 @@ class ShareGroupService:
     # ---- effects
 
     def perform(self, runtime: Runtime, effect: object) -> None:
-        """The group coordinator's runtime: what its shard wants to happen."""
+        """Execute an effect of a shard; the group coordinator's runtime calls this."""
         if self._nursery is None:
             self._early.append((runtime, effect))
         elif isinstance(effect, BeginStates):
@@ -214,7 +214,7 @@ class ShareGroupService:
         except KafkaError as error:
             if error.code is not ErrorCode.FENCED_STATE_EPOCH:
                 raise
-            # Left over from a group of that name that was deleted.
+            # Left over from a deleted group of the same name.
             await self._persister.delete(key)
             await self._persister.initialize(key, state_epoch, NO_OFFSET)
 
@@ -229,7 +229,7 @@ class ShareGroupService:
             runtime.settle()
 
     async def _delete(self, group_id: str, partitions: Assignment) -> None:
-        """Raises KafkaError, if anything could not be deleted."""
+        """Raises KafkaError if any state could not be deleted."""
         errors: list[KafkaError] = []
 
         async def delete(key: SharePartitionKey) -> None:
@@ -247,7 +247,7 @@ class ShareGroupService:
 async def _each(
     action: Callable[[SharePartitionKey], Awaitable[None]], group_id: str, partitions: Assignment
 ) -> None:
-    """All at once: they are coordinated by different brokers."""
+    """Send all requests concurrently: different brokers coordinate the partitions."""
     async with trio.open_nursery() as nursery:
         for topic_id, some in partitions.items():
             for index in sorted(some):
@@ -255,7 +255,7 @@ async def _each(
 
 
 class _Heartbeat(PendingAnswer):
-    """Says why, too."""
+    """Adds the error message to a refused heartbeat."""
 
     __slots__ = ()
 

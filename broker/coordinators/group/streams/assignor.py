@@ -1,9 +1,9 @@
-"""The assignor "sticky" of streams groups (KIP-1071): balanced, and as few moves as that allows.
+"""The assignor "sticky" of streams groups (KIP-1071): balanced, with as few moves as possible.
 
-A task stays with the member that runs it, or goes to one that has its state, unless that member has
-its fair share already; what is left goes to the process with the least load, of which to the member
-with the least. Standby tasks go to processes that have nothing of the task yet. The load of a
-process is its tasks by its members: threads.
+A task stays with the member that runs it, or goes to one that has its state, unless that member
+already has its fair share; the remaining tasks go to the least loaded member of the least loaded
+process. Standby tasks go to processes that do not have the task yet. The load of a process is its
+number of tasks divided by its number of members (threads).
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ class Worker(NamedTuple):
     member_id: str
     process_id: str
     has: Tasks
-    """Its target of before."""
+    """Its previous target assignment."""
     offsets: Mapping[Task, int]
-    """How much of the state of tasks it has on its disk, as it reported."""
+    """How many offsets of each task's state it has restored to its disk, as reported."""
 
 
 class _Process:
-    """A process while tasks are given out."""
+    """A process during the assignment."""
 
     def __init__(self, rank: int) -> None:
         self.rank = rank
         self.members: dict[str, int] = {}
-        """How many tasks each has by now."""
+        """The number of tasks that each member has so far."""
         self.tasks: set[Task] = set()
 
     @property
@@ -47,7 +47,7 @@ class _Process:
 
 
 class _Quota:
-    """How many tasks a member may have, while members that are full drop out of the sharing."""
+    """The fair share of a member; members that have theirs are excluded from the rest."""
 
     def __init__(self, tasks: int, members: int) -> None:
         self._tasks = tasks
@@ -58,7 +58,7 @@ class _Quota:
         return -(-self._tasks // self._members) if self._members else 0
 
     def count(self, tasks_of_member: int) -> None:
-        """A member has that many tasks by now."""
+        """Record that a member now has that many tasks."""
         if tasks_of_member == self.each:
             self._members -= 1
             self._tasks -= tasks_of_member
@@ -71,14 +71,14 @@ def assign(
     stateful: Iterable[str],
     standby_replicas: int,
 ) -> dict[str, Tasks]:
-    """What each member shall have. `tasks` has how many tasks each subtopology has."""
+    """The new assignment of each member. `tasks` is the number of tasks of each subtopology."""
     if not workers:
         return {}
     return _Assigning(workers, tasks, frozenset(stateful), standby_replicas).run()
 
 
 class _Assigning:
-    """One assignment in the making."""
+    """The state of one computation."""
 
     def __init__(
         self,
@@ -95,9 +95,9 @@ class _Assigning:
         self._active: dict[str, list[Task]] = {}
         self._copies: dict[str, list[Task]] = {}
         self._ran: dict[Task, str] = {}
-        """The member that had it as active."""
+        """The member that had it as an active task."""
         self._knows: dict[Task, list[str]] = {}
-        """Members with state of it, the best first."""
+        """The members with state of it, best first."""
         for worker in workers:
             process = self._processes.setdefault(worker.process_id, _Process(len(self._processes)))
             process.members[worker.member_id] = 0
@@ -109,7 +109,7 @@ class _Assigning:
         self._quota = _Quota(len(self._all) + copies, len(workers))
 
     def _rank_state(self, workers: Sequence[Worker]) -> None:
-        """Standby tasks come before what is only on a disk, and more state before less."""
+        """Prefer standby tasks to state that is only on a disk, and more state to less."""
         found: dict[Task, list[tuple[bool, int, str]]] = {}
         for worker in workers:
             standby = set(each(worker.has.standby))
@@ -149,7 +149,7 @@ class _Assigning:
     # ---- active tasks
 
     def _assign_active(self) -> None:
-        # By partition, so that tasks that work on the same partitions stay together.
+        # By partition, so that tasks of the same partitions stay together.
         left = []
         for task in sorted(self._all, key=_by_partition):
             member_id = self._ran.get(task)
@@ -178,7 +178,7 @@ class _Assigning:
         return heap
 
     def _least_loaded_that_knows(self, task: Task, may: Callable[[str], bool]) -> str | None:
-        """Of the members with state of it; the first of them, unless another has less to do."""
+        """Of the members with state of it, the first one, unless another is less loaded."""
         best: tuple[float, int, str] | None = None
         for member_id in self._knows.get(task, ()):
             if may(member_id):
@@ -212,7 +212,7 @@ class _Assigning:
             )
 
     def _sticky_standby(self, task: Task) -> str | None:
-        """The member that ran it, or one that had it as standby, if there is room."""
+        """The member that ran it, or one that had it as standby, if it has room."""
 
         def may(member_id: str) -> bool:
             is_there = task in self._process_of[member_id].tasks
@@ -224,7 +224,7 @@ class _Assigning:
         return self._least_loaded_that_knows(task, may)
 
     def _spread(self, task: Task, replicas: int, heap: list[tuple[float, int, _Process]]) -> bool:
-        """Give it to the processes with the least load; whether there were enough of them."""
+        """Give it to the least loaded processes; return whether there were enough of them."""
         passed = []
         while replicas and heap:
             entry = heappop(heap)

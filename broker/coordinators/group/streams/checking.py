@@ -1,4 +1,4 @@
-"""StreamsGroupHeartbeat: what cannot be a heartbeat is refused before anything is changed."""
+"""Validates StreamsGroupHeartbeat requests before anything changes."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from raftka.net.protocol.messages.streams_group_topology_value import StreamsGro
 
 
 def check(request: StreamsGroupHeartbeatRequest) -> None:
-    """Raises KafkaError INVALID_REQUEST, STREAMS_INVALID_TOPOLOGY, in Apache Kafka's words."""
+    """Raises KafkaError INVALID_REQUEST, STREAMS_INVALID_TOPOLOGY, worded as in Apache Kafka."""
     epoch = request.member_epoch
     for subtopology in () if request.topology is None else request.topology.subtopologies:
         if subtopology.source_topic_regex:
@@ -94,7 +94,7 @@ def _check_subtopology(subtopology: Subtopology) -> None:
 
 
 def _check_lengths(request: StreamsGroupHeartbeatRequest) -> None:
-    """Refuse names that no record could hold, though the request can."""
+    """Refuse names that fit into the request but not into a record."""
     endpoint = request.user_endpoint
     names = [request.member_id, request.instance_id, request.rack_id, request.process_id]
     names += [None if endpoint is None else endpoint.host]
@@ -117,7 +117,7 @@ def _invalid(words: str) -> NoReturn:
 
 
 def owned_tasks(request: StreamsGroupHeartbeatRequest) -> Tasks | None:
-    """What the member says that it has; None when it does not say."""
+    """The tasks that the member reports as owned; None if it reports none."""
     if request.active_tasks is None:
         return None
     return Tasks(
@@ -149,7 +149,7 @@ def check_owned(found: Configured | None, owned: Tasks | None) -> None:
 
 
 def topology_of(topology: Topology) -> StreamsGroupTopologyValue:
-    """A topology of a request as the log has it."""
+    """A request's topology as a record holds it."""
 
     def info(topic: TopicInfo) -> log_values.TopicInfo:
         return log_values.TopicInfo(
@@ -189,10 +189,10 @@ def topology_of(topology: Topology) -> StreamsGroupTopologyValue:
 def new_topology(
     group: StreamsGroup, topology: Topology | None
 ) -> StreamsGroupTopologyValue | None:
-    """The topology that the group takes over from a member; None if it keeps its own.
+    """The topology that the group adopts from a member; None if it keeps its own.
 
-    A member of an earlier one joins, and its answer says that it is stale. Raises KafkaError
-    INVALID_REQUEST for a later one: a group has its topology for good.
+    A member with an older topology joins, and its answer says that it is stale. Raises KafkaError
+    INVALID_REQUEST for a newer one: a group cannot change its topology.
     """
     if topology is None:
         return None
@@ -211,7 +211,8 @@ def check_fits(
     topology: StreamsGroupTopologyValue | None,
     says: Description | None,
 ) -> None:
-    """Refuse what no record could hold: a topology, or a member's metadata; None if unchanged.
+    """Refuse a topology, or a member's metadata, that does not fit into a record; None if
+    unchanged.
 
     Raises KafkaError STREAMS_INVALID_TOPOLOGY, INVALID_REQUEST.
     """

@@ -1,4 +1,4 @@
-"""The settings that the coordinator of streams groups goes by; a group may have its own."""
+"""The settings of the coordinator of streams groups; a group may override them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class StreamsGroupConfig:
     heartbeat_interval_ms: int = 5_000
     heartbeat_interval_bounds_ms: tuple[int, int] = (5_000, 15_000)
     heartbeat_interval_is_set: bool = False
-    """The operator has set it; otherwise it is the longest that a member is given."""
+    """Whether the operator has set the interval; otherwise it is an upper bound."""
     assignment_interval_ms: int = 1_000
     assignment_interval_bounds_ms: tuple[int, int] = (0, 15_000)
     initial_rebalance_delay_ms: int = 3_000

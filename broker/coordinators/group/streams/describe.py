@@ -1,4 +1,4 @@
-"""What StreamsGroupDescribe answers (KIP-1071)."""
+"""The answers to StreamsGroupDescribe (KIP-1071)."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from raftka.net.protocol.messages import streams_group_describe as messages
 from raftka.net.protocol.messages import streams_group_topology_value as value
 
 NOT_STORED = 1
-"""As a status of a topology's description: this broker keeps none."""
+"""The status of a topology's description: this broker does not store any."""
 
 
 def describe(core: Core, group_id: str) -> messages.DescribedGroup:
-    """A streams group. Raises KafkaError GROUP_ID_NOT_FOUND."""
+    """Describe a streams group. Raises KafkaError GROUP_ID_NOT_FOUND."""
     group = core.groups.get(group_id)
     if not isinstance(group, StreamsGroup):
         raise not_found(group_id, group, GroupType.STREAMS)
@@ -33,13 +33,13 @@ def describe(core: Core, group_id: str) -> messages.DescribedGroup:
 
 
 def _problem(core: Core, group: StreamsGroup) -> str:
-    """What is wrong with the topics of its topology, in words; empty when nothing is."""
+    """What is wrong with the topology's topics, for people; empty if nothing is."""
     found = target.configured(core, group)
     return "" if found is None or found.problem is None else found.problem.words
 
 
 def _topology(core: Core, group: StreamsGroup) -> messages.Topology | None:
-    """With the partitions of internal topics, where those are known."""
+    """With the partitions of internal topics, if known."""
     topology, found = group.topology, target.configured(core, group)
     if topology is None:
         return None

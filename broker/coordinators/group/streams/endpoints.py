@@ -1,4 +1,4 @@
-"""Where interactive queries find the state of partitions (KIP-1071, "Interactive queries")."""
+"""Endpoints of partitions for interactive queries (KIP-1071, "Interactive queries")."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """A streams group as a value: members, epochs, the topology, the target, the owners of tasks. Pure.
 
-Times are milliseconds. Everything here but what is marked as transient is in the log.
+Times are milliseconds. All state is in the log, except fields marked as transient.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ from raftka.net.protocol.messages.streams_group_topology_value import StreamsGro
 
 JOIN_EPOCH = 0
 LEAVE_EPOCH = -1
-"""As a member epoch in a heartbeat: the member leaves."""
+"""The member epoch in a heartbeat of a member that leaves."""
 STATIC_LEAVE_EPOCH = -2
-"""The same of a static member that will come back within its session."""
+"""The same for a static member that will return within its session."""
 FIRST_EPOCH = 1
-"""Before the first assignment: a member that waits for it has an epoch, too."""
+"""The member epoch before the first assignment, while a member waits for it."""
 NO_TOPOLOGY = -1
 
 
 class MemberState(enum.IntEnum):
-    """Where a member stands; the values are those of its record."""
+    """The member's state in the reconciliation; the values are those of its record."""
 
     STABLE = 1
     UNREVOKED_TASKS = 2
@@ -45,10 +45,10 @@ class MemberState(enum.IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """What a member says of itself: its first record."""
+    """The metadata that a member sends about itself, as in its first record."""
 
     process_id: str = ""
-    """One for all members, which are threads, of one process."""
+    """The same for all members (threads) of one process."""
     instance_id: str | None = None
     rack_id: str | None = None
     client_id: str = ""
@@ -71,11 +71,11 @@ class StreamsMember:
     state: MemberState = MemberState.STABLE
     assigned: Held = field(default_factory=nothing)
     revoking: Held = field(default_factory=nothing)
-    """What it must give back, and has not yet."""
+    """Tasks that it must revoke and has not revoked yet."""
     offsets: dict[Task, int] = field(default_factory=dict)
-    """Transient: how far it has restored the state of tasks, as it reported."""
+    """Transient: how far it has restored the state of its tasks, as reported."""
     end_offsets: dict[Task, int] = field(default_factory=dict)
-    """Transient: where the changelogs of tasks end, as it reported."""
+    """Transient: the end offsets of its tasks' changelogs, as reported."""
 
     def move_to_epoch(self, epoch: int) -> None:
         if epoch != self.epoch:
@@ -90,39 +90,39 @@ class StreamsGroup:
     epoch: int = FIRST_EPOCH
     metadata_hash: int = 0
     validated_epoch: int = NO_TOPOLOGY
-    """Of the topology whose topics are all there, with the partitions that it needs."""
+    """The epoch of the topology whose topics were validated: all exist, with enough partitions."""
     assignment_configs: Mapping[str, str] = field(default_factory=dict)
-    """With which settings the target was made."""
+    """The settings with which the target was computed."""
     described_epoch: int = NO_TOPOLOGY
-    """Of the topology that a plugin of Kafka keeps a description of; kept as it was read."""
+    """The epoch of the topology that a Kafka plugin stores a description of; kept as read."""
     undescribed_epoch: int = NO_TOPOLOGY
-    """Of the topology whose description such a plugin has refused."""
+    """The epoch of the topology whose description such a plugin has refused."""
     assignment_epoch: int = FIRST_EPOCH
     assigned_at_ms: int = 0
-    """Wall time of the last target; 0 before the first."""
+    """Wall time when the last target was computed; 0 before the first."""
     topology: StreamsGroupTopologyValue | None = None
     members: dict[str, StreamsMember] = field(default_factory=dict)
     static_members: dict[str, str] = field(default_factory=dict)
     """group.instance.id -> member id"""
     targets: dict[str, Tasks] = field(default_factory=dict)
-    """By member id."""
+    """Each member's target assignment, by member id."""
     configured: Configured | None = None
-    """Transient: what the topology means with the topics as they are."""
+    """Transient: the topology's tasks and topics, for the current metadata."""
     shutdown_by: str | None = None
-    """Transient: the member that wants the whole application to stop."""
+    """Transient: the member that requested the shutdown of the application."""
     endpoint_epoch: int = 0
-    """Transient: goes up when a member's endpoint, or what it has, changes."""
+    """Transient: increases when a member's endpoint, or its tasks, change."""
     endpoints: dict[str, EndpointToPartitions] = field(default_factory=dict)
-    """Transient: what answers say of members with an endpoint, by member id."""
+    """Transient: the entries of members with an endpoint in answers, by member id."""
     assign_not_before_s: float = 0.0
     """Transient: when the next target may be computed, in monotonic seconds."""
     too_large: str = ""
-    """Transient: why its epoch has no target, in words: no record holds a share of it."""
+    """Transient: why this epoch has no target: a member's assignment is too large for a record."""
     _active: dict[Task, StreamsMember] = field(default_factory=dict)
     _copies: dict[Task, Counter[str]] = field(default_factory=dict)
-    """How many standby and warm-up tasks each process has of a task."""
+    """How many standby and warm-up copies of a task each process has."""
 
-    # ---- as any group
+    # ---- AnyGroup
 
     @property
     def type(self) -> GroupType:
@@ -158,7 +158,7 @@ class StreamsGroup:
         return bool(self.members) and topic in source_topics(self.topology)
 
     def check_deleting_offsets(self) -> None:
-        """Always allowed, of topics that the topology does not read."""
+        """Always allowed, for topics that the topology does not read."""
 
     def offsets_unused_since_ms(self, topic: str, committed_ms: int) -> int | None:
         return None if self.is_subscribed_to(topic) else committed_ms
@@ -169,7 +169,7 @@ class StreamsGroup:
         return member.state is MemberState.STABLE and member.epoch == self.assignment_epoch
 
     def member(self, member_id: str) -> StreamsMember:
-        """Raises KafkaError UNKNOWN_MEMBER_ID."""
+        """Return a member. Raises KafkaError UNKNOWN_MEMBER_ID."""
         found = self.members.get(member_id)
         if found is None:
             raise fencing.unknown_member(member_id, self.group_id)
@@ -180,13 +180,13 @@ class StreamsGroup:
         return None if member_id is None else self.members.get(member_id)
 
     def add(self, member: StreamsMember) -> None:
-        """Take a member in that has nothing yet."""
+        """Add a member without tasks."""
         self.members[member.member_id] = member
         if member.says.instance_id is not None:
             self.static_members[member.says.instance_id] = member.member_id
 
     def describe(self, member: StreamsMember, says: Description) -> None:
-        """The member has sent other metadata."""
+        """Replace the metadata that the member has sent."""
         before = member.says
         self._release(member)
         member.says = says
@@ -197,7 +197,7 @@ class StreamsGroup:
                 self.static_members[says.instance_id] = member.member_id
 
     def remove(self, member_id: str) -> StreamsMember | None:
-        """Take a member out, with its target and its tasks."""
+        """Remove a member, with its target and its tasks."""
         member = self.members.pop(member_id, None)
         self.targets.pop(member_id, None)
         if member is not None:
@@ -214,24 +214,24 @@ class StreamsGroup:
             del self.static_members[instance_id]
 
     def target_of(self, member_id: str) -> Tasks:
-        """What a member shall have."""
+        """A member's target assignment."""
         return self.targets.get(member_id, NO_TASKS)
 
     # ---- tasks
 
     def is_run(self, task: Task) -> bool:
-        """Whether a member has it as active, or has yet to give it back."""
+        """Whether a member has it as an active task, or has yet to revoke it."""
         return task in self._active
 
     def is_at(self, process_id: str, task: Task) -> bool:
-        """Whether a process has it, in whatever role: its members share a directory of state."""
+        """Whether a process has it in any role: its members share a state directory."""
         owner = self._active.get(task)
         if owner is not None and owner.says.process_id == process_id:
             return True
         return task in self._copies and self._copies[task][process_id] > 0
 
     def give(self, member: StreamsMember, assigned: Held, revoking: Held) -> None:
-        """Replace what a member has and must give back."""
+        """Replace the tasks that a member owns and must revoke."""
         self._release(member)
         member.assigned, member.revoking = assigned, revoking
         self._take(member)

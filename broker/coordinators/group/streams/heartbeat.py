@@ -1,4 +1,4 @@
-"""StreamsGroupHeartbeat: join, live, follow the target, leave (KIP-1071)."""
+"""StreamsGroupHeartbeat: join, stay in, be assigned tasks by, and leave a group (KIP-1071)."""
 
 from __future__ import annotations
 
@@ -48,17 +48,17 @@ class Caller(NamedTuple):
 
 
 class Beat(NamedTuple):
-    """What follows from a heartbeat, beside records."""
+    """The results of a heartbeat, in addition to records."""
 
     response: StreamsGroupHeartbeatResponse
     missing: tuple[WantedTopic, ...] = ()
-    """Internal topics that have to be created before there are tasks."""
+    """Internal topics that must be created before tasks can be assigned."""
 
 
 def heartbeat(
     core: Core, request: StreamsGroupHeartbeatRequest, caller: Caller, now: Moment
 ) -> Beat:
-    """A member's heartbeat.
+    """Handle a member's heartbeat.
 
     Raises KafkaError INVALID_REQUEST, STREAMS_INVALID_TOPOLOGY, GROUP_ID_NOT_FOUND,
     UNKNOWN_MEMBER_ID, FENCED_MEMBER_EPOCH, FENCED_INSTANCE_ID, UNRELEASED_INSTANCE_ID,
@@ -81,7 +81,7 @@ def heartbeat(
     before = (found.replaces or found.member).says
     says = _said(before, request, caller)
     checking.check_fits(core, group, request.member_id, topology, None if says == before else says)
-    # Nothing has been changed up to here: what is refused leaves no trace.
+    # Nothing has changed up to here: a refused request has no effect.
     if replaced is not None:
         kinds.bury(core, replaced)
     if group.group_id not in core.groups:
@@ -114,14 +114,14 @@ def heartbeat(
         group.endpoint_epoch += 1
     if changed or moved:
         group.endpoints.pop(member.member_id, None)
-    # One that says that it has something else has lost the answer with its tasks. Kafka does not
+    # A member that reports other tasks has lost the answer that held its tasks. Kafka does not
     # repeat them, and such a task waits until the group's next epoch.
     missed = owned is not None and owned != has
     return _answer(core, group, member, request, caller, now, with_tasks=joins or changed or missed)
 
 
 def _find(core: Core, group_id: str, *, joins: bool) -> tuple[StreamsGroup, AnyGroup | None]:
-    """(the group, the empty classic group that it replaces); a new one is not in the shard yet.
+    """(the group, the empty classic group that it replaces); a new group is not in the shard yet.
 
     Raises KafkaError GROUP_ID_NOT_FOUND.
     """
@@ -147,7 +147,7 @@ def _describe(
     says: Description,
     now: Moment,
 ) -> bool:
-    """Take over what the member says; whether its endpoint is another one."""
+    """Store the member's metadata; return whether its endpoint has changed."""
     member, before = found.member, found.member.says
     if found.is_new or says != before:
         group.describe(member, says)
@@ -160,14 +160,14 @@ def _describe(
 
 
 def _relevant(says: Description) -> tuple[object, ...]:
-    """What the assignment depends on."""
+    """The metadata that the assignment depends on."""
     return says.topology_epoch, says.rack_id, says.tags, says.process_id
 
 
 def _said(
     before: Description, request: StreamsGroupHeartbeatRequest, caller: Caller
 ) -> Description:
-    """What the member says of itself by now: what a heartbeat leaves out is as before."""
+    """The member's metadata after this heartbeat: omitted fields keep their values."""
     endpoint, tags = request.user_endpoint, request.client_tags
     said = None if endpoint is None else (endpoint.host, endpoint.port)
     if request.member_epoch != JOIN_EPOCH and said is None:
@@ -203,7 +203,7 @@ def _by_task(offsets: list[TaskOffset]) -> dict[Task, int]:
 def reconcile(
     core: Core, group: StreamsGroup, member: StreamsMember, owned: Tasks | None, now: Moment
 ) -> None:
-    """Take the member a step further to its target, and write it."""
+    """Move the member one step towards its target, and write its record."""
     if Rule.REVOKED_IS_CONFIRMED in core.rules_off:
         owned = NO_TASKS
     process_id = member.says.process_id
@@ -272,7 +272,7 @@ def _statuses(
     settings: StreamsSettings,
     api_version: int,
 ) -> list[Status]:
-    """What the answer reports beside the tasks, in Kafka's words and order."""
+    """The statuses in the answer, in Kafka's words and order."""
     found: list[tuple[StatusCode, str]] = []
     if group.topology is not None and member.says.topology_epoch < group.topology.epoch:
         words = (
@@ -305,7 +305,7 @@ def _statuses(
 
 
 _KNOWS_TAGS_FROM = 1
-"""The version from which on clients understand MISSING_CLIENT_TAGS."""
+"""The lowest version whose clients understand MISSING_CLIENT_TAGS."""
 
 
 # ---- leaving

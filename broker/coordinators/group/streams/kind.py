@@ -1,4 +1,4 @@
-"""Streams groups as a kind: their records, their time, and who may commit offsets."""
+"""Operations on streams groups: records, timers, and commit validation."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.rules import Rule
 
 _COMMITS_FROM = 9
-"""The version of OffsetCommit from which on members of this protocol may commit."""
+"""The lowest version of OffsetCommit that members of this protocol may use."""
 
 
 class StreamsKind:
@@ -27,8 +27,8 @@ class StreamsKind:
     formats: Mapping[int, Format] = FORMATS
 
     def loaded(self, core: Core, group: AnyGroup, now: Moment) -> None:
-        """All members get a whole session, and those that must give something back the time for
-        it: when they sent their last heartbeat is not in the log."""
+        """Give every member a full session, and a full rebalance timeout if it must revoke tasks:
+        the log does not hold the time of its last heartbeat."""
         assert isinstance(group, StreamsGroup)
         for member in group.members.values():
             membership.keep_alive(core, group, member, now)
@@ -37,7 +37,7 @@ class StreamsKind:
         target.compute(core, group, now)
 
     def metadata_changed(self, core: Core, delta: MetadataDelta | None, now: Moment) -> None:
-        """Assign again where topics have come, gone or grown."""
+        """Assign again if topics were created, deleted or extended."""
         touched = None
         if delta is not None:
             touched = {*delta.topics.changed, *(topic.name for topic in delta.topics.deleted)}
@@ -58,16 +58,16 @@ class StreamsKind:
         return tombstones(group)
 
     def waiting(self, group: AnyGroup) -> Iterable[Ticket]:
-        """No requests: heartbeats are answered at once."""
+        """No requests wait: heartbeats are answered at once."""
         return ()
 
     def check_commit(
         self, core: Core, group: AnyGroup, by: Committing, now: Moment
     ) -> PartitionFence | None:
-        """Only members commit, in their epoch; anybody while there are none.
+        """Allow commits by members, in their current epoch; by anyone while there are no members.
 
-        Raises KafkaError UNKNOWN_MEMBER_ID, STALE_MEMBER_EPOCH, UNSUPPORTED_VERSION, in
-        transactions ILLEGAL_GENERATION.
+        Raises KafkaError UNKNOWN_MEMBER_ID, STALE_MEMBER_EPOCH, UNSUPPORTED_VERSION;
+        ILLEGAL_GENERATION in transactions.
         """
         assert isinstance(group, StreamsGroup)
         epoch = by.generation_or_epoch
@@ -93,7 +93,7 @@ class StreamsKind:
         return _fence(group, member, epoch, refused)
 
     def check_fetch(self, group: AnyGroup, member_id: str | None, member_epoch: int) -> None:
-        """Raises KafkaError UNKNOWN_MEMBER_ID, STALE_MEMBER_EPOCH."""
+        """Check the reader's epoch. Raises KafkaError UNKNOWN_MEMBER_ID, STALE_MEMBER_EPOCH."""
         assert isinstance(group, StreamsGroup)
         if member_id is None and member_epoch < 0:
             return
@@ -109,8 +109,8 @@ class StreamsKind:
 def _fence(
     group: StreamsGroup, member: StreamsMember, epoch: int, refused: ErrorCode
 ) -> PartitionFence:
-    """A member that has not heard of its newer epoch yet may commit for tasks that it has had
-    since before (KIP-1251): no other member can have read on there."""
+    """A member that does not know its newer epoch yet may commit for tasks that it has owned since
+    its older one (KIP-1251): no other member can have read their partitions since."""
     subtopologies = source_topics(group.topology)
 
     def check(topic: str, index: int) -> ErrorCode:

@@ -1,4 +1,4 @@
-"""A streams group in __consumer_offsets: its records, written and read as Apache Kafka does."""
+"""A streams group's records in __consumer_offsets, written and read as Apache Kafka does."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ TOPOLOGY: Final = 23
 
 
 def write_group(core: Core, group: StreamsGroup) -> None:
-    """The group's epoch, and what it was raised for."""
+    """Write the group's epoch, and the metadata that it was bumped for."""
     value = StreamsGroupMetadataValue(
         epoch=group.epoch,
         metadata_hash=group.metadata_hash,
@@ -98,17 +98,17 @@ def write_topology(core: Core, group: StreamsGroup) -> None:
 
 
 def topology_record(group_id: str, topology: StreamsGroupTopologyValue) -> Record:
-    """What `write_topology` writes."""
+    """The record that `write_topology` writes."""
     return _topology_key(group_id), codec.encode_versioned(topology, 0)
 
 
 def write_member(core: Core, group: StreamsGroup, member: StreamsMember) -> None:
-    """What a member says of itself."""
+    """Write a member's own metadata."""
     core.outbox.records.append(member_record(group.group_id, member.member_id, member.says))
 
 
 def member_record(group_id: str, member_id: str, says: Description) -> Record:
-    """What `write_member` writes."""
+    """The record that `write_member` writes."""
     value = StreamsGroupMemberMetadataValue(
         instance_id=says.instance_id,
         rack_id=says.rack_id,
@@ -126,7 +126,7 @@ def member_record(group_id: str, member_id: str, says: Description) -> Record:
 
 
 def write_target_epoch(core: Core, group: StreamsGroup) -> None:
-    """For which epoch of the group the target was made, and when."""
+    """Write the group epoch for which the target was computed, and the time."""
     value = StreamsGroupTargetAssignmentMetadataValue(
         assignment_epoch=group.assignment_epoch, assignment_timestamp=group.assigned_at_ms
     )
@@ -134,12 +134,12 @@ def write_target_epoch(core: Core, group: StreamsGroup) -> None:
 
 
 def write_target(core: Core, group: StreamsGroup, member_id: str) -> None:
-    """Write what a member shall have."""
+    """Write a member's target assignment."""
     core.outbox.records.append(target_record(group.group_id, member_id, group.target_of(member_id)))
 
 
 def target_record(group_id: str, member_id: str, tasks: Tasks) -> Record:
-    """What a member shall have."""
+    """The record of a member's target assignment."""
     active, standby, warmup = map(_target_ids, tasks)
     value = StreamsGroupTargetAssignmentMemberValue(
         active_tasks=active, standby_tasks=standby, warmup_tasks=warmup
@@ -148,7 +148,7 @@ def target_record(group_id: str, member_id: str, tasks: Tasks) -> Record:
 
 
 def write_current(core: Core, group: StreamsGroup, member: StreamsMember) -> None:
-    """What a member has, and must give back."""
+    """Write the tasks that a member owns and must revoke."""
     assigned, revoking = member.assigned, member.revoking
     value = StreamsGroupCurrentMemberAssignmentValue(
         member_epoch=member.epoch,
@@ -165,12 +165,12 @@ def write_current(core: Core, group: StreamsGroup, member: StreamsMember) -> Non
 
 
 def write_member_gone(core: Core, group: StreamsGroup, member_id: str) -> None:
-    """The end of a member."""
+    """Write the tombstones of a member."""
     core.outbox.records.extend(_member_tombstones(group.group_id, member_id))
 
 
 def tombstones(group: StreamsGroup) -> Iterator[Record]:
-    """The end of a group, in the order in which Kafka reads it."""
+    """The tombstones of a group, in the order in which Kafka reads them."""
     for member_id in group.members:
         yield from _member_tombstones(group.group_id, member_id)
     yield _target_epoch_key(group.group_id), None
@@ -354,7 +354,7 @@ def _replay_current(core: Core, key: Any, value: Any) -> None:
 
 
 def _state(code: int) -> MemberState:
-    """A state that a later version has made up begins again with what the member has."""
+    """A later version's unknown state counts as UNRELEASED_TASKS, so it is reconciled."""
     try:
         return MemberState(code)
     except ValueError:
@@ -366,7 +366,7 @@ def _read(ids: Any) -> TaskIds:
 
 
 def _read_active(ids: Any, member_epoch: int) -> OwnedIds:
-    """Tasks, with the epochs of their assignment."""
+    """Tasks, with the epochs at which they were assigned."""
     return {
         each.subtopology_id: given_at(each.partitions, each.assignment_epochs, member_epoch)
         for each in ids

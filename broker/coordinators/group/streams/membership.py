@@ -25,7 +25,7 @@ log = get_logger(__name__)
 
 
 def check_size(core: Core, group: StreamsGroup, member_id: str, instance_id: str | None) -> None:
-    """Raises KafkaError GROUP_MAX_SIZE_REACHED when there is no room for a new member."""
+    """Raises KafkaError GROUP_MAX_SIZE_REACHED if there is no room for a new member."""
     limit = core.config.streams.max_size
     is_known = member_id in group.members or group.static_member(instance_id) is not None
     if len(group.members) >= limit and not is_known:
@@ -37,13 +37,13 @@ def check_size(core: Core, group: StreamsGroup, member_id: str, instance_id: str
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The member of a heartbeat."""
+    """The member that sent a heartbeat."""
 
     member: StreamsMember
     is_new: bool
-    """It is not in the group yet."""
+    """Whether it is not in the group yet."""
     replaces: StreamsMember | None = None
-    """The static member, of another member id, that comes back as this one."""
+    """The static member that it replaces, under another member id."""
 
 
 def find_member(
@@ -54,7 +54,7 @@ def find_member(
     instance_id: str | None,
     owned: Tasks | None,
 ) -> Found:
-    """The member that a heartbeat comes from; a new one for a join (epoch 0).
+    """The member that sent a heartbeat; a new one for a join (epoch 0).
 
     Raises KafkaError UNKNOWN_MEMBER_ID, FENCED_MEMBER_EPOCH, FENCED_INSTANCE_ID,
     UNRELEASED_INSTANCE_ID.
@@ -93,10 +93,10 @@ def _find_static(
 
 
 def _check_epoch(core: Core, member: StreamsMember, epoch: int, owned: Tasks | None) -> None:
-    """Raises KafkaError FENCED_MEMBER_EPOCH for a member that is not in the epoch that it names.
+    """Raises KafkaError FENCED_MEMBER_EPOCH if the member names another epoch than its own.
 
-    The epoch before is accepted from a member that has no more than its share: the answer with the
-    newer one may have been lost.
+    The previous epoch is accepted if the member owns no more than its target: the answer with the
+    newer epoch may have been lost.
     """
     if epoch == member.epoch or Rule.MEMBER_EPOCH_FENCES in core.rules_off:
         return
@@ -110,10 +110,10 @@ def _check_epoch(core: Core, member: StreamsMember, epoch: int, owned: Tasks | N
 def replace_static(
     core: Core, group: StreamsGroup, old: StreamsMember, new: StreamsMember, now: Moment
 ) -> None:
-    """A static member has come back under another member id: it keeps its share.
+    """Replace a static member that returns under another member id; it keeps its target.
 
-    What the old process had to give back it no longer has. A member that had the new id until now,
-    and joins again as this one, leaves its own share to the others.
+    It no longer owns what the old process had to revoke. If the new id belonged to another member
+    until now, that member's target becomes free.
     """
     share = group.target_of(old.member_id)
     assigned, says = old.assigned, old.says
@@ -137,7 +137,7 @@ def replace_static(
 
 
 def leave(core: Core, group: StreamsGroup, member: StreamsMember, why: str, now: Moment) -> None:
-    """Take a member out, for whatever reason: its tasks are free, and the group assigns."""
+    """Remove a member, for any reason, free its tasks and assign again."""
     cancel_timers(core, group, member.member_id)
     written.write_member_gone(core, group, member.member_id)
     group.remove(member.member_id)
@@ -145,7 +145,7 @@ def leave(core: Core, group: StreamsGroup, member: StreamsMember, why: str, now:
 
 
 def leave_for_a_while(core: Core, group: StreamsGroup, member: StreamsMember) -> None:
-    """A static member is stopped and will be back within its session: its share is kept."""
+    """A static member stops and will return within its session: its assignment is kept."""
     core.timers.cancel(("give back tasks", group.group_id, member.member_id))
     member.epoch = STATIC_LEAVE_EPOCH
     member.state = MemberState.STABLE
@@ -158,7 +158,7 @@ def leave_for_a_while(core: Core, group: StreamsGroup, member: StreamsMember) ->
 
 
 def keep_alive(core: Core, group: StreamsGroup, member: StreamsMember, now: Moment) -> None:
-    """The member has just sent a heartbeat: its session ends one session timeout from now."""
+    """Restart the member's session: it has just sent a heartbeat."""
     timeout_ms = StreamsSettings(core, group.group_id).session_timeout_ms
 
     def ended(now: Moment) -> None:
@@ -174,7 +174,7 @@ def keep_alive(core: Core, group: StreamsGroup, member: StreamsMember, now: Mome
 
 
 def watch_revocation(core: Core, group: StreamsGroup, member: StreamsMember, now: Moment) -> None:
-    """A member that must give back tasks has its rebalance timeout for it, once."""
+    """Fence a member that does not revoke tasks within its rebalance timeout."""
     key = ("give back tasks", group.group_id, member.member_id)
     if Rule.REVOCATION_HAS_AN_END in core.rules_off:
         return
@@ -196,6 +196,6 @@ def watch_revocation(core: Core, group: StreamsGroup, member: StreamsMember, now
 
 
 def cancel_timers(core: Core, group: StreamsGroup, member_id: str) -> None:
-    """Of a member that has gone."""
+    """Cancel the timers of a removed member."""
     for what in ("streams session", "give back tasks"):
         core.timers.cancel((what, group.group_id, member_id))

@@ -1,6 +1,6 @@
-"""One member on its way to the target: what it gives back, what it gets, when its epoch moves.
+"""Reconcile one member with its target: what it revokes, what it gets, when its epoch moves.
 
-A pure function of the member, its target and which tasks are free (KIP-1071, "Reconciliation").
+A pure function of the member, its target and the free tasks (KIP-1071, "Reconciliation").
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from raftka.broker.coordinators.group.streams.tasks import (
 )
 
 IsFree = Callable[[Role, Task], bool]
-"""(role, task) -> whether the member may be given it now."""
+"""(role, task) -> whether the member may get it now."""
 
 
 class Step(NamedTuple):
-    """Where a member stands next."""
+    """The member's next state."""
 
     epoch: int
     state: MemberState
@@ -37,9 +37,9 @@ class Step(NamedTuple):
 def next_step(
     member: StreamsMember, target_epoch: int, target: Tasks, owned: Tasks | None, is_free: IsFree
 ) -> Step | None:
-    """What follows from a heartbeat of the member; None: it stays where it is.
+    """The step that a heartbeat of the member causes; None if its state does not change.
 
-    `owned` is what the member says that it has; None when it did not say.
+    `owned` is the tasks that the member reports as owned; None if it reports none.
     """
     if member.state is MemberState.STABLE and member.epoch == target_epoch:
         return None
@@ -47,7 +47,7 @@ def next_step(
     if member.state is MemberState.UNREVOKED_TASKS:
         if _still_has(member.revoking, owned):
             return None
-        # All is given back: a heartbeat of before that arrives late is one of an earlier epoch.
+        # All is revoked: an older heartbeat that arrives late belongs to an earlier epoch.
         epoch = min(epoch + 1, target_epoch)
     step = _towards(member, epoch, target_epoch, target, owned, is_free)
     same = step == (member.epoch, member.state, member.assigned, member.revoking)
@@ -87,7 +87,7 @@ def _towards(
 
 
 def _active(has: OwnedIds, target: TaskIds) -> tuple[OwnedIds, OwnedIds]:
-    """(what the member keeps, what it must give back)."""
+    """(tasks that the member keeps, tasks that it must revoke)."""
     kept: OwnedIds = {}
     revoked: OwnedIds = {}
     for subtopology, partitions in has.items():
@@ -109,7 +109,7 @@ def _without_empty(ids: TaskIds) -> TaskIds:
 
 
 def _with_free(kept: TaskIds, target: TaskIds, role: Role, is_free: IsFree) -> tuple[TaskIds, bool]:
-    """(with what is free by now, whether that is all of the target)."""
+    """(the kept and the free tasks, whether they are all of the target)."""
     has = set(each(kept))
     missing = [task for task in each(target) if task not in has]
     free = [task for task in missing if is_free(role, task)]
@@ -117,7 +117,7 @@ def _with_free(kept: TaskIds, target: TaskIds, role: Role, is_free: IsFree) -> t
 
 
 def _still_has(revoking: Held, owned: Tasks | None) -> bool:
-    """Whether the member may be working on what it must give back; yes if it does not say."""
+    """Whether the member may still run revoked tasks; True if it did not report."""
     if owned is None:
         return True
     return any(overlaps(*pair) for pair in zip(revoking, owned, strict=True))

@@ -1,4 +1,4 @@
-"""The API of streams groups, as handlers call it."""
+"""The API of streams groups for handlers."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ FEATURE = "streams.version"
 
 
 class StreamsGroups:
-    """Operations on groups of the streams protocol. They raise KafkaError, those of a host too."""
+    """Operations on groups of the streams protocol. Raises KafkaError, like CoordinatorHost."""
 
     def __init__(self, host: CoordinatorHost[GroupShard], config: GroupConfig) -> None:
         self._host = host
         self._config = config
 
     async def heartbeat(self, request: StreamsGroupHeartbeatRequest, caller: Caller) -> Beat:
-        """What a member is answered, when what that rests on is committed."""
+        """The answer to a heartbeat, once the records behind it are committed."""
         self.check_enabled()
         runtime = self._host.runtime_of(request.group_id)
         beat = heartbeat(runtime.shard.core, request, caller, runtime.now())
         return await when_committed(runtime, beat)
 
     async def describe(self, group_id: str) -> DescribedGroup:
-        """A group as StreamsGroupDescribe shows it."""
+        """Describe a group for StreamsGroupDescribe."""
         runtime = self._host.runtime_of(group_id, writing=False)
         return await when_committed(runtime, describe(runtime.shard.core, group_id))
 
     def check_enabled(self) -> None:
-        """Raises KafkaError UNSUPPORTED_VERSION while the cluster does not speak the protocol."""
+        """Raises KafkaError UNSUPPORTED_VERSION if the cluster does not support the protocol."""
         if GroupType.STREAMS.value not in self._config.protocols:
             why = "group.coordinator.rebalance.protocols does not name it"
         elif self._host.image.features.get(FEATURE, 0) < 1:

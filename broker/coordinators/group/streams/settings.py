@@ -19,14 +19,14 @@ RACK_AWARE_TAGS: Final = "rack.aware.assignment.tags"
 ASSIGNOR: Final = "sticky"
 _TASK_OFFSET_INTERVAL_MS: Final = 60_000
 _ACCEPTABLE_RECOVERY_LAG: Final = 10_000
-"""Kafka's defaults, which a group may have otherwise, and a broker may not."""
+"""Kafka's defaults; only a group can override them."""
 _HEARTBEATS_PER_S: Final = 200
-"""How many a coordinator's partition asks for, where no interval is set."""
+"""The heartbeats per second that a coordinator's partition aims at, if no interval is set."""
 _QUICK_INTERVAL_MS: Final = 500
 
 
 class StreamsSettings:
-    """What holds for one group now."""
+    """The settings in effect for one group."""
 
     def __init__(self, core: Core, group_id: str) -> None:
         self._core = core
@@ -77,18 +77,18 @@ class StreamsSettings:
         return tuple(filter(None, (each.strip() for each in own.split(","))))
 
     def assignment_configs(self) -> dict[str, str]:
-        """The settings that the target depends on, as they stand in the group's record."""
+        """The settings that the target depends on, as the group's record holds them."""
         configs = {STANDBY_REPLICAS: str(self.standby_replicas)}
         if self.rack_aware_tags:
             configs[RACK_AWARE_TAGS] = ",".join(self.rack_aware_tags)
         return configs
 
     def heartbeat_interval_ms(self, now: Moment) -> int:
-        """How long a member waits before its next heartbeat.
+        """How long a member waits before its next heartbeat, in ms.
 
-        By its next heartbeat a member learns of its new tasks: the longer the interval, the longer
-        a rebalance. Where none is set, it is as short as the number of members allows, and
-        never longer than Kafka's default.
+        A member learns its new tasks by its next heartbeat: the longer the interval, the longer a
+        rebalance. If no interval is set, it is as short as the number of members allows, and at
+        most Kafka's default.
         """
         broker = self._broker
         if "streams.heartbeat.interval.ms" in self._own or broker.heartbeat_interval_is_set:
@@ -108,7 +108,7 @@ class StreamsSettings:
 
 
 def _members(core: Core, now: Moment) -> int:
-    """How many members of streams groups this partition has, counted once a second."""
+    """The number of streams group members in this partition, counted once a second."""
     if now.monotonic_s - core.streams_members_at_s >= 1.0:
         groups = core.by_type.get(GroupType.STREAMS, {}).values()
         core.streams_members = sum(group.member_count for group in groups)

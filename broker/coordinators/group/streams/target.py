@@ -1,4 +1,4 @@
-"""The target of a streams group: when it is computed, and how it is written."""
+"""When the target assignment of a streams group is computed, and how it is written."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ log = get_logger(__name__)
 
 
 def configured(core: Core, group: StreamsGroup) -> Configured | None:
-    """What the topology means with the topics as they are; None while there is no topology."""
+    """The topology's tasks and topics for the current metadata; None without a topology."""
     if group.configured is None and group.topology is not None:
         topics = core.image.topics
 
@@ -39,9 +39,9 @@ def configured(core: Core, group: StreamsGroup) -> Configured | None:
 
 
 def follow(core: Core, group: StreamsGroup, now: Moment, *, topics: bool = True) -> None:
-    """The topics, if they may be others, and the settings: a new epoch if the tasks depend on it.
+    """Follow topics and settings: bump the group epoch if the tasks depend on what changed.
 
-    A heartbeat looks at the settings alone: the metadata's changes come by themselves.
+    A heartbeat checks only the settings: the shard is notified of metadata changes.
     """
     found = configured(core, group)
     if found is None or not group.members or group.topology is None:
@@ -57,7 +57,7 @@ def follow(core: Core, group: StreamsGroup, now: Moment, *, topics: bool = True)
 
 
 def bump(core: Core, group: StreamsGroup, reason: str, now: Moment) -> None:
-    """Something that the assignment depends on has changed: the next epoch, and its target."""
+    """Bump the group epoch after a change that affects the assignment, and compute its target."""
     found = configured(core, group)
     group.metadata_hash = topics_hash(core.image, group.topology)
     group.validated_epoch = NO_TOPOLOGY
@@ -72,7 +72,7 @@ def bump(core: Core, group: StreamsGroup, reason: str, now: Moment) -> None:
 
 
 def wait_for_more(core: Core, group: StreamsGroup, now: Moment) -> None:
-    """The first member joins: others that start with it have a moment to join, too (KIP-1071)."""
+    """Delay the first assignment, so that a fleet that starts together has one (KIP-1071)."""
     delay_ms = StreamsSettings(core, group.group_id).initial_rebalance_delay_ms
     if delay_ms > 0:
         core.timers.schedule(
@@ -81,7 +81,7 @@ def wait_for_more(core: Core, group: StreamsGroup, now: Moment) -> None:
 
 
 def delay(core: Core, group: StreamsGroup) -> Problem | None:
-    """Why the group's epoch has no target yet; None when it has one."""
+    """Why the group's epoch has no target yet; None if it has one."""
     if group.epoch == group.assignment_epoch:
         return None
     if group.too_large:
@@ -94,9 +94,9 @@ def delay(core: Core, group: StreamsGroup) -> Problem | None:
 
 
 def compute(core: Core, group: StreamsGroup, now: Moment) -> None:
-    """Compute the target of the group's epoch, at once or as soon as one may be again (KIP-1263).
+    """Compute the target of the group's epoch, now or when the interval allows (KIP-1263).
 
-    The first change of a quiet group counts at once; what follows within the interval is one.
+    The first change of a quiet group is assigned at once; later ones within the interval together.
     """
     if group.epoch == group.assignment_epoch:
         return
@@ -114,7 +114,7 @@ def compute(core: Core, group: StreamsGroup, now: Moment) -> None:
         group.assign_not_before_s = now.monotonic_s + interval_ms / 1000
         if not _share_out(core, group):
             return
-    # Without members there is nothing to assign, in whatever epoch.
+    # Without members there is nothing to assign, in any epoch.
     group.assignment_epoch = group.epoch
     group.assigned_at_ms = now.wall_ms
     written.write_target_epoch(core, group)
@@ -125,7 +125,7 @@ def compute(core: Core, group: StreamsGroup, now: Moment) -> None:
 
 
 def cancel(core: Core, group: StreamsGroup) -> None:
-    """No target is wanted any longer."""
+    """Cancel the pending computation."""
     core.timers.cancel(_initial(group))
     core.timers.cancel(("assign tasks", group.group_id))
 
@@ -142,9 +142,9 @@ def _computing(core: Core, group: StreamsGroup) -> Callable[[Moment], None]:
 
 
 def _share_out(core: Core, group: StreamsGroup) -> bool:
-    """False, with nothing changed, for more tasks than a member's record holds.
+    """Return False, with nothing changed, if a member's tasks do not fit into its record.
 
-    A topology that cannot run has no tasks: members give back what they have.
+    A topology that cannot run has no tasks: members revoke what they have.
     """
     found = configured(core, group)
     workers = [

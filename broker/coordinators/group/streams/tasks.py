@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 TaskIds = Mapping[str, frozenset[int]]
-"""Partitions by subtopology; a subtopology without partitions is left out."""
+"""Partitions by subtopology; subtopologies without partitions are left out."""
 
 OwnedIds = dict[str, dict[int, int]]
 """subtopology -> partition -> the epoch at which the member got the task (KIP-1251)"""
@@ -17,7 +17,7 @@ Task = tuple[str, int]
 
 
 class Role(enum.Enum):
-    """What a member does with a task."""
+    """The role of a member in a task."""
 
     ACTIVE = "active"
     """It processes the records."""
@@ -28,7 +28,7 @@ class Role(enum.Enum):
 
 
 class Tasks(NamedTuple):
-    """What a member shall have, or says that it has."""
+    """A member's target assignment, or the tasks that it reports as owned."""
 
     active: TaskIds
     standby: TaskIds
@@ -36,7 +36,7 @@ class Tasks(NamedTuple):
 
 
 class Held(NamedTuple):
-    """What a member has; of active tasks also since which epoch."""
+    """The tasks that a member owns; active ones with the epoch at which it got them."""
 
     active: OwnedIds
     standby: TaskIds
@@ -49,16 +49,16 @@ class Held(NamedTuple):
 
 
 NO_TASKS = Tasks({}, {}, {})
-"""Nothing at all."""
+"""No tasks."""
 
 
 def nothing() -> Held:
-    """What a member has that has just joined."""
+    """The tasks of a member that has just joined."""
     return Held({}, {}, {})
 
 
 def each(ids: Mapping[str, Iterable[int]]) -> Iterator[Task]:
-    """One by one."""
+    """Iterate over single tasks."""
     for subtopology, partitions in ids.items():
         for partition in partitions:
             yield subtopology, partition
@@ -70,12 +70,12 @@ def overlaps(some: Mapping[str, Iterable[int]], others: TaskIds) -> bool:
 
 
 def contains(all_of: Mapping[str, Iterable[int]], some: TaskIds) -> bool:
-    """Whether those are all among these."""
+    """Whether the first tasks contain all of the second."""
     return all(found <= frozenset(all_of.get(name, ())) for name, found in some.items())
 
 
 def grouped(tasks: Iterable[Task]) -> dict[str, frozenset[int]]:
-    """By subtopology, in its order."""
+    """By subtopology, in the order of subtopologies."""
     found: dict[str, set[int]] = {}
     for subtopology, partition in tasks:
         found.setdefault(subtopology, set()).add(partition)

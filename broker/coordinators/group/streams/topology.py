@@ -1,7 +1,7 @@
-"""What a topology needs of the cluster's topics (KIP-1071, "Topology configuration").
+"""The demands of a topology on the cluster's topics (KIP-1071, "Topology configuration").
 
-Pure functions of a topology and of how many partitions its topics have: the tasks of each
-subtopology, the partitions of its internal topics, and which of those are missing.
+Pure functions of a topology and the partition counts of its topics: the tasks of each subtopology,
+the partitions of its internal topics, and which of those are missing.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from raftka.net.protocol.messages.streams_group_topology_value import (
 )
 
 _NAMED_MAX: Final = 3
-"""How many topics a message names."""
+"""The number of topics that a message lists."""
 
 Count = Callable[[str], int | None]
-"""topic -> how many partitions it has, or None while there is none."""
+"""topic -> its number of partitions, or None if it does not exist."""
 
 
 class StatusCode(enum.IntEnum):
@@ -38,14 +38,14 @@ class StatusCode(enum.IntEnum):
 
 
 class Problem(NamedTuple):
-    """Why a topology cannot run, or not yet."""
+    """Why a topology cannot run, or cannot run yet."""
 
     status: StatusCode
     words: str
 
 
 class WantedTopic(NamedTuple):
-    """An internal topic that has to be created."""
+    """An internal topic that must be created."""
 
     name: str
     partitions: int
@@ -55,25 +55,25 @@ class WantedTopic(NamedTuple):
 
 
 class Configured(NamedTuple):
-    """A topology with the topics as they are."""
+    """A topology's tasks and topics for the current metadata."""
 
     tasks: Mapping[str, int]
-    """Subtopology -> how many tasks it has; empty when that cannot be known."""
+    """Subtopology -> its number of tasks; empty if unknown."""
     stateful: frozenset[str]
-    """The subtopologies with state, which alone have standby tasks."""
+    """The subtopologies with state: only those have standby tasks."""
     partitions: Mapping[str, int]
-    """Topic -> how many partitions it has, or shall have."""
+    """Topic -> the number of partitions that it has or must have."""
     missing: tuple[WantedTopic, ...]
     problem: Problem | None
 
     @property
     def is_ready(self) -> bool:
-        """All topics are there: tasks can be assigned."""
+        """Whether all topics exist, so that tasks can be assigned."""
         return self.problem is None
 
 
 class _Unusable(Exception):
-    """A topology that does not fit the topics."""
+    """A topology that does not match the topics."""
 
     def __init__(self, status: StatusCode, words: str) -> None:
         super().__init__(words)
@@ -81,7 +81,7 @@ class _Unusable(Exception):
 
 
 def configure(topology: StreamsGroupTopologyValue, count: Count) -> Configured:
-    """How many tasks there are, and which internal topics have to be created first."""
+    """Compute the number of tasks, and the internal topics to create first."""
     stateful = frozenset(
         each.subtopology_id for each in topology.subtopologies if each.state_changelog_topics
     )
@@ -118,17 +118,17 @@ def source_topics(topology: StreamsGroupTopologyValue | None) -> dict[str, str]:
 
 
 def required_topics(topology: StreamsGroupTopologyValue | None) -> set[str]:
-    """All that a topology reads, and the changelogs of its state."""
+    """All topics that a topology reads, and the changelogs of its state."""
     subtopologies = () if topology is None else topology.subtopologies
     changelogs = {topic.name for each in subtopologies for topic in each.state_changelog_topics}
     return changelogs | source_topics(topology).keys()
 
 
 def topics_hash(image: MetadataImage, topology: StreamsGroupTopologyValue | None) -> int:
-    """Of all that tasks depend on in the topics; 0 while there are none.
+    """A hash of everything in the topics that tasks depend on; 0 if there are none.
 
-    Kafka hashes otherwise (KIP-1101): a group that it takes over from us, or we from it, is
-    assigned once more.
+    It differs from Kafka's (KIP-1101): a group is assigned once more after Kafka and raftka replace
+    one another.
     """
     topics = filter(None, (image.topics.get(name) for name in sorted(required_topics(topology))))
     text = "\0".join(f"{t.name}\0{t.topic_id.hex()}\0{len(t.partitions)}" for t in topics)
@@ -138,7 +138,7 @@ def topics_hash(image: MetadataImage, topology: StreamsGroupTopologyValue | None
 
 
 def _inputs(subtopology: Subtopology) -> list[str]:
-    """The topics that it reads, repartition topics among them."""
+    """The topics that it reads, including repartition topics."""
     return [
         *subtopology.source_topics,
         *(each.name for each in subtopology.repartition_source_topics),
@@ -146,7 +146,7 @@ def _inputs(subtopology: Subtopology) -> list[str]:
 
 
 def _named(topics: Iterable[str]) -> str:
-    """Topics for a message: the first few by name."""
+    """The first few topics by name, for a message."""
     names = sorted(topics)
     more = len(names) - _NAMED_MAX
     text = ", ".join(names[:_NAMED_MAX])
@@ -175,7 +175,7 @@ def _check_sources(topology: StreamsGroupTopologyValue, count: Count) -> None:
 def _missing_topics(
     topology: StreamsGroupTopologyValue, count: Count, decided: Mapping[str, int]
 ) -> tuple[WantedTopic, ...]:
-    """Raises _Unusable for one that is there with other partitions than it needs."""
+    """Raises _Unusable if an existing topic has another number of partitions than required."""
     found = []
     for subtopology in topology.subtopologies:
         internal = (*subtopology.repartition_source_topics, *subtopology.state_changelog_topics)
@@ -202,7 +202,7 @@ def _wanted(topic: TopicInfo, partitions: int) -> WantedTopic:
 
 
 def _decide_partitions(topology: StreamsGroupTopologyValue, count: Count) -> dict[str, int]:
-    """Internal topic -> how many partitions it must have."""
+    """Internal topic -> its required number of partitions."""
     decided = _repartition_topics(topology, count)
     fixed = {
         topic.name
@@ -240,7 +240,8 @@ def _count_of(topic: str, count: Count, decided: Mapping[str, int]) -> int:
 
 
 def _repartition_topics(topology: StreamsGroupTopologyValue, count: Count) -> dict[str, int]:
-    """A repartition topic has as many partitions as the largest input of what writes it."""
+    """A repartition topic has as many partitions as the largest input of the subtopologies that
+    write it."""
     topics = [t for each in topology.subtopologies for t in each.repartition_source_topics]
     decided = {topic.name: topic.partitions for topic in topics if topic.partitions}
     open_ones = {topic.name for topic in topics} - decided.keys()
@@ -255,8 +256,8 @@ def _repartition_topics(topology: StreamsGroupTopologyValue, count: Count) -> di
     for number, each in enumerate(topology.subtopologies):
         for name in _inputs(each):
             reads.setdefault(name, []).append(number)
-    # A round looks only at the readers of what the round before has found: the topology is a
-    # client's, and may be a long chain.
+    # Each round visits only the readers of the previous round's results: a client may send a long
+    # chain.
     turn, served = list(range(len(topology.subtopologies))), set[int]()
     while open_ones:
         known: dict[str, int] = {}
@@ -295,9 +296,9 @@ def _largest_input(
 
 
 def _copartition(names: set[str], fixed: set[str], count: Count, decided: dict[str, int]) -> None:
-    """Topics that are joined have the same number of partitions: flexible ones adapt.
+    """Joined topics have the same number of partitions: flexible ones adapt.
 
-    Raises _Unusable where they cannot.
+    Raises _Unusable if they cannot.
     """
     if not names:
         return

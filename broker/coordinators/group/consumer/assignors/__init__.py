@@ -1,4 +1,4 @@
-"""How a target is computed: each assignor is a pure function of the group and the topics."""
+"""The server-side assignors: each is a pure function of the group and its topics."""
 
 from __future__ import annotations
 
@@ -12,4 +12,4 @@ from raftka.broker.coordinators.group.consumer.assignors.uniform import assign a
 Assignor = Callable[[GroupSpec], Shares]
 
 ASSIGNORS: Final[dict[str, Assignor]] = {"uniform": uniformly, "range": by_range}
-"""By the names that group.consumer.assignors and members use."""
+"""The assignors, by their names in group.consumer.assignors and in heartbeats."""

@@ -1,8 +1,8 @@
-"""The range assignor: of each topic a run of neighbouring partitions to each subscriber.
+"""The range assignor: each subscriber gets a contiguous range of each topic's partitions.
 
-Topics with equally many partitions and the same subscribers are split alike, so that partition 3 of
-both goes to one member, which can join them. Members keep their order, by the lowest partition that
-each has; new ones come last, so that ranges move as little as they can.
+Topics with the same number of partitions and the same subscribers are split the same way, so that
+one member gets partition 3 of each and can join them. Members are ordered by the lowest partition
+that each already has, with new members last, so that ranges move as little as possible.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from raftka.broker.coordinators.group.consumer.assignors.spec import (
 
 
 def assign(spec: GroupSpec) -> Shares:
-    """The share of each member."""
+    """The new assignment of each member."""
     shares = empty_shares(spec)
     ordered = sorted(spec.members, key=lambda member: (_lowest(member), member.rank))
     for topic_id, count in spec.partition_counts.items():

@@ -1,4 +1,4 @@
-"""What an assignor is given, and what it answers."""
+"""The input and the output of an assignor."""
 
 from __future__ import annotations
 
@@ -19,30 +19,30 @@ class MemberSpec:
     instance_id: str | None
     rack_id: str | None
     topics: frozenset[bytes]
-    """Ids of the topics that it subscribes to, all of which exist."""
+    """Ids of the existing topics that the member subscribes to."""
     has: Partitions
-    """Its share of the target before."""
+    """Its previous target assignment."""
 
     @property
     def rank(self) -> tuple[bool, str]:
-        """Static members first, by their instance ids: a restart changes nothing."""
+        """Sorts static members first, by instance id, so that a restart changes nothing."""
         return self.instance_id is None, self.instance_id or self.member_id
 
 
 @dataclass(frozen=True, slots=True)
 class GroupSpec:
-    """A group as an assignor sees it. The order of members and topics decides draws."""
+    """A group as an assignor sees it. The order of members and topics breaks ties."""
 
     members: Sequence[MemberSpec]
-    """By rank."""
+    """Sorted by rank."""
     partition_counts: Mapping[bytes, int]
-    """Of all topics that a member subscribes to, by name."""
+    """By the id of each subscribed topic, in the order of topic names."""
     racks: Mapping[bytes, Sequence[frozenset[str]]]
-    """The racks of each partition's replicas; empty where no member and no broker has racks."""
+    """The racks of each partition's replicas; empty if no member or no broker has a rack."""
 
     @property
     def is_homogeneous(self) -> bool:
-        """All members subscribe to the same topics."""
+        """Whether all members subscribe to the same topics."""
         return all(each.topics == self.members[0].topics for each in self.members)
 
 

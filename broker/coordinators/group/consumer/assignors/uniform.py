@@ -1,9 +1,9 @@
-"""The uniform assignor: members differ by one partition at most, and keep what they have.
+"""The uniform assignor: members differ by at most one partition, and keep what they have.
 
-Where all subscribe to the same topics, each member has a quota and keeps its partitions up to it;
-the rest goes where quotas are open, to a member in a rack of the partition's replicas first. Where
-subscriptions differ, partitions go to their least loaded subscriber, and then move from loaded
-members to less loaded ones while that makes the two more equal.
+If all members subscribe to the same topics, each has a quota and keeps its partitions up to it; the
+remaining partitions go to members below their quota, preferably in the rack of one of the
+partition's replicas. If subscriptions differ, each partition goes to its least loaded subscriber;
+then partitions move to less loaded members while that evens out the load.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Place = tuple[bytes, int]
 
 
 def assign(spec: GroupSpec) -> Shares:
-    """The share of each member."""
+    """The new assignment of each member."""
     if not spec.members:
         return {}
     return _by_quota(spec) if spec.is_homogeneous else _by_load(spec)
@@ -35,7 +35,8 @@ def _places(spec: GroupSpec) -> Iterator[Place]:
 
 
 def _kept(member: MemberSpec, spec: GroupSpec) -> Iterator[Place]:
-    """What a member has that exists and that it still subscribes to, in order."""
+    """The member's existing partitions of topics that still exist and that it subscribes to, in
+    order."""
     for topic_id, count in spec.partition_counts.items():
         if topic_id in member.topics:
             for index in sorted(member.has.get(topic_id, ())):
@@ -43,7 +44,7 @@ def _kept(member: MemberSpec, spec: GroupSpec) -> Iterator[Place]:
                     yield topic_id, index
 
 
-# ---- the same topics for all
+# ---- homogeneous subscriptions
 
 
 def _by_quota(spec: GroupSpec) -> Shares:
@@ -57,7 +58,7 @@ def _by_quota(spec: GroupSpec) -> Shares:
         kept = [place for place in _kept(member, spec) if place not in taken]
         room = quota
         if len(kept) > quota and larger:
-            # The larger quotas go to those that can keep more by them.
+            # The larger quotas go to the members that can keep more partitions by them.
             room, larger = quota + 1, larger - 1
         del kept[room:]
         taken.update(kept)
@@ -80,7 +81,7 @@ def _fill(
     quota: int,
     larger: int,
 ) -> None:
-    """Hand out what is free: to members in the partition's racks first, then to any."""
+    """Assign the free partitions: to members in the partition's racks first, then to any."""
     rooms = {m.member_id: quota - loads[m.member_id] for m in spec.members}
     # Members that kept a larger share are full; of the others, `larger` may get one more.
     for member in spec.members:
@@ -117,7 +118,7 @@ def _fill(
 def _next_with_room(
     in_racks: dict[str, deque[str]], racks: frozenset[str], rooms: dict[str, int]
 ) -> str | None:
-    """A member in one of these racks that has most room, taking turns."""
+    """The member in one of these racks with the most room; members take turns."""
     best: str | None = None
     for rack in sorted(racks):
         members = in_racks.get(rack)
@@ -130,7 +131,7 @@ def _next_with_room(
     return best
 
 
-# ---- different topics
+# ---- heterogeneous subscriptions
 
 
 def _by_load(spec: GroupSpec) -> Shares:
@@ -159,7 +160,7 @@ def _by_load(spec: GroupSpec) -> Shares:
 
 
 def _near(spec: GroupSpec, place: Place, readers: list[str]) -> list[str]:
-    """The readers in the racks of the partition, among the least loaded; all where none is."""
+    """Those of the least loaded subscribers that are in the partition's racks; all if none is."""
     if not spec.racks:
         return readers
     racks = spec.racks[place[0]][place[1]]
@@ -170,7 +171,7 @@ def _near(spec: GroupSpec, place: Place, readers: list[str]) -> list[str]:
 def _balance(
     owners: dict[Place, str], loads: dict[str, int], readers: dict[bytes, list[str]]
 ) -> None:
-    """Move partitions to less loaded subscribers while that makes the two more equal."""
+    """Move partitions to less loaded subscribers while that evens out the load."""
     moved = True
     while moved:
         moved = False
