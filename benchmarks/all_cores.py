@@ -1,12 +1,12 @@
-"""What a node for each core is worth: `raftka server --processes 2` beside one, both on one core.
+"""The gain of a node for each core: `raftka server --processes 2` against one, both on one core.
 
     python -m benchmarks.all_cores
 
-A machine of two cores cannot show the rate of two nodes: the load generator takes one. What can be
-seen there is whether anything is lost by being two. The nodes are pinned to the last core, the
-generators to the first, and one-record requests (acks=1, 32 connections in all) go to partitions
-that each node leads. If the CPU for each request is what one node needs, and both nodes are busy to
-equal parts, then two cores serve twice the requests of one; what is short of that is lost.
+A machine of two cores cannot show the rate of two nodes: the load generator takes one. But it can
+show whether two nodes lose anything. The nodes are pinned to the last core, the generators to the
+first, and one-record requests (acks=1, 32 connections in all) go to partitions that each node
+leads. If each request costs the same CPU as on one node, and both nodes are equally busy, two cores
+serve twice the requests of one; any difference is the loss.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ def serving(processes: int) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
 
 
 def measure(processes: int, seconds: float) -> tuple[float, float, list[float]]:
-    """Requests a second, CPU µs for each, and how busy each node was, of what all nodes used."""
+    """Requests per second, CPU µs for each, and each node's share of the CPU that all used."""
     cores = sorted(os.sched_getaffinity(0))
     with serving(processes) as (bootstrap, server):
         places = trio.run(prepare, bootstrap, processes)

@@ -1,11 +1,11 @@
-"""What it costs to look into batches before they are stored: the leader's checks with and without.
+"""The cost of validating batches before they are stored: the leader's checks with and without.
 
     python -m benchmarks.batch_check
 
-"checks" is all that `storage/leader_checks.py` does with a batch, "looks" what of it is the look at
-the records, "CRC" the checksum alone: measured in turns in one process, CPU only. The checksum is
-the yardstick, as machines and moments differ: it is a twentieth of what a broker needs for a batch
-of 128 KB over the whole of its way. Calls are counted, which holds anywhere.
+"checks" is all work of `storage/leader_checks.py` on a batch, "looks" its validation of records,
+"CRC" the checksum alone: measured in turns in one process, CPU only. The checksum is the yardstick,
+since machines and times differ: it is a twentieth of a broker's whole work for a batch of 128 KB.
+Calls are counted, too, which are the same everywhere.
 """
 
 from __future__ import annotations
@@ -132,7 +132,7 @@ def main() -> None:
             with without_a_look():
                 bare.append(cpu_us(check, times))
         looks = min(whole) - min(bare)
-        # What stands in for the look at one record costs as much as the look itself.
+        # The stand-in for the check of one record costs as much as the check.
         share = (
             f"{looks:7.2f} µs {looks / count * 1000:8.0f} ns" if count > 1 else f"{'in line':>22}"
         )

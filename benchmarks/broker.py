@@ -4,7 +4,7 @@
     python -m benchmarks.broker --kafka .../kafka     and a Kafka that this script starts (README)
     python -m benchmarks.broker --only produce-128k fetch-1m --seconds 5
 
-CPU per unit of work is what holds from run to run on a shared machine; rates are printed beside.
+CPU per unit of work is stable from run to run on a shared machine; rates are printed, too.
 """
 
 from __future__ import annotations

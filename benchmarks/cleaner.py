@@ -1,4 +1,4 @@
-"""What compaction costs: CPU per MB of 1 KB records, and what requests notice of it.
+"""The cost of compaction: CPU per MB of 1 KB records, and its effect on other requests.
 
     python -m benchmarks.cleaner                      raftka alone
     python -m benchmarks.cleaner --kafka .../kafka    and a Kafka that this script starts (README)
@@ -55,7 +55,7 @@ class Target:
     pid: int
 
     def cpu_s(self) -> float:
-        """Of the broker and of its children that have ended."""
+        """CPU seconds of the broker and of its children that have ended."""
         fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
         return sum(int(each) for each in fields[11:15]) / TICKS
 

@@ -33,11 +33,11 @@ from raftka.model.ids import TopicPartition
 
 _BATCH: Final = 65_536
 _WARM: Final = 2_000
-"""Records before the clock starts: connections and layouts are there then."""
+"""Records before the clock starts, so that connections and metadata exist."""
 
 
 class Job(NamedTuple):
-    """What one process does."""
+    """The work of one process."""
 
     bootstrap: str
     topic: str

@@ -1,8 +1,8 @@
-"""What the codec costs: CPU µs per message, medians, beside kio where it is installed.
+"""The cost of the codec: CPU µs per message, medians, with kio's where it is installed.
 
     python -m benchmarks.codec [--rounds N]
 
-The machine is noisy; the least and the median of many short rounds are what holds.
+On a noisy machine the minimum and the median of many short rounds are stable.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a consumer that reads cold log costs producers: their p99 without it and with it, in turns.
+"""The cost of a consumer of cold log for producers: their p99 without and with it, in turns.
 
     python -m benchmarks.cold_read --gigabytes 10
     python -m benchmarks.cold_read --gigabytes 2 --rate 500 --rounds 4 --directory /some/disk
@@ -39,7 +39,7 @@ TOPIC: Final = "bench"
 COLD: Final = "cold"
 _BATCH_BYTES: Final = 900 << 10
 _RECORDS: Final = _BATCH_BYTES // 1024
-"""Of a batch, as benchmarks.broker makes it."""
+"""The size of a batch, as in benchmarks.broker."""
 
 
 def read(port: int, first: int, end: int) -> None:

@@ -6,10 +6,10 @@
     python -m benchmarks.compare --rows FILE --svg FILE       draw again what an earlier run kept
 
 SCRIPT starts Kafka: `start DIR N PORT`, as for benchmarks.broker. Both clusters run all the time of
-a case; Kafka is loaded first until it has used `--warm` seconds of CPU, most of which its JIT takes
-in the beginning, so that a crowded machine gives it as much as a quiet one. Then they take turns,
-first one then the other ahead, so that what else the machine does meets both. A figure is the
-median of the rounds; its spread is the worst and the best round's ratio.
+a case; Kafka is loaded first until it has used `--warm` seconds of CPU, since its JIT uses most CPU
+in the beginning: this way a busy machine warms it up as much as a quiet one. Then they take turns,
+in alternating order, so that other load of the machine affects both. A figure is the median of the
+rounds; its spread is the worst and the best round's ratio.
 
 Every case gives CPU seconds of all brokers for each GB of records, and GB or requests a second,
 from a closed loop. Where requests are small, an open loop at half of the slower one's rate adds
@@ -65,7 +65,7 @@ class Case:
     open_loop: bool = False
 
     def closed(self, target: Target, seconds: float) -> Result:
-        """As much as it takes."""
+        """The warm-up that it takes."""
         if self.fetches:
             return run(
                 [target.endpoint()],
@@ -80,12 +80,12 @@ class Case:
         return load(target, frame, seconds, self.connections, self.in_flight)
 
     def prepare(self, target: Target) -> None:
-        """What there must be before the first round."""
+        """The setup before the first round."""
         if self.fetches:
             load(target, produce_frame(batch(128 << 10), 1), 1.0, 1, 4)
 
     def gigabytes(self, result: Result) -> float:
-        """Of records that were moved."""
+        """Bytes of records that were moved."""
         if self.fetches:
             return result.bytes_in / 1e9
         return result.requests * len(batch(self.size)) / 1e9
@@ -105,7 +105,7 @@ CASES = (
 
 @dataclass
 class Figures:
-    """What the rounds gave for one of the two."""
+    """The results of one cluster's rounds."""
 
     cpu_s_per_gb: list[float] = field(default_factory=list)
     cpu_us: list[float] = field(default_factory=list)
@@ -141,7 +141,7 @@ class Row:
 
 
 def row(what: str, figure: str, ours: Sequence[float], theirs: Sequence[float], more: bool) -> Row:
-    """Medians, and ratios of rounds; `more` says that a larger figure is the better one."""
+    """Medians, and ratios of rounds; with `more` a larger figure is better."""
     pairs = [(a / b if more else b / a) for a, b in zip(ours, theirs, strict=True)]
     mine, other = statistics.median(ours), statistics.median(theirs)
     ratio = mine / other if more else other / mine
@@ -246,7 +246,7 @@ def _short(figure: str) -> str:
 
 
 def _kept(path: str | None) -> list[Row]:
-    """What an earlier run wrote to the file, if there is one."""
+    """The rows of an earlier run in the file, if it exists."""
     if path is None or not Path(path).exists():
         return []
     lines = Path(path).read_text(encoding="utf-8").splitlines()

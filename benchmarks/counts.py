@@ -5,7 +5,7 @@
     python -m benchmarks.counts --case tiny-4x32 --metrics
 
 The cases of benchmarks.broker; with `--metrics` the nodes keep what a scraper may ask for. Counts
-repeat from run to run where times do not: `sys.setprofile` counts calls of Python functions and of
+repeat from run to run, unlike times: `sys.setprofile` counts calls of Python functions and of
 functions in C in the thread of the event loop, `strace -c` (if there is one) the system calls of
 the whole process in a turn of its own. Everything is for each request of a producer. Profiled nodes
 are slow, so fewer requests come together in one turn than on fast ones: the counts are an upper

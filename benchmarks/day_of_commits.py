@@ -4,9 +4,9 @@
 
 One partition of __consumer_offsets gets a commit of each group every second, and one of
 __transaction_state the three records of a transaction of each producer; both have the settings with
-which the cluster creates them. The deployed log and cleaner do what they do, on a clock that is not
-waited for; the cleaner looks every `log.cleaner.backoff.ms`, here once a minute. Printed are the
-largest size of each partition and the one at the end, beside what was written.
+which the cluster creates them. The deployed log and cleaner run on a clock without real waits; the
+cleaner runs every `log.cleaner.backoff.ms`, here once a minute. Printed are each partition's
+largest and final size, and the bytes written.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def commits(groups: int, second: int, now_ms: int) -> list[Record]:
 
 
 def transactions(producers: int, second: int, now_ms: int) -> list[Record]:
-    """What a transaction of each producer leaves: it is open, is being committed, is complete."""
+    """The records of each producer's transaction: ongoing, preparing to commit, complete."""
     found = []
     for number in range(producers):
         key = transaction_key(f"producer-{number}")
@@ -110,8 +110,9 @@ async def a_day(
     producers: int,
     segment_bytes: int = SEGMENT_BYTES,
 ) -> dict[str, Size]:
-    """The sizes of both partitions after so many seconds. Raises RuntimeError for one that the
-    cleaner gave up."""
+    """The sizes of both partitions after so many seconds. Raises RuntimeError if the cleaner gave
+    up on one.
+    """
     clock = FastClock()
     config = LogConfig(cleanup_policy=("compact",), segment_bytes=segment_bytes)
     logs = LogManager(disk, [directory], clock, Random(0), defaults=config, take_locks=False)

@@ -3,8 +3,8 @@
     python -m benchmarks.eos_workers CLIENT BOOTSTRAP SOURCE SINK NAME
 
 One worker is one process, as a service is. It ends with exit code 0 at SIGTERM, and with another
-one at any error that its client says it cannot go on from: the benchmark starts it again, and the
-transactional id NAME fences what it left behind.
+one at any error that its client reports as fatal: the benchmark starts it again, and the
+transactional id NAME fences its predecessor.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ GROUP: Final = "exactly-once"
 RECORDS_MAX: Final = 20
 """The most input records of one transaction."""
 _HUNG_S: Final = 10.0
-"""So long a transaction of kafka-python may take: none that still makes progress takes as long."""
+"""The longest transaction of kafka-python: none that still makes progress takes as long."""
 _STOPPED = [False]
 
 
 def transformed(value: bytes) -> bytes:
-    """What a worker makes of an input record."""
+    """A worker's output for an input record."""
     return b"seen " + value
 
 
@@ -76,7 +76,7 @@ def _ours(bootstrap: str, source: str, sink: str, name: str) -> None:
 
 
 async def _rewind(consumer: Consumer) -> None:
-    """Read on from what is committed: what was read since then is in no committed transaction."""
+    """Go back to the committed offsets: records read since then are in no committed transaction."""
     committed = await consumer.committed(consumer.assignment)
     for target in consumer.assignment:
         if target in committed:
@@ -143,7 +143,7 @@ def _confluent(bootstrap: str, source: str, sink: str, name: str) -> None:
 
 
 def _persevere(call: Callable[[], object], failure: type[Exception]) -> None:
-    """librdkafka has the caller repeat what it calls retriable."""
+    """Repeat retriable errors, as librdkafka asks of its caller."""
     while True:
         try:
             call()

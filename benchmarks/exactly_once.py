@@ -42,7 +42,7 @@ PARTITIONS: Final = 3
 KEYS: Final = 30
 _POLL_S: Final = 0.2
 _SURPLUS_S: Final = 1.0
-"""How long to go on reading after the last record that was awaited: none may follow."""
+"""How long to continue reading after the last expected record: none may follow."""
 
 
 class Machines(Protocol):
@@ -60,7 +60,7 @@ class Machines(Protocol):
 
 @dataclass(slots=True)
 class Round:
-    """What became of one round."""
+    """The outcome of one round."""
 
     client: str
     number: int
@@ -129,7 +129,7 @@ async def fill(bootstrap: str, source: str, sink: str, records: int) -> None:
 
 
 async def read(bootstrap: str, topic: str, records: int, timeout_s: float) -> Rows:
-    """What a read_committed consumer finds, until all is there and nothing more comes."""
+    """The records of a read_committed consumer, until all are there and no more come."""
     settings = {
         "bootstrap.servers": bootstrap,
         "isolation.level": "read_committed",
@@ -182,7 +182,7 @@ def _kill(
 
 
 async def _in_sync(bootstrap: str) -> None:
-    """Until every partition has its replicas: two dead ones at once are another promise."""
+    """Wait until every partition has its replicas: with two dead at once other guarantees hold."""
     async with Admin({"bootstrap.servers": bootstrap}) as admin:
         with trio.move_on_after(30):
             while True:

@@ -36,7 +36,7 @@ from raftka.model.ids import TopicPartition
 TOPIC: Final = "failover"
 _PATIENCE_S: Final = 90.0
 _BEFORE_S: Final = 0.3
-"""Of undisturbed producing before each kill."""
+"""Seconds of undisturbed producing before each kill."""
 
 
 class Pulse:
@@ -54,7 +54,7 @@ class Pulse:
 
     def wait_after(self, moment_s: float) -> float:
         """How long after this moment the next record is acknowledged that was sent after it."""
-        # The one in flight at that moment may still have been taken by the node that is dead now.
+        # The node that died may still have stored the record in flight at that time.
         seen = self.count + 1
         deadline = moment_s + _PATIENCE_S
         while self.count <= seen or self.last_s <= moment_s:
@@ -142,7 +142,7 @@ async def healed(bootstrap: str) -> tuple[dict[int, int], int]:
 
 
 def outage(cluster: LocalCluster, client: str, kind: str, how: str) -> float:
-    """Seconds without an acknowledgement after the victim died, or began to stand still.
+    """Seconds without an acknowledgement after the victim died, or was paused.
 
     The victim leads the partition, and is the active controller for "controller"; for "follower"
     neither.

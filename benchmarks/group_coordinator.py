@@ -69,7 +69,7 @@ def coordinator(ports: Sequence[int]) -> int:
 
 
 def wait_for_commits(port: int) -> None:
-    """Commit until the coordinator has loaded its partition and takes it."""
+    """Commit until the coordinator has loaded its partition and accepts the commit."""
     end_s = time.monotonic() + _PATIENCE_S
     while time.monotonic() < end_s:
         answer: OffsetCommitResponse = ask(port, commit("many-0", 0), _COMMIT_VERSION)

@@ -1,8 +1,8 @@
 """python -m benchmarks.group_settle: how long a group takes to settle when a member joins or dies.
 
 One node, 100 members of raftka's consumer in this process, 300 partitions. A group has settled when
-each partition is assigned once, to a member that is there. A member that dies says nothing: its
-time runs from the end of its session. With --kafka the same against Apache Kafka at HOST:PORT.
+each partition is assigned once, to a member that is there. A member that dies does not leave: its
+time counts from the end of its session. With --kafka the same against Apache Kafka at HOST:PORT.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ SETTINGS = {
 
 
 class Member:
-    """A consumer, and what it has by now."""
+    """A consumer, and its partitions so far."""
 
     def __init__(self) -> None:
         self.has: set[TopicPartition] = set()
@@ -58,7 +58,7 @@ class Member:
                     await self.consumer.poll(1.0)
 
     def die(self) -> None:
-        """Vanish without a word."""
+        """Vanish without leaving."""
         assert self.consumer is not None
         self.consumer.abandon()
         self.has.clear()
@@ -76,7 +76,7 @@ class Member:
 
 
 async def settled(members: Sequence[Member], partitions: int, within_s: float = 90) -> float:
-    """Wait for it; seconds that it took."""
+    """Wait for the condition; returns the seconds that took."""
     began = time.monotonic()
     while True:
         owned = [target for member in members for target in member.has]

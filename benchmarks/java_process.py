@@ -74,7 +74,7 @@ class JavaProcess:
 
     @property
     def printed(self) -> str:
-        """All that it has printed."""
+        """Everything that it has printed."""
         return self._printed.read_text(errors="replace")
 
 

@@ -1,6 +1,6 @@
 """A load generator that costs little itself: ready-made frames over plain sockets, in one loop.
 
-It only counts answers and looks at their error code; what it asks is made once, before the clock
+It only counts answers and checks their error code; requests are encoded once, before the clock
 starts. The figure that matters is the CPU of the brokers, read from /proc, since the generator
 shares the machine with them.
 """
@@ -40,7 +40,7 @@ def pss_mb(pids: Sequence[int]) -> float:
 
 @dataclass
 class Result:
-    """What one run of load gave."""
+    """The result of one run of load."""
 
     requests: int
     seconds: float
@@ -90,7 +90,7 @@ class _Connection:
         self.flush()
 
     def flush(self) -> None:
-        """Send what waits; what the system does not take yet is watched for."""
+        """Send waiting bytes; watch the socket for the rest."""
         events = selectors.EVENT_READ
         while self._unsent:
             try:

@@ -1,9 +1,9 @@
-"""What the log costs: CPU of appends, reads, recovery and record walks, in process, no network.
+"""The cost of the log: CPU of appends, reads, recovery and record walks, without network.
 
     python -m benchmarks.log_append [--directory DIR]
 
-Each figure is the median of short rounds; "beyond the write" takes off what the same bytes cost
-when they are written by `File.write` alone. Writes stay in the page cache.
+Each figure is the median of short rounds; "beyond the write" subtracts the cost of writing the same
+bytes by `File.write` alone. Writes stay in the page cache.
 """
 
 from __future__ import annotations

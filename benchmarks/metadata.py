@@ -1,4 +1,4 @@
-"""What the controllers of three nodes do in a second, and how long starts and failovers take.
+"""The rate of three nodes' controllers, and the duration of starts and failovers.
 
     python -m benchmarks.metadata
     python -m benchmarks.metadata --only start,topics --partitions 1000
@@ -205,7 +205,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--directory", help="where the nodes keep their data")
     options = parser.parse_args(argv)
     wanted = options.only.split(",")
-    logs.configure("error")  # That nodes do not answer yet is what is measured.
+    logs.configure("error")  # The time until nodes answer is the measurement.
     with tempfile.TemporaryDirectory(dir=options.directory) as directory:
         if "start" in wanted:
             starts(Path(directory))

@@ -23,7 +23,7 @@ _BUFFER_BYTES = 1 << 20
 
 @dataclass
 class Latencies:
-    """Seconds from the planned time to the answer, and from there to the sending."""
+    """Seconds from the planned time to the answer, and to the sending."""
 
     answers: list[float] = field(default_factory=list)
     sends: list[float] = field(default_factory=list)
@@ -31,7 +31,7 @@ class Latencies:
     """Requests without an answer when the patience was over."""
 
     def percentile_ms(self, share: float) -> float:
-        """Of the answers, in milliseconds."""
+        """A percentile of the answers' latencies, in milliseconds."""
         return percentile(self.answers, share) * 1000
 
     def late_ms(self, share: float) -> float:
@@ -63,7 +63,7 @@ class _Link:
         self.flush()
 
     def flush(self) -> None:
-        """Go on with what the system did not take."""
+        """Send the bytes that the system did not accept before."""
         if self.unsent:
             try:
                 self.unsent = self.unsent[self.socket.send(self.unsent) :]
@@ -124,7 +124,7 @@ def run_open(
             sent += 1
             waiting += 1
         due = began + sent / rate if sent < count else give_up
-        # What the timer of the system makes late would count as the broker's: the last bit is spun.
+        # A late timer of the system would count as the broker's delay: spin for the last bit.
         timeout = max(0.0, due - time.perf_counter() - 0.0002)
         for key, _ in selector.select(timeout):
             link = key.data

@@ -170,7 +170,7 @@ class Voters:
         self.running = [Process(n, self._ports, directory) for n in range(1, count + 1)]
 
     def leader(self) -> Process:
-        """Ask until one commits."""
+        """Propose until one commits."""
         while True:
             for process in self.running:
                 if process.ask("commit"):

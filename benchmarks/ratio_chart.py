@@ -1,6 +1,6 @@
 """A chart of ratios as SVG: a bar for each, on a logarithmic scale, with the spread of its rounds.
 
-It is checked in and read on pages with a light and with a dark background, so it brings its own.
+It is checked in and shown on light and dark pages, so it has its own background.
 """
 
 from __future__ import annotations

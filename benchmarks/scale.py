@@ -300,7 +300,7 @@ async def _member(
 
 
 async def _commit(channel: Channel, group: str, latencies: list[float]) -> int | None:
-    """Commit where the coordinator is here; else the port of the node to go to, None when done."""
+    """Commit if the coordinator is here; otherwise the port of the node to ask, None when done."""
     finding = FindCoordinatorRequest(key=group, coordinator_keys=[group])
     answer = await channel.request(finding, 4, 30.0)
     told = answer.coordinators[0]
@@ -335,7 +335,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(argv)
     if any(each % _WIDTH for each in options.partitions):
         parser.error(f"--partitions takes multiples of {_WIDTH}")
-    logs.configure("error")  # That nodes do not answer yet is what is measured.
+    logs.configure("error")  # The time until nodes answer is the measurement.
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard) if soft < hard else (soft, hard))
     with (

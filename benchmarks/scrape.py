@@ -1,4 +1,4 @@
-"""What metrics cost: a scrape of a node with many partitions, and each request.
+"""The cost of metrics: a scrape of a node with many partitions, and each request.
 
     python -m benchmarks.scrape                        10,000 partitions
     python -m benchmarks.scrape --partitions 1000

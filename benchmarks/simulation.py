@@ -32,7 +32,7 @@ PARTS = (
     ("broker", ("/broker/",)),
     ("log and records", ("/storage/", "/model/")),
 )  # fmt: skip
-"""Whose files a function is in; the first that fits counts."""
+"""The owners of a function's file; the first match counts."""
 
 
 def main() -> None:

@@ -147,7 +147,7 @@ def _sizes(folder: Path) -> Iterator[int]:
 
 
 async def run(cluster: Cluster, seconds: float, seed: int) -> tuple[Found, list[Sample]]:
-    """The load and the chaos, then the last look."""
+    """Run the load and the chaos, then the last checks."""
     found, samples, dice = Found(), list[Sample](), random.Random(seed)
     servers: dict[str, object] = {"bootstrap.servers": cluster.bootstrap_servers}
     async with Admin(servers) as admin:
@@ -184,7 +184,7 @@ def _all_seen(found: Found) -> bool:
 
 
 def check_flat(found: Found, samples: Sequence[Sample]) -> None:
-    """Complain about what grows from the second quarter to the last one."""
+    """Report figures that grow from the second quarter to the last one."""
     quarter = len(samples) // 4
     if quarter < 3:
         return

@@ -1,4 +1,4 @@
-"""The load of benchmarks/soak.py, and what it finds wrong."""
+"""The load of benchmarks/soak.py, and the violations that it finds."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ COMPACTED: Final = "soak-compacted"
 PARTITIONS: Final = {PLAIN: 6, TRANSACTIONS: 3, COMPACTED: 1}
 _KEYS: Final = 100
 _PAUSE_S: Final = 0.005
-"""Between two records of a producer: a load that leaves the machine to others."""
+"""The pause between two records of a producer, for a light load."""
 
 
 @dataclass
 class Found:
-    """What the load saw."""
+    """The observations of the load."""
 
     acknowledged: int = 0
     read: int = 0
@@ -216,7 +216,7 @@ async def last_values(servers: dict[str, object]) -> dict[bytes, int]:
 
 
 def check(found: Found, last: dict[bytes, int]) -> None:
-    """Complain about what is missing, twice, or not to be seen at all."""
+    """Report records that are missing, duplicate, or must not be visible."""
     if found.read < found.acknowledged:
         found.complain(f"{found.acknowledged - found.read} acknowledged records were never read")
     for partition, counts in enumerate(found.seen):

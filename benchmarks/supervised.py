@@ -19,7 +19,7 @@ class Supervised:
     def __init__(self, command: Sequence[str]) -> None:
         self.restarts = 0
         self.complaints: list[str] = []
-        """The last words of each process that ended by an error."""
+        """The last output of each process that ended by an error."""
         self._command = [sys.executable, "-m", *command]
         self._stopping = False
         self._process: subprocess.Popen[str] | None = None

@@ -1,4 +1,4 @@
-"""What TLS costs a node: its CPU for each MB, beside a real Apache Kafka in the same run.
+"""The cost of TLS for a node: its CPU for each MB, and a real Apache Kafka's in the same run.
 
     python -m benchmarks.tls                       raftka alone
     python -m benchmarks.tls --kafka .../kafka     and a Kafka that this script starts (README)
@@ -56,7 +56,7 @@ def certificate(folder: Path) -> Path:
 
 
 def settings(store: Path | None) -> dict[str, str]:
-    """Of a node, whose listener PLAINTEXT speaks TLS when there is a certificate."""
+    """The settings of a node, whose listener PLAINTEXT speaks TLS if there is a certificate."""
     if store is None:
         return {}
     return {

@@ -1,4 +1,4 @@
-"""How long a node takes to serve a large partition again after SIGKILL, and what others notice.
+"""How long a node takes to serve a large partition after SIGKILL, and the effect on others.
 
     python -m benchmarks.unclean_recovery                     raftka alone
     python -m benchmarks.unclean_recovery --kafka .../kafka   and a Kafka that this script starts

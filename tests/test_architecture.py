@@ -142,7 +142,7 @@ def written(package: str) -> Iterator[Path]:
 
 
 class Facts(NamedTuple):
-    """What these tests want to know of a file."""
+    """The facts about a file for these tests."""
 
     imports: Sequence[Import]
     lines: int
@@ -156,7 +156,7 @@ class Facts(NamedTuple):
 
 @cache
 def facts(path: Path) -> Facts:
-    """Parsed once for all tests: that is what takes their time."""
+    """Each file is parsed once for all tests, since parsing takes most of their time."""
     text = path.read_text()
     tree = ast.parse(text)
     nodes = list(ast.walk(tree))
@@ -294,7 +294,7 @@ def test_the_promises_of_the_handlers_are_current() -> None:
 
 
 def test_handlers_has_handlers_only() -> None:
-    """broker/promises.py lists whatever is there, and nothing else names a handler."""
+    """broker/promises.py lists the handlers in the folder, and no other place names one."""
     folder = ROOT / "broker" / "handlers"
     others = {path.stem for path in folder.glob("*.py") if "\n@handles(" not in path.read_text()}
     assert others == {"__init__"}
@@ -308,7 +308,7 @@ def test_every_message_is_used() -> None:
 
 
 def test_every_dependency_is_used_and_declared() -> None:
-    """pytest is there wherever the fixtures are imported; extras are for those who ask for them."""
+    """pytest is there wherever the fixtures are imported; extras are optional."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
     declared = [*project["dependencies"]]

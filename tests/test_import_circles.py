@@ -1,4 +1,4 @@
-"""What finds import circles finds them however they are hidden."""
+"""The search for import circles finds hidden ones, too."""
 
 from __future__ import annotations
 

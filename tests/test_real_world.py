@@ -1,7 +1,5 @@
-"""What reaches around the ports where nothing can be replaced: read off the sources, and off the
-calls into C of a whole run.
-
-The rest is refused while it happens (simulations/machines/real_world.py).
+"""Ways around the ports that no replacement can catch: found in the sources, and among the calls of
+C in a whole run. Others fail during a run (simulations/machines/real_world.py).
 """
 
 from __future__ import annotations
@@ -26,7 +24,7 @@ from tests.test_architecture import REAL_WORLD, ROOT, sources
 
 SIMULATED = ("model", "storage", "kraft", "net", "broker", "client")
 NOT_SIMULATED = {*REAL_WORLD, "net/protocol/generate.py", "broker/generate_promises.py"}
-"""And client/tools: what people start."""
+"""And client/tools, which people start."""
 
 MACHINE = frozenset(
     {
@@ -61,7 +59,7 @@ TRIO = frozenset(
 
 
 def simulated() -> Iterator[tuple[str, str]]:
-    """(name, text) of what runs under simulation."""
+    """(name, text) of the modules that run under simulation."""
     for package in SIMULATED:
         for path in sources(package):
             name = str(path.relative_to(ROOT))
@@ -70,7 +68,7 @@ def simulated() -> Iterator[tuple[str, str]]:
 
 
 def ways_around(text: str) -> list[str]:
-    """What in a source is the machine's own, or differs from process to process."""
+    """Names in a source that depend on the machine, or differ from process to process."""
     tree = ast.parse(text)
     hashing = {
         id(inner)
@@ -146,7 +144,7 @@ _OURS = (*SIMULATED, "tests")
 
 
 def looked_on(main: Callable[[], object]) -> set[str]:
-    """The calls into C, while `main` runs, that have no place under simulation."""
+    """The calls of C during `main` that a simulation must not make."""
     found: set[str] = set()
     clocks = {id(getattr(time, name)) for name in dir(time) if callable(getattr(time, name))}
 
@@ -218,7 +216,7 @@ def test_a_whole_run_makes_no_such_call() -> None:
         nonlocal acknowledged
         acknowledged = run_plan(plan).acked
 
-    # What a run takes is measured outside of it; an address goes into compiled code only.
+    # A run's cost is measured outside it; an address goes into compiled code only.
     addresses = {"id in raftka.model.record_check", "id in raftka.model.record_walk"}
     assert looked_on(main) <= {"time.process_time", *addresses}
     assert acknowledged > 0

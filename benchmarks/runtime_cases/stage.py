@@ -29,7 +29,7 @@ TIMEOUT_S: Final = 150.0
 
 
 class Unlike(Exception):
-    """What was found is not what Apache Kafka's own brokers give; the message says what it is."""
+    """The result differs from that of Apache Kafka's own brokers; the message has it."""
 
 
 class Missing(Exception):

@@ -1,4 +1,4 @@
-"""Writes the dashboards beside it: one line a panel, so that they can be read and reviewed.
+"""Writes the dashboards next to this file: one line per panel, so that they can be reviewed.
 
     python docker/grafana/make_dashboards.py
 

@@ -1,4 +1,4 @@
-"""A whole node under an authorizer that allows nothing: no API serves whoever may do nothing.
+"""A whole node under an authorizer that allows nothing: no API serves a user without permissions.
 
 Each route of the table is asked in each version, with requests that name a topic and a group that
 exist. They are filled in by the names of their fields, so that a new API is tried as it comes.
@@ -39,13 +39,13 @@ SETTINGS = {
 }
 REFUSED: Final = frozenset(
     int(code)
-    # Delegation tokens are for users who have proved who they are, and nobody here has.
+    # Delegation tokens are for authenticated users, and no user here is.
     for code in (*REFUSALS.values(), ErrorCode.DELEGATION_TOKEN_REQUEST_NOT_ALLOWED)
 )
 SHOWS_NODES: Final = {"ApiVersions", "Metadata", "DescribeCluster"}
-"""What everybody may ask: Apache Kafka names its nodes to everyone who may connect."""
+"""APIs for everyone: Apache Kafka lists its nodes to every client that may connect."""
 FILTERED: Final = {"ListGroups", "ListTransactions"}
-"""What has no error for what is left out."""
+"""APIs whose answers omit forbidden items without an error."""
 NO_ROOM: Final = {("DescribeLogDirs", 1), ("DescribeLogDirs", 2)}
 """Versions without a place for an error: they show nothing."""
 NO_SASL: Final = {"SaslHandshake", "SaslAuthenticate"}
@@ -54,7 +54,7 @@ TELEMETRY: Final = {"GetTelemetrySubscriptions", "PushTelemetry"}
 
 
 class Filler:
-    """Makes requests that name what is there, or that name nothing and so ask for all."""
+    """Makes requests that name existing items, or that name none and so ask for all."""
 
     def __init__(self, topic_id: bytes, *, names: bool, by_id: bool = False) -> None:
         """`by_id`: name topics by their ids where their names would do as well."""
@@ -129,7 +129,7 @@ def denies(answer: Struct) -> bool:
 async def answer_to(
     stage: Stage, node: Node, route: Route[Any], message: Any, version: int, who: Principal
 ) -> Any:
-    """What the node answers to somebody, once it answers."""
+    """The node's answer to a user, once it answers."""
     kind: Listener = "controller" if route.listeners == "controller" else "broker"
     name = next(each.name for each in node.listeners.values() if each.kind == kind)
     dispatcher: Dispatcher[Any] = Dispatcher(
@@ -192,7 +192,8 @@ def test_who_may_do_nothing_gets_nothing_from_any_api() -> None:
                     assert TOPIC not in shown and GROUP not in shown, where
                     assert repr(topic_id) not in shown, where
         for route, version in versions():
-            # The same questions are answered to one who may ask them: else this would prove little.
+            # A user with permission gets answers to the same requests: otherwise this would prove
+            # little.
             message: Any = Filler(topic_id, names=True).fill(shape_of(route.request, version))
             if route.name.startswith(("Delete", "Remove", "Unregister", "BrokerReg")):
                 continue
@@ -209,7 +210,7 @@ def test_who_may_do_nothing_gets_nothing_from_any_api() -> None:
 
 
 def test_a_topic_that_one_may_not_describe_does_not_exist_for_one() -> None:
-    """The answers about a topic that is there and about one that is not are the same."""
+    """The answers about an existing topic and an unknown one are the same."""
 
     async def story(stage: Stage) -> None:
         node, topic_id = await with_data(stage)
@@ -222,7 +223,7 @@ def test_a_topic_that_one_may_not_describe_does_not_exist_for_one() -> None:
             _rename(missing)
             gone = repr(await answer_to(stage, node, route, missing, version, NOBODY))
             if repr(topic_id) in repr(message):
-                continue  # Ids are not secret: an unknown one is said to be unknown.
+                continue  # Ids are not secret: an unknown id may be reported as such.
             assert gone.replace("nothing_", TOPIC) == there, f"{route.name} {version}"
 
     perform(story)
@@ -243,7 +244,7 @@ def _rename(message: Struct) -> None:
 
 
 def test_recorder_and_metadata_log_are_for_those_who_may_describe_the_cluster() -> None:
-    """It names topics, and is asked in an API that shows nodes to everybody."""
+    """The permission is about topics, in an API that shows nodes to every client."""
 
     async def story(stage: Stage) -> None:
         node, _ = await with_data(stage)

@@ -1,4 +1,4 @@
-"""A node's directories on its start: what stops it, and what it goes on without."""
+"""A node's directories at its start: which failures stop it, and which it tolerates."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def config(paths: list[str]) -> Config:
 
 
 def break_disk(path: str) -> None:
-    """What is there is no directory any longer, as root sees an unreadable disk."""
+    """The path is no longer a directory, which is how root sees an unreadable disk."""
     Path(path).rename(f"{path}.before")
     Path(path).write_text("")
 
@@ -50,7 +50,7 @@ def test_an_unreadable_one_is_offline_and_the_others_are_served(paths: list[str]
     assert list(found.failed) == [paths[1]]
     assert found.directory_ids == (bytes(16), bytes([2] * 16))
     assert found.ids_of(paths) == found.directory_ids
-    # What was there may be missing: the controller must not take the shutdown for a clean one.
+    # Logs may be missing: the controller must not take the shutdown for a clean one.
     assert found.previous_broker_epoch == NO_EPOCH
     found.release()
 

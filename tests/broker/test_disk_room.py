@@ -66,7 +66,7 @@ def test_nothing_is_taken_from_producers_once_only_the_reserve_is_left(
             watch.check("/data")
         assert caught.value.code is ErrorCode.KAFKA_STORAGE_ERROR
         watch.check("/other")
-        # Not at every few bytes to and fro.
+        # Not at every small change.
         disk.usable = least + 1
         watch.look(["/data"])
         assert watch.full

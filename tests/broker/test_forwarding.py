@@ -34,7 +34,7 @@ BROKER = Session("10.0.0.2:9999", "CONTROLLER")
 
 
 class ToController:
-    """Stands for the channels of a broker: gives an envelope to the controller's listener."""
+    """Stands for the channels of a broker: passes an envelope to the controller's listener."""
 
     def __init__(self, controller: Controller) -> None:
         self.controller = controller

@@ -1,4 +1,4 @@
-"""What a running node gives away of its metadata log is what its directory says of leaders."""
+"""The elections in the metadata log that a running node sends are those in its directory."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SECRET = "a-user-who-is-nobodys-business"
 
 
 SHORT = {"metadata.max.retention.bytes": "1"}
-"""Nothing is kept in front of a snapshot."""
+"""No log is kept before a snapshot."""
 
 
 def perform(
@@ -36,7 +36,7 @@ def perform(
 
 
 async def with_history(stage: Stage) -> Node:
-    """A cluster that has elections in front of a snapshot, and behind it."""
+    """A cluster with elections before a snapshot, and after it."""
     await stage.topic("before", partitions=7)
     async with stage.admin() as admin:
         await add_user(admin)

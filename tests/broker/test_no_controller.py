@@ -1,4 +1,4 @@
-"""While no controller is active: how long a request waits, and what its answer says."""
+"""While no controller is active: how long a request waits, and its answer."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from raftka.simulations.machines.network import Fabric
 
 
 class Voters:
-    """Controllers on a simulated network, as many as a test lets live."""
+    """Controllers on a simulated network, as many as a test keeps alive."""
 
     def __init__(self, fabric: Fabric, nursery: trio.Nursery) -> None:
         self.fabric = fabric
@@ -161,7 +161,7 @@ def test_a_request_waits_for_an_election_and_not_for_ever() -> None:
         leader.append((2, voters.dead(2)))
         with took(10), pytest.raises(ControllerUnavailable, match="n2:9093"):
             await ask()
-        # A controller that has the request works on it, for longer than one waits for a new one.
+        # A controller has the request and works on it, longer than a broker waits for a new one.
         leader[0] = (3, await voters.run(3))
         voters.takes_s = 15.0
         with took(15):

@@ -1,4 +1,4 @@
-"""Large metadata changes take effect in slices, in order, and let others go on in between."""
+"""Large metadata changes take effect in slices, in order, and let other tasks run in between."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ async def test_a_large_change_lets_others_go_on_and_keeps_the_order(
 async def test_who_is_about_to_end_takes_up_no_new_work(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
-    """Seeds 30001359 and 31001658: a coordinator was given a partition when its tasks had ended."""
+    """Seeds 30001359 and 31001658: a coordinator got a partition after its tasks had ended."""
     told: list[MetadataDelta] = []
     publisher = PacedPublisher([lambda image, delta: told.append(delta)], SimClock())
     small, large = change(EMPTY_IMAGE, *topic("a", 1)), change(EMPTY_IMAGE, *topic("b", 10 * SLICE))

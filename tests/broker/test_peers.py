@@ -1,4 +1,4 @@
-"""Asking other brokers: one connection a lane, the versions of the other side, what breaks."""
+"""Requests to other brokers: one connection per lane, the peer's versions, failures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The whole table of routes: what each API needs, as Kafka checks it, and that it is enforced."""
+"""The whole table of routes: each API's permission, as in Kafka, and its enforcement."""
 
 from __future__ import annotations
 

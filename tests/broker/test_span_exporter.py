@@ -1,4 +1,4 @@
-"""Where spans go, as the settings have it: what is wrong there is said at the start."""
+"""The exporter of spans and its settings: errors in them are reported at the start."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Clients' metrics (KIP-714): who is asked for what, when they may push, and what is kept."""
+"""Clients' metrics (KIP-714): which ones a client must push, when, and what is kept."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def test_pushes_that_cannot_be_taken_are_refused() -> None:
     unknown = push(telemetry, wanted, 1_000_100, codec=9)
     assert unknown is ErrorCode.UNSUPPORTED_COMPRESSION_TYPE
     assert push(telemetry, wanted, 1_000_100, size=101) is ErrorCode.TELEMETRY_TOO_LARGE
-    # A broker that was restarted knows the client by nothing but what it says.
+    # A restarted broker knows only what the client sends.
     assert push(Telemetry(100), wanted, 1_000_100) is ErrorCode.NONE
 
 

@@ -16,7 +16,7 @@ from tests.support.scripted_cluster import ScriptedCluster
 
 @pytest.fixture
 def world(nursery: trio.Nursery, autojump_clock: trio.testing.MockClock) -> dict[str, Any]:
-    """What a client takes from outside, as keyword arguments."""
+    """A client's ports, as keyword arguments."""
     return {
         "network": MemoryNetwork(nursery),
         "clock": VirtualClock(),

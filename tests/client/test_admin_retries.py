@@ -34,7 +34,7 @@ NO_CONTROLLER = "no controller is active: voters 2 and 3 do not answer"
 def failing(
     code: ErrorCode, words: str, takes_s: float, times: int = 1_000_000
 ) -> tuple[Callable[[], Awaitable[str]], list[float]]:
-    """An attempt that ends with an error so many times, and when it was made."""
+    """An attempt that fails so many times, and the times of its calls."""
     asked: list[float] = []
 
     async def attempt() -> str:
@@ -101,7 +101,7 @@ async def test_an_error_that_does_not_pass_is_said_once_while_it_is_retried(
 def creating(
     cluster: ScriptedCluster, monkeypatch: pytest.MonkeyPatch, rounds: list[dict[str, ErrorCode]]
 ) -> list[CreateTopicsRequest]:
-    """Let brokers answer CreateTopics with these codes by topic; what they were asked."""
+    """Let brokers answer CreateTopics with these codes by topic; returns their requests."""
     asked: list[CreateTopicsRequest] = []
     others = cluster._answer
 

@@ -10,11 +10,11 @@ from raftka.client.admin.calls import Calls
 
 
 def _operations() -> dict[str, FunctionType]:
-    """By name, the public functions of client/admin that take `admin: Calls` and nothing before."""
+    """The public functions of client/admin whose first argument is `admin: Calls`, by name."""
     found = {}
     for module in pkgutil.iter_modules(admin.__path__, "raftka.client.admin."):
         if module.name.endswith(".coordinated"):
-            continue  # What operations are built on.
+            continue  # The base of operations.
         names = vars(__import__(module.name, fromlist=["_"]))
         for name, value in names.items():
             if not inspect.iscoroutinefunction(value) or value.__module__ != module.name:

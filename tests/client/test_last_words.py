@@ -116,7 +116,7 @@ async def test_a_member_leaves_a_silent_coordinator_within_a_bound(
 async def test_a_member_that_hands_over_is_cancelled_after_a_bound(
     cluster: ScriptedCluster, world: dict[str, Any], autojump_clock: object
 ) -> None:
-    """A rebalance with a commit that is never answered, and a listener that never returns."""
+    """A rebalance with a commit that gets no answer, and a listener that never returns."""
     fill(cluster, 3)
 
     class Stuck:
@@ -151,7 +151,7 @@ async def test_a_static_member_keeps_its_place(
     assert len(cluster.group.members) == 1
 
 
-# What they commit
+# Their commits
 
 
 async def test_cancelled_in_poll_a_consumer_commits_what_it_was_given_before(
@@ -188,7 +188,7 @@ async def test_cancelled_between_records_a_consumer_commits_those_that_were_take
             async for _ in consumer:
                 seen += 1
                 if seen == 2:
-                    # The iterator lets others run before every fiftieth record of a poll.
+                    # The iterator lets other tasks run before every fiftieth record of a poll.
                     scope.cancel()
     assert cluster.group.committed == {T0: seen}
     assert 0 < seen < 101
@@ -197,7 +197,7 @@ async def test_cancelled_between_records_a_consumer_commits_those_that_were_take
 async def test_a_member_that_joins_again_commits_over_another_connection(
     cluster: ScriptedCluster, world: dict[str, Any], autojump_clock: object
 ) -> None:
-    """Its coordinator holds back JoinGroup, and what comes behind it on the same connection."""
+    """Its coordinator withholds the answer to JoinGroup, and so all later ones."""
     fill(cluster, 3)
     settings = {
         **MEMBER,

@@ -1,4 +1,4 @@
-"""Wrong uses, and the errors that a user then reads."""
+"""Wrong uses, and the errors that users see."""
 
 from __future__ import annotations
 

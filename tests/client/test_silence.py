@@ -1,4 +1,4 @@
-"""A broker that says nothing: clients find out who has taken over, and go on there."""
+"""A silent broker: clients find its successors, and continue there."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ BOOTSTRAP = {"bootstrap.servers": "b1:9092,b2:9092,b3:9092"}
 
 
 def stand_still(cluster: ScriptedCluster, broker: int) -> None:
-    """Its process takes requests and does them, and no answer leaves it any longer."""
+    """Its process receives and carries out requests, but no answer leaves it."""
     cluster.fault = lambda each, request: "mute" if each == broker else None
 
 
@@ -146,7 +146,7 @@ async def test_a_consumer_goes_on_with_the_new_leader(
 async def test_a_group_goes_on_with_the_new_coordinator(
     cluster: ScriptedCluster, world: dict[str, Any], autojump_clock: object
 ) -> None:
-    """Its broker leads nothing that the member reads, so no layout says what became of it."""
+    """Its broker leads no partition that the member reads, so no layout shows its failure."""
     cluster.create("t")
     cluster.elect("t", 0, 2)
     settings = {**BOOTSTRAP, "group.id": "g", "enable.auto.commit": False}

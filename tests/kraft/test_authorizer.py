@@ -142,7 +142,7 @@ def test_super_users_may_do_everything() -> None:
 
 
 def naive(acls: Iterable[Acl], who: Principal, operation: Operation, name: str) -> bool:
-    """The rule, without an index: as its documentation says it."""
+    """The rule without an index, as in its documentation."""
     concerning = [
         each
         for each in acls

@@ -44,7 +44,7 @@ from raftka.kraft.records import (
 
 ID = bytes(range(16))
 
-# What every release must write and read for ever. A line may be added, none changed.
+# Bytes that every release must write and read for ever. Lines may be added, never changed.
 GOLDEN: list[tuple[MetadataRecord, str]] = [
     (
         BatchStampRecord(1_796_000_000_123, 3, "why"),

@@ -1,7 +1,7 @@
 """Sections of the metadata: none is forgotten, wherever the metadata is taken apart or together.
 
-A new section needs an example here. These tests then find each place that passes over it: replay,
-the image's fields, snapshots, what a loaded snapshot took away, slices, and what people are shown.
+A new section needs an example here. These tests then find each place that omits it: replay, the
+image's fields, snapshots, removals by a loaded snapshot, slices, and the view for people.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ EXAMPLES: dict[str, list[MetadataRecord]] = {
     ],
     "scram": [UserScramCredentialRecord("alice", 1, b"salt", b"stored", b"server", 4096)],
 }
-"""For each section records that put something into it, and into no other."""
+"""For each section, records that fill it, and no other section."""
 
 
 def changes(delta: MetadataDelta, name: str) -> list[object]:
@@ -69,7 +69,7 @@ def test_every_section_has_an_example() -> None:
 def test_every_record_is_replayed_by_one_section() -> None:
     replayed = [kind for section in SECTIONS.values() for kind in section.REPLAYS]
     assert len(replayed) == len(set(replayed))
-    stamp = {BatchStampRecord}  # Of the batch, and of no subject: the delta has it.
+    stamp = {BatchStampRecord}  # These belong to the batch, not to a subject: the delta has them.
     assert set(replayed) == set(RECORDS) - stamp
 
 
@@ -108,7 +108,7 @@ def test_a_section_goes_all_ways(name: str) -> None:
 
 @pytest.mark.parametrize("name", SECTIONS)
 def test_slices_keep_a_section(name: str) -> None:
-    """Beside a topic that is too large for one slice."""
+    """Together with a topic that is too large for one slice."""
     records = [*EXAMPLES[name], *(TOPIC if name != "topics" else [])]
     whole = replay_batch(EMPTY_IMAGE, 5, 1, encode_records(records))
     parts = list(whole.slices(4))

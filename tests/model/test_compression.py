@@ -61,7 +61,7 @@ def test_a_snappy_block_that_promises_too_much_reserves_nothing() -> None:
 
 
 def test_lz4_frames_are_what_java_clients_accept() -> None:
-    """Version 1 with independent blocks: they refuse linked ones."""
+    """Version 1 with independent blocks: these clients refuse linked ones."""
     frame = compress("lz4", b"abc" * 50_000)
     assert frame[:4] == b"\x04\x22\x4d\x18"
     assert frame[4] & 0b1110_0000 == 0b0110_0000

@@ -35,7 +35,7 @@ def shapes(make: Decorator) -> dict[str, Any]:
 
     @make(slots=True)
     class Bag:
-        """Makes a list for each."""
+        """Makes a list for each instance."""
 
         name: str
         things: list[int] = dataclasses.field(default_factory=list)
@@ -48,7 +48,7 @@ def shapes(make: Decorator) -> dict[str, Any]:
 
     @make
     class Loose:
-        """Takes what it is given."""
+        """Takes its arguments."""
 
         x: int
         y: str = "y"
@@ -63,7 +63,7 @@ OURS, THEIRS = shapes(dataclass), shapes(dataclasses.dataclass)
 
 
 def said(act: Callable[[], object]) -> object:
-    """What came of it; classes by their names, since there are two of each."""
+    """The result as text; classes by their names, since there are two of each."""
     try:
         return repr(act()).replace("<locals>.", "")
     except Exception as error:

@@ -1,4 +1,4 @@
-"""The internal topics, against what Apache Kafka 4.4.0 creates them with on a default broker."""
+"""The internal topics, compared with those of a default broker of Apache Kafka 4.4.0."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Partitions of groups and transactional ids, against those that Apache Kafka chooses."""
+"""Partitions of groups and transactional ids, compared with Apache Kafka's choices."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Batches and records: what is written is read, as Kafka's own libraries write and read it."""
+"""Batches and records survive a round trip, also through Kafka's own libraries."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def test_log_append_time_is_the_time_of_every_record() -> None:
 @given(st.integers(0, 300), st.integers(0, 7))
 @settings(max_examples=200, deadline=None)
 def test_a_flipped_bit_is_noticed(position: int, bit: int) -> None:
-    """Anywhere but in the two fields that the broker writes."""
+    """Anywhere except in the two fields that the broker writes."""
     batch = bytearray(encode_batch([Record(0, 1, b"key", b"v" * 250)]))
     position = min(position, len(batch) - 1)
     batch[position] ^= 1 << bit

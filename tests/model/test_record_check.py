@@ -1,4 +1,4 @@
-"""What is well-formed inside a batch: the compiled pass against the slow one, and both at work."""
+"""Well-formed records inside a batch: the compiled pass against the slow one, and both in use."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ records = st.builds(
 
 
 def slowly(data: memoryview, count: int) -> Survey | None:
-    """The survey by the slow pass alone; None for what it refuses."""
+    """The slow pass's survey; None for records that it refuses."""
     try:
         heads = list(record_heads(bytes(data[HEADER_BYTES:]), count))
     except KafkaError as error:
@@ -48,7 +48,7 @@ def without_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def agrees(data: memoryview) -> None:
-    """The largest time delta alone is the slow one's, or left to it."""
+    """The compiled pass agrees on the largest time delta, or leaves it to the slow one."""
     walk, count = compiled_walk(), int.from_bytes(data[57:61], "big", signed=True)
     assert walk is not None
     found = walk.newest(id(data))
@@ -187,7 +187,7 @@ def test_a_flaw_among_records_of_one_shape_is_found(seed: int) -> None:
 
 
 def test_offset_deltas_of_four_bytes_are_compared_whole() -> None:
-    """Three bytes of a delta say nothing of what is beyond 2^20."""
+    """Three bytes of a delta do not reach beyond 2^20."""
     walk = compiled_walk()
     if walk is None:
         pytest.skip("no LuaJIT on this machine")
@@ -199,7 +199,7 @@ def test_offset_deltas_of_four_bytes_are_compared_whole() -> None:
 
     right = b"".join(one(varint(n)) for n in range(limit))
     again = b"".join(one(bytes([n << 1 | 0x80, 0x80, 0])) for n in range(20))
-    # The end of a batch is walked in another way: what is looked at here is before it.
+    # The end of a batch is walked in another way: the bytes tested here are before it.
     end = b"".join(one(varint(limit + 20 + n)) for n in range(60))
     well = b"".join(one(varint(limit + n)) for n in range(20))
     wrong = memoryview(right + again + end)
@@ -273,7 +273,7 @@ def test_the_words_name_the_record() -> None:
 
 
 def test_consumers_read_what_is_well_formed() -> None:
-    """What the pass lets through is what `iter_records` takes."""
+    """The pass accepts exactly the records that `iter_records` accepts."""
     dice = Random(7)
     taken = 0
     for _ in range(1500):

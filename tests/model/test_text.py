@@ -1,4 +1,4 @@
-"""Bytes that are not UTF-8, as Java reads them: how many U+FFFD stand for what."""
+"""Bytes that are not UTF-8, as Java reads them: how many U+FFFD replace them."""
 
 from __future__ import annotations
 

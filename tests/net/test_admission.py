@@ -1,4 +1,4 @@
-"""How many connections are let in: in all, from one address, from some addresses."""
+"""The limits of connections: in all, from one address, from some addresses."""
 
 from __future__ import annotations
 

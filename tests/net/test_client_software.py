@@ -1,4 +1,4 @@
-"""What clients speak is kept by their software, and bounded in whatever clients make up."""
+"""Clients' API versions are counted by software, within bounds whatever clients send."""
 
 from __future__ import annotations
 

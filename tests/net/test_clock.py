@@ -70,7 +70,7 @@ def test_a_moment_that_moves_is_the_one_that_counts(under: Under) -> None:
     async def scenario(clock: Clock) -> None:
         alarm = clock.alarm()
         start, woken = clock.monotonic(), []
-        for until in (5.0, 2.0, 9.0, 7.0):  # Each but the last is rung away at once.
+        for until in (5.0, 2.0, 9.0, 7.0):  # A ring ends each but the last at once.
             alarm.ring()
             assert not await alarm.wait(start + until)
             with trio.move_on_after(0.5):

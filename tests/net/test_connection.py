@@ -1,4 +1,4 @@
-"""Framing: whole frames come out however the bytes came in, and sizes are not trusted."""
+"""Framing: whole frames come out however the bytes arrive, and sizes are not trusted."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from raftka.net.connection import FrameReader, FrameTooLarge
 
 
 def feed(reader: FrameReader, data: bytes, chunks: list[int]) -> list[bytes]:
-    """Pass `data` in pieces of the given sizes; copies of the frames that came out."""
+    """Pass `data` in pieces of the given sizes; returns copies of the frames."""
     found: list[bytes] = []
     position = 0
     sizes = iter(chunks)

@@ -1,4 +1,4 @@
-"""What the dispatcher keeps of a request while its answer waits: not the buffer it came in."""
+"""While an answer waits, the dispatcher does not keep the buffer of its request."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.support.wire import joined
 
 
 def test_an_answer_that_waits_does_not_hold_the_receive_buffer() -> None:
-    """It may be of 100 MB, and a client may have as many of them wait as it likes."""
+    """The buffer may have 100 MB, and a client may have many of them wait."""
     router: Router[None] = Router()
     pending = Pending()
 

@@ -1,4 +1,4 @@
-"""What the dispatcher counts of a request: in the same way, however its answer comes."""
+"""The dispatcher's counts of a request are the same, however its answer comes."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ class CountingPoller:
 async def serving(
     handler: Callable[[Context[None], HeartbeatRequest], Any], *, max_idle_s: float = 600
 ) -> AsyncIterator[tuple[CountingPoller, Callable[[], Any]]]:
-    """A server of Heartbeat, its poller, and what connects to it."""
+    """A server of Heartbeat, its poller, and its clients."""
     routes: Router[None] = Router()
     routes.handles(HeartbeatRequest, versions=(0, 4), access=PER_RESOURCE)(handler)
     network = TcpNetwork()

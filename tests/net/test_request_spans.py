@@ -1,4 +1,4 @@
-"""Spans of requests: of how many, with which stages, and how many are kept."""
+"""Spans of requests: the sampled share, the stages, and the limit of kept spans."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ ROUTES: list[Route[Any]] = [
 
 
 async def ask(spans: Spans, *requests: Any, client_id: str = "someone") -> None:
-    """Ask a server with these spans, one after the other."""
+    """Send requests to a server with these spans, one after the other."""
     fabric = Fabric(random.Random(1))
     dispatcher: Dispatcher[None] = Dispatcher(None, {route.api_key: route for route in ROUTES})
     server = Server(

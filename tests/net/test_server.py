@@ -30,13 +30,13 @@ Handler = Callable[[Context[None], Any], Any]
 
 @pytest.fixture(params=["one task for all", "a task for each"], autouse=True)
 def way(request: pytest.FixtureRequest) -> str:
-    """How connections are served; whatever holds, holds for both."""
+    """The two ways to serve connections; every test holds for both."""
     WAY.append(request.param)
     return str(request.param)
 
 
 WAY: list[str] = []
-"""The last is that of the running test."""
+"""The way of the running test is the last item."""
 
 
 def router(handler: Handler, *, concurrent: bool = False) -> Router[None]:
@@ -132,7 +132,7 @@ async def test_an_answer_that_cannot_be_encoded_ends_its_own_connection(
         other = await fabric.host("c").connect("b", 9092)
         await connection.send([ask(1, "later")])
         await trio.sleep(1)
-        # The caller that resolves it, whose turn this may be, does not notice.
+        # The caller that resolves it, perhaps in its own turn, does not notice.
         pending.resolve(HeartbeatResponse(error_code=1 << 20))
         assert await connection.receive_into(bytearray(10)) == 0
         await other.send([ask(2)])

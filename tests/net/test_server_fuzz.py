@@ -1,4 +1,4 @@
-"""Hostile frames for every API end their own connection at most; all others go on undisturbed."""
+"""Hostile frames for every API end at most their own connection; all others are undisturbed."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tests.support.wire import joined
 
 MAX_FRAME_BYTES = 100_000
 FRAMES_EACH = 12
-# Half a frame only waits for its rest, and surplus bytes are passed over as Kafka does.
+# Half a frame only waits for its rest, and surplus bytes are ignored as in Kafka.
 HARMLESS = ("cut_off", "trailing")
 
 
@@ -51,7 +51,7 @@ async def connect(fabric: Fabric, name: str) -> Connection:
 
 
 async def ping(connection: Connection, correlation_id: int) -> None:
-    """Ask and be answered."""
+    """Send a request and receive its answer."""
     request = HeartbeatRequest(group_id="g", member_id="m")
     await connection.send(codec.encode_request(request, 4, correlation_id, "steady"))
     data = bytearray()
@@ -64,7 +64,7 @@ async def ping(connection: Connection, correlation_id: int) -> None:
 
 
 async def attack(fabric: Fabric, frame: HostileFrame) -> bool:
-    """Send one frame on a connection of its own; whether the server closed that."""
+    """Send one frame on a connection of its own; returns whether the server closed it."""
     connection = await connect(fabric, "attacker")
     try:
         await connection.send([frame.data])

@@ -1,4 +1,4 @@
-"""The real network: hints and flags of the kernel's, seen from the other end."""
+"""The real network: socket options of the kernel, observed from the other end."""
 
 from __future__ import annotations
 

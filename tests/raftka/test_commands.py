@@ -1,4 +1,4 @@
-"""Which word runs which module, and the scripts in bin/."""
+"""The module of each command, and the scripts in bin/."""
 
 from __future__ import annotations
 

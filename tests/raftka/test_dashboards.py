@@ -1,4 +1,4 @@
-"""The dashboards of docker/grafana are what their script says, and query what a node answers."""
+"""The dashboards of docker/grafana match their script, and query existing metrics."""
 
 from __future__ import annotations
 

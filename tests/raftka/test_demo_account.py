@@ -1,4 +1,4 @@
-"""The demo's book-keeping: what counts as lost, as twice, and as an outage."""
+"""The demo's ledger: the records that count as lost or duplicate, and outages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The main job itself, in small: three processes, two kill -9, nothing lost."""
+"""The demo on a small scale: three processes, two kill -9, no loss."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Elections as they are printed: cause, chain, and how long there was no leader."""
+"""Elections as they are printed: cause, chain, and the time without a leader."""
 
 from __future__ import annotations
 

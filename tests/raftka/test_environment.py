@@ -115,7 +115,7 @@ def test_letters_of_a_file_are_those_of_java(tmp_path: Path) -> None:
     assert read_file(str(file)) == {"broker.rack": "Köln", "log.dirs": "/é中"}
 
 
-# ---- values that stand elsewhere
+# ---- values from config.providers
 
 
 def provided(tmp_path: Path, environ: dict[str, str], **settings: str) -> dict[str, str]:

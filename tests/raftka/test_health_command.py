@@ -1,4 +1,4 @@
-"""`raftka health`, the files of three nodes to copy, and what a version is told with."""
+"""`raftka health`, the example files of three nodes, and the output of `raftka version`."""
 
 from __future__ import annotations
 

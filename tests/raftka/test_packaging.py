@@ -22,7 +22,7 @@ LEFT_OUT = re.compile(
     r"raftka/(net/protocol/(schema|generate)|broker/generate_|settings_page"
     r"|simulations/wasm/pack|lessons/.*[.]toml)"
 )
-"""What only the repository needs, and the words that are one file in a wheel."""
+"""Files that only the repository needs, and the words, which are one file in a wheel."""
 
 PROJECT = {
     "model.py": "NAME = 'the model of the user'",

@@ -1,4 +1,4 @@
-"""A server's trio: what it leaves out, and that nothing is missing for it."""
+"""A server's trio: it leaves modules out, and lacks nothing that a server uses."""
 
 from __future__ import annotations
 

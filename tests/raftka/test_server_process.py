@@ -1,4 +1,4 @@
-"""`raftka server` as a process: how it starts, what it refuses, how it stops, what it leaves."""
+"""`raftka server` as a process: its start, its errors, its end, and what it leaves behind."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ async def test_a_node_formats_itself_serves_and_stops_in_order(
 
 
 def look_inside(server: Server, capsys: pytest.CaptureFixture[str]) -> None:
-    """What `raftka metadata` says of the node that has stopped, by directory and by file."""
+    """The output of `raftka metadata` about a stopped node, by directory and by file."""
 
     def told(*arguments: str) -> str:
         assert main(["metadata", *arguments]) == 0
@@ -256,7 +256,7 @@ command.main(sys.argv[1:])
 
 
 def test_a_start_loads_what_it_needs_and_starts_no_program(tmp_path: Path) -> None:
-    """Of CPU time that is the import of modules, four fifths: so it is counted, not measured."""
+    """Imports are four fifths of a start's CPU time: the test counts them instead of measuring."""
     server = Server(tmp_path)
     done = subprocess.run(
         [sys.executable, "-c", START, str(server.file), "--dev"],

@@ -1,4 +1,4 @@
-"""`raftka storage`: what it does to directories, with the messages of Kafka's tool."""
+"""`raftka storage`: its effects on directories, with the messages of Kafka's tool."""
 
 from __future__ import annotations
 

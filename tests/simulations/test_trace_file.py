@@ -46,7 +46,7 @@ def events() -> list[Event]:
 
 
 def ancestors(events: list[Event], event: Event) -> Iterator[Event]:
-    """Everything that an event follows from, nearest first."""
+    """All causes of an event, nearest first."""
     by_id = {each["id"]: each for each in events}
     found, queue = set(), [event]
     while queue:
@@ -179,7 +179,7 @@ def test_every_record_of_a_decision_says_why() -> None:
 
 
 def test_every_kind_that_the_simulator_writes_is_documented() -> None:
-    """Also those that few runs have: by the words in the code."""
+    """Also events of few runs: by the strings in the code."""
     written = {
         node.args[0].value
         for folder in ("simulations", "tracing")

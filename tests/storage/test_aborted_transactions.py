@@ -168,7 +168,7 @@ def test_a_follower_knows_what_its_leader_knows() -> None:
 
 
 def test_followers_and_restarts_judge_nothing() -> None:
-    """What a leader let in is history, even what our own leader would refuse."""
+    """A follower stores whatever its leader has appended, even what this leader would refuse."""
     leader, _ = open_log(
         new_disk(), DIRECTORY, PARTITION, TOPIC_ID, new_log().config, now_ms=NOW_MS,
         verifies=lambda: False, rules_off={Rule.PRODUCER_EPOCH_FENCES},

@@ -1,4 +1,4 @@
-"""Which batches a leader takes: the answers of Apache Kafka, and what is stored in the end."""
+"""The batches that a leader accepts: Apache Kafka's answers, and the stored bytes."""
 
 from __future__ import annotations
 
@@ -27,15 +27,14 @@ from tests.support.raw_batches import CASES, STRICTER, batch, mutate, octets, pa
 
 @pytest.fixture(params=["compiled", "python"], autouse=True)
 def either_pass(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With the compiled pass over records where there is one, and as where there is none."""
+    """With the compiled pass over records, if there is one, and without it."""
     if request.param == "python":
         monkeypatch.setattr(record_check, "compiled_walk", lambda: None)
 
 
 def answer(log: Log, data: bytes) -> int:
-    """The error code for a batch; of one that is refused nothing is left.
-
-    A transactional one without a transactional.id is refused before the log sees it.
+    """The error code for a batch; a refused one leaves nothing behind. A transactional one without
+    a transactional.id is refused before the log sees it.
     """
     before = (log.log_end_offset, log.size)
     if len(data) >= HEADER_BYTES and parse_header(data).is_transactional:
@@ -88,7 +87,7 @@ def test_each_byte_of_a_record_is_looked_at_when_its_shape_is_known(good: bytes)
 
 
 def test_what_is_stored_is_read_by_a_consumer() -> None:
-    """All that was accepted, in order; the header has the largest time."""
+    """All accepted batches, in order; the header has the largest timestamp."""
     log = new_log()
     for data, _ in CASES.values():
         answer(log, data)

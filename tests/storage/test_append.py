@@ -1,4 +1,4 @@
-"""Appending as leader and follower: what is taken, what is refused, what comes out."""
+"""Appending as leader and follower: accepted and refused batches, and the resulting log."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def resealed(data: bytearray, **fields: int) -> bytearray:
 
 
 def refusal(log: Log, data: bytes | bytearray) -> ErrorCode:
-    """The code with which a batch is refused; nothing may have changed."""
+    """The error code of a refused batch, which must change nothing."""
     before = (log.log_end_offset, log.size)
     with pytest.raises(KafkaError) as caught:
         log.append_as_leader(data, 0, NOW_MS)

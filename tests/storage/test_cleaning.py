@@ -1,4 +1,4 @@
-"""Compaction, end to end on a simulated disk: what stays, when, and what the cleaner reports."""
+"""Compaction, end to end on a simulated disk: remaining records, times, the cleaner's reports."""
 
 from __future__ import annotations
 

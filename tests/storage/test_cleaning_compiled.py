@@ -38,7 +38,7 @@ class History:
         self.end_offset = 0
         self.aborted: list[AbortedTransaction] = []
         self.rare = dice.choice((0.0, 0.02, 0.3))
-        """How often a record or batch is what the compiled passes leave to the others."""
+        """The frequency of records and batches that the compiled passes leave to the others."""
 
     def write(self, batches: int) -> None:
         """Add a segment."""
@@ -141,7 +141,7 @@ def test_the_same_stays(seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_nearly_all_is_taken_by_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Batches with times of their own included: otherwise the passes would be for nothing."""
+    """This includes batches with individual timestamps: otherwise the passes would be useless."""
     history = History(tmp_path, Random(1))
     history.rare = 0.0
     history.write(200)

@@ -1,4 +1,4 @@
-"""A crash at every disk operation of a cleaning: nothing is lost, and the next one goes through."""
+"""A crash at every disk operation of a cleaning: no loss, and the next cleaning succeeds."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ async def opened(medium: Medium) -> tuple[CompactedBroker, Log]:
 
 
 def check(log: Log, before: Pairs) -> None:
-    """Of each key the last value is there, at its offset, and nothing that was not there."""
+    """The last value of each key is there, at its offset, and no other record is new."""
     after = contents(log)
     assert latest(after) == latest(before)
     assert set(after) <= set(before)
@@ -128,7 +128,7 @@ async def test_a_crash_while_a_start_finishes_a_swap_loses_nothing() -> None:
 
 
 async def test_a_swap_of_which_cleaned_files_are_left_is_taken_back() -> None:
-    """As Apache Kafka does it: the old segments are all there still."""
+    """As in Apache Kafka: all old segments are still there."""
     medium, before = await prepared()
     broker, _ = await opened(medium)
     for ending in (".log.cleaned", ".index.swap", ".timeindex.swap"):

@@ -1,4 +1,4 @@
-"""What Apache Kafka 4.3.1's cleaner left of two logs, and what ours leaves of the same.
+"""Two logs as cleaned by Apache Kafka 4.3.1, compared with the same logs cleaned by raftka.
 
 golden/cleaned/A is a log of keys, tombstones, five codecs, idempotent producers and transactions
 before its first cleaning, B after it; C is B with more appended, D after the second cleaning, which

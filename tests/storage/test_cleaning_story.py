@@ -31,7 +31,7 @@ FOR_EVER = 10**9
 
 
 class Story:
-    """One log's life, and what must be true of it."""
+    """One log's life, and its invariants."""
 
     def __init__(self, seed: int, *, flushes: bool = True) -> None:
         self.dice = Random(seed)

@@ -1,4 +1,4 @@
-"""The coordinators' topics stay small, whatever is committed: benchmarks/day_of_commits.py."""
+"""The coordinators' topics stay small under many commits: benchmarks/day_of_commits.py."""
 
 from __future__ import annotations
 

@@ -330,7 +330,7 @@ def test_a_size_that_cannot_be(folder: Path, capsys: pytest.CaptureFixture[str])
 def test_any_bytes_are_told_without_a_traceback(
     folder: Path, capsys: pytest.CaptureFixture[str], suffix: str
 ) -> None:
-    """Only ours: Kafka's tool ends some of these with a stack trace."""
+    """raftka's own output: Kafka's tool ends some of these with a stack trace."""
     name = BASE + suffix
     good = {".log": LOG + message(3, 1, b"k", b"v")}.get(suffix, bytes(range(60)) * 2)
     for at in range(len(good)):

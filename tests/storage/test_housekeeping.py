@@ -1,4 +1,4 @@
-"""What a broker does to its logs from time to time, beside everything else that it does."""
+"""A broker's periodic work on its logs, in the background of its other work."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ async def test_housekeeping_of_many_logs_leaves_turns_to_others() -> None:
         return disk.exists(path) and b"2 1\n" in read_file(disk, path)
 
     async def others() -> None:
-        """See how many files are written, turn by turn; delete a log before its turn comes."""
+        """Count the written files, turn by turn; delete a log before its turn comes."""
         while True:
             written.append(sum(map(has_epochs, many)))
             if written[-1] and logs.get(many[-1]) is not None:
@@ -45,7 +45,7 @@ async def test_housekeeping_of_many_logs_leaves_turns_to_others() -> None:
         await logs.housekeeping(NOW_MS, {})
         assert sum(map(has_epochs, many)) == 44
         nursery.cancel_scope.cancel()
-    # Ten at a stretch, and twice that where trio runs the tasks of two rounds in another order.
+    # Ten at a time, twice that where trio runs the tasks of two rounds in another order.
     assert max(b - a for a, b in pairwise(written)) <= 20
     assert max(written) >= 25
 

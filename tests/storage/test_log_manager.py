@@ -1,4 +1,4 @@
-"""All logs of a broker: started, stopped, made, deleted, and what a broken disk takes with it."""
+"""All logs of a broker: started, stopped, created, deleted, and lost with a broken disk."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ async def test_a_clean_life(autojump_clock: trio.testing.MockClock) -> None:
 async def test_what_was_cut_stays_away_after_a_clean_stop(
     autojump_clock: trio.testing.MockClock, start_at: int
 ) -> None:
-    """All of the log is flushed, but not the cut: nothing that lies behind it may come back."""
+    """The whole log is flushed, but the truncation is not: no truncated record may come back."""
     for seed in range(20):
         disk = new_disk(seed)
         logs = await started(disk)
@@ -154,7 +154,7 @@ async def test_a_recovery_that_loses_records_takes_its_checkpoint_back(
     await nine_records(logs)
     await logs.checkpoint()
     disk.kill()
-    # The disk gives up what it had called durable: the last batch.
+    # The disk loses a batch that it had reported as durable: the last one.
     files = disk.medium.files
     last = max(name for name in files if name.endswith(".log") and len(files[name].data))
     disk.medium.flip_bit(last, len(files[last].data) - 1, 1)

@@ -1,4 +1,4 @@
-"""What a log is composed of, each alone: segments, the tail, the flusher, health."""
+"""The components of a log, each alone: segments, the tail, the flusher, health."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ BATCH = bytes(batch("x"))
 
 
 class Owner:
-    """What a log's owner hears."""
+    """The notifications of a log's owner."""
 
     def __init__(self) -> None:
         self.heard: list[str] = []

@@ -29,7 +29,7 @@ class TwoDisks(CompactedBroker):
         self.cleaner = Cleaner(self.logs, self.disk, self.clock)
 
     async def move(self, log: Log) -> None:
-        """Copy a log to the other directory; `finish` is what is left."""
+        """Copy a log to the other directory; `finish` has the last step."""
         home = self.logs.directory_of(PARTITION)
         assert self.logs.moves.begin(log, "/data2" if home == "/data" else "/data")
         future = self.logs.futures.get(PARTITION)
@@ -42,7 +42,7 @@ class TwoDisks(CompactedBroker):
     def at_step(
         self, number: int, act: Callable[[], object], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Have something happen before a step of the next cleaning."""
+        """Call a function before a step of the next cleaning."""
         begin = self.disk.begin
 
         class Work:
@@ -82,7 +82,7 @@ async def test_a_move_that_ends_during_a_cleaning(
     (new,) = moved
     assert broker.logs.get(PARTITION) is new
     assert latest(contents(new)) == wanted
-    # The log is cleaned where it is now, as far as it has not been.
+    # The log is cleaned in its new directory, as far as it was not yet.
     monkeypatch.undo()
     size = new.size
     (said,) = await broker.clean()

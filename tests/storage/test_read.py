@@ -1,4 +1,4 @@
-"""Reading: whole batches, up to an upper offset, from wherever they are."""
+"""Reading: whole batches, up to an upper offset, from any segment."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_a_deleted_segment_can_still_be_sent() -> None:
 
 
 def test_a_flipped_bit_behind_the_scan_is_never_served() -> None:
-    """The log was closed cleanly and is not scanned; its first reader is what finds it."""
+    """The log was closed cleanly and is not scanned; its first reader finds the damage."""
     disk = new_disk()
     log = filled(new_log(disk))
     third = log.read(3, 1, 60).pieces[0]

@@ -1,4 +1,4 @@
-"""Recovery: whatever a crash leaves becomes a valid log, and the report says what was wrong."""
+"""Recovery: whatever a crash leaves becomes a valid log, and the report names the damage."""
 
 from __future__ import annotations
 
@@ -237,7 +237,7 @@ class Story:
         self.settings = LogConfig(segment_bytes=700, index_interval_bytes=150)
         self.log = reopen(self.disk, config=self.settings)[0]
         self.written: list[str] = []
-        """The value at each offset, as the log's present owner believes it."""
+        """The value at each offset, as the log's present owner knows it."""
         self.cut: list[list[str]] = []
         """The same before each truncation that is not durable yet: a crash may undo it."""
         self.durable = 0

@@ -1,4 +1,4 @@
-"""What a follower takes in one run is what it would take batch by batch, and checked first."""
+"""A follower appends a run of batches as it would each of them, after checking all."""
 
 from __future__ import annotations
 

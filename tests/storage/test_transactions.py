@@ -1,4 +1,4 @@
-"""Transactions in one log: what is stable, what was aborted, and who may still write."""
+"""Transactions in one log: the last stable offset, aborted ones, and fenced producers."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.support.transactional_logs import aborted, end, refused, send
 
 
 def mutant(rule: Rule) -> Log:
-    """An empty log that does without a rule."""
+    """An empty log with a rule switched off."""
     return open_log(
         new_disk(), DIRECTORY, PARTITION, TOPIC_ID, new_log().config, now_ms=NOW_MS,
         rules_off={rule},

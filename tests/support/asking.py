@@ -37,7 +37,7 @@ class Answer(Generic[R]):
         self._beside = work
 
     async def beside(self) -> None:
-        """Do what a listener would do in a task of its own."""
+        """Do what a listener does in a task of its own."""
         if self._beside is not None:
             await self._beside()
 
@@ -68,17 +68,17 @@ class Answer(Generic[R]):
 def ask(
     dispatcher: Dispatcher[Any], session: Session, request: Request[R], version: int
 ) -> tuple[Answer[R], Awaitable[None] | None]:
-    """Pass a request on, its message through its bytes both ways; and what must be awaited."""
+    """Dispatch a request, encoded both ways; returns what must be awaited."""
     answer = Answer(type(request).RESPONSE, version)
     frame = joined(codec.encode_request(request, version, 5, "test"))[4:]
-    # As a listener's buffer, it can be written again once it was dispatched.
+    # Like a listener's buffer, it may be overwritten once it was dispatched.
     return answer, dispatcher.dispatch(memoryview(bytearray(frame)), session, answer)
 
 
 async def answered(
     dispatcher: Dispatcher[Any], session: Session, request: Request[R], version: int
 ) -> R:
-    """Ask, and wait for handlers that wait."""
+    """Send a request, and wait for handlers that wait."""
     answer, waiting = ask(dispatcher, session, request, version)
     if waiting is not None:
         await waiting

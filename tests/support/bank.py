@@ -1,4 +1,4 @@
-"""A second coordinator, so that the runtime is proven on more than groups: a bank of accounts.
+"""A second coordinator, which shows that the runtime serves more than groups: a bank of accounts.
 
 Each partition of its topic holds accounts; a transfer moves money between two of them and must
 land in one batch; a statement leaves when the balance that it shows is committed; a producer's
@@ -49,7 +49,7 @@ class BankShard:
     """Deposits by the id of the producer in whose transaction they are."""
     timers: Timers = field(default_factory=Timers)
     topics: frozenset[str] = frozenset()
-    """As the newest image has them."""
+    """The accounts' topics in the newest image."""
     images: list[bool] = field(default_factory=list)
     """For each call of metadata_changed, whether it came with a delta."""
 

@@ -24,7 +24,7 @@ PRODUCER = Producer(7, 3)
 
 
 class Bank:
-    """A bank on one partition, over a log in memory, with what it has answered and sent."""
+    """A bank on one partition, over a log in memory, with its answers and effects."""
 
     def __init__(self, log: MemoryOffsetsLog, nursery: trio.Nursery) -> None:
         self.log = log
@@ -93,7 +93,7 @@ class Bank:
 
 
 class Answer:
-    """What a caller was answered: a value, or an error's code; None before that."""
+    """A caller's answer: a value, or an error's code; None before that."""
 
     def __init__(self) -> None:
         self.pending = PendingAnswer(ErrorCode)

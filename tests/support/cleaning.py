@@ -25,7 +25,7 @@ COMPACTED = LogConfig(
 
 
 class StillClock:
-    """Time stands still, but for sleeps."""
+    """Time stands still except in sleeps."""
 
     def __init__(self) -> None:
         self.now_s = 0.0
@@ -61,12 +61,12 @@ class CompactedBroker:
         self.cleaner = Cleaner(self.logs, self.disk, self.clock)
 
     async def start(self) -> Log:
-        """Open what is there, and the log of PARTITION."""
+        """Open the existing logs, and that of PARTITION."""
         self.said = await self.logs.load()
         return self.logs.create(PARTITION, TOPIC_ID, self.config)
 
     async def clean(self, config: CleanerConfig = CONFIG, **marks: int) -> list[str]:
-        """Clean what is due once; everything is committed unless `high_watermark` says less."""
+        """Run one cleaning; everything is committed unless `high_watermark` is lower."""
         upper = {log.topic_partition: log.log_end_offset for log in self.logs}
         if "high_watermark" in marks:
             upper[PARTITION] = marks["high_watermark"]

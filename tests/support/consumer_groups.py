@@ -133,7 +133,7 @@ class ConsumerWorld(ShardWorld):
         client_id: str = "c",
         **fields: Any,
     ) -> ConsumerGroupHeartbeatResponse:
-        """A heartbeat. Raises KafkaError. A join says what a join must say."""
+        """Send a heartbeat, with all fields if it joins. Raises KafkaError."""
         if epoch == 0:
             owned = owned or {}
             topics = ("t",) if topics is None and "subscribed_topic_regex" not in fields else topics
@@ -166,7 +166,7 @@ class ConsumerWorld(ShardWorld):
             return error.code
         raise AssertionError("the heartbeat was accepted")
 
-    # ---- what there is
+    # ---- state
 
     def group(self, name: str = GROUP) -> ConsumerGroup:
         found = self.shard.core.groups[name]
@@ -183,7 +183,7 @@ class ConsumerWorld(ShardWorld):
         return {names[topic_id]: set(indexes) for topic_id, indexes in shares.items()}
 
     def log_is_true(self) -> None:
-        """What another coordinator would read is what this one has in memory."""
+        """Another coordinator would read this one's state from the log."""
         for shard in (self.mirror, self.replayed()):
             assert _contents(shard) == _contents(self.shard)
 
@@ -210,7 +210,7 @@ def _contents(shard: GroupShard) -> dict[str, object]:
 
 @dataclass
 class Client:
-    """A member as clients are: it gives back at once, and says so with its next heartbeat."""
+    """A member like real clients: it revokes at once, and confirms with its next heartbeat."""
 
     world: ConsumerWorld
     member_id: str
@@ -221,7 +221,7 @@ class Client:
     interval_ms: int = 0
 
     def beat(self, *, full: bool = True) -> ConsumerGroupHeartbeatResponse:
-        """One heartbeat, after which it has what the answer gives it."""
+        """Send a heartbeat, and take the answer's assignment."""
         joins = self.epoch == 0
         answer = self.world.beat(
             self.member_id,
@@ -246,7 +246,7 @@ class Client:
         return {(name, index) for name, indexes in self.owned.items() for index in indexes}
 
     def fenced(self) -> None:
-        """It hears that it is no longer a member: it drops everything and joins again."""
+        """It was fenced: it drops everything and joins again."""
         self.epoch, self.owned = 0, {}
 
     def leave(self, epoch: int = -1) -> None:
@@ -255,7 +255,7 @@ class Client:
 
 
 def settle(*clients: Client, rounds: int = 10) -> int:
-    """Let all clients beat in turns until nothing changes: how many rounds it took."""
+    """Let all clients send heartbeats in turn until nothing changes; the number of rounds."""
     for done in range(rounds):
         before = [(c.epoch, dict(c.owned)) for c in clients]
         for client in clients:

@@ -39,7 +39,7 @@ class AnySetting:
 
 
 class ControllerOnPaper:
-    """Images one after the other, as decisions make them."""
+    """The metadata images after each decision."""
 
     def __init__(self, dice: Dice, rules: Rules | None = None) -> None:
         self.dice = dice
@@ -49,12 +49,13 @@ class ControllerOnPaper:
         self.reasons: list[str] = []
         self.incarnations = 0
         self.dies: Callable[[], bool] = lambda: False
-        """Asked between the batches of one operation: whether the controller dies there, and
-        another one begins."""
+        """Called between the batches of one operation: whether the controller dies there and
+        another takes over.
+        """
         self.commit(Result(features.bootstrap_records(self.image), None))
 
     def commit(self, result: Result[R]) -> R:
-        """Replay what was decided, batch by batch; its response."""
+        """Replay a decision, batch by batch; returns its response."""
         self.replay(list(result.records))
         then = result.then
         while then is not None:

@@ -1,4 +1,4 @@
-"""A broker's data plane without network and quorum: handlers are called, metadata is handed in."""
+"""A broker's data plane without network and quorum: tests call handlers and pass metadata in."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def topic_id(name: str) -> Uuid:
 
 @dataclass
 class World:
-    """What the metadata says, for all brokers of a test."""
+    """The metadata for all brokers of a test."""
 
     topics: dict[str, TopicImage] = field(default_factory=dict)
     configs: dict[str, dict[str, str]] = field(default_factory=dict)
@@ -157,7 +157,7 @@ class ScriptedCoordinator:
     def __init__(self) -> None:
         self.asked: list[tuple[Question, Callable[[Codes], None]]] = []
         self.code: ErrorCode | None = ErrorCode.NONE
-        """The answer to every question, at once; None to let them wait."""
+        """The immediate answer to every question; None to let them wait."""
 
     def ask(self, question: Question, answered: Callable[[Codes], None]) -> None:
         self.asked.append((question, answered))
@@ -240,7 +240,7 @@ class Broker:
         self.dispatcher = Dispatcher(cast(Any, self), routes("broker"))
         self._session = Session("10.0.0.7:1234", "PLAINTEXT")
 
-    # What handlers ask of a node.
+    # A node's interface for handlers.
 
     @property
     def node_id(self) -> int:
@@ -306,13 +306,13 @@ class Broker:
     # Metadata, time and requests.
 
     def publish(self) -> None:
-        """Publish the present metadata to the broker, as one change of everything."""
+        """Publish the whole present metadata to the broker as one change."""
         image = self.world.image()
         delta = everything(image, before=self.image)
         self.replicas.publish(image, delta)
 
     def expire(self, seconds: float) -> None:
-        """Let time pass, and waiting requests give up."""
+        """Let time pass, so that waiting requests expire."""
         self.clock.advance(seconds)
         self.turn.begin()
         self.deadlines.expire_through(int(self.clock.now_s * 200))
@@ -366,7 +366,7 @@ class Broker:
         return self.ask(fetch_request(topic, offset, **changes), version)
 
     def copy(self, leader: Broker, *, rounds: int = 1) -> None:
-        """Fetch from the leader as its follower, `rounds` times there and back."""
+        """Fetch from the leader as its follower, `rounds` times."""
         session = self.sessions[leader.id]
         for _ in range(rounds):
             session.retry(self.clock.now_s)

@@ -2,10 +2,9 @@
 
 One partition. Brokers die (cleanly, or losing what they had not synced, or with their disk),
 restart, catch up; leaders commit records when enough replicas are in sync, and ask for other ISRs;
-replicas are moved. The controller is the real one. After each step the promise is checked:
-
-    a record that was acknowledged is on every member of the ISR, and so on any elected leader, as
-    long as fewer than min.insync.replicas of its holders went through an unclean shutdown.
+replicas are moved. The controller is the real one. After each step the guarantee is checked: an
+acknowledged record is on every member of the ISR, and so on any elected leader, as long as fewer
+than min.insync.replicas of its holders had an unclean shutdown.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ TOPIC = "t"
 
 
 class PromiseBroken(AssertionError):
-    """The story so far is in the message."""
+    """The guarantee was violated; the message has the story."""
 
 
 @dataclass
@@ -49,19 +48,19 @@ class Promise:
 
     record: int
     bears: int
-    """How many who had it may be lost: the smallest minimum since."""
+    """How many of its holders may be lost: the smallest min.insync.replicas since."""
     distrusted: set[int] = field(default_factory=set)
-    """Who had it, crashed, and has not been in the ISR since."""
+    """Brokers that had it, crashed, and have not been in the ISR since."""
     void: bool = False
 
 
 class ElectionModel:
-    """Draws steps from `dice`; `story` tells them."""
+    """Draws steps from `dice`, and records them in `story`."""
 
     def __init__(
         self, dice: random.Random, rules: Rules | None = None, *, deaths: float = 0.0
     ) -> None:
-        """`deaths`: how likely a controller dies between two batches of one operation."""
+        """`deaths`: the probability that a controller dies between two batches of one operation."""
         self.dice = dice
         self.controller = ControllerOnPaper(dice, rules)
         self.brokers = {each: ModelBroker(each) for each in range(1, dice.randrange(4, 7))}
@@ -90,7 +89,7 @@ class ElectionModel:
         return bytes([broker_id, self.brokers[broker_id].disk]) * 8
 
     def step(self) -> None:
-        """One thing happens."""
+        """Take one step."""
         action = self.dice.choices(
             (
                 self.produce,
@@ -119,7 +118,7 @@ class ElectionModel:
             self.step()
 
     def heal(self) -> None:
-        """Everybody comes back and catches up, under a controller that lives."""
+        """All brokers come back and catch up, under a running controller."""
         self.controller.dies = lambda: False
         for _ in range(4):
             for broker_id in self.brokers:
@@ -129,7 +128,7 @@ class ElectionModel:
                 self.catch_up(broker_id)
                 self.ask_for_isr()
 
-    # ---- what leaders and followers do
+    # ---- actions of leaders and followers
 
     def leader(self) -> ModelBroker | None:
         leader = self.brokers.get(self.partition.leader)
@@ -228,7 +227,7 @@ class ElectionModel:
         else:
             self.story.append(f"{leader} is refused the ISR {members}: {outcome.code.name}")
 
-    # ---- what happens to brokers
+    # ---- faults of brokers
 
     def crash(self, broker_id: int | None = None) -> None:
         """kill -9, loss of power, or loss of the disk."""
@@ -300,7 +299,7 @@ class ElectionModel:
             self.controller.unfence(broker.broker_id)
             self.story.append(f"{broker.broker_id} is unfenced")
 
-    # ---- what operators do
+    # ---- actions of operators
 
     def move(self) -> None:
         chosen: tuple[int, ...] | None = None
@@ -340,10 +339,10 @@ class ElectionModel:
     def _any(self, ids: object) -> int:
         return self.dice.choice(sorted(ids))  # type: ignore[call-overload, no-any-return]
 
-    # ---- what must hold
+    # ---- invariants
 
     def check(self, before: PartitionImage) -> None:
-        """Raise PromiseBroken unless the partition is as it must be."""
+        """Raises PromiseBroken unless all invariants hold."""
         after, image = self.partition, self.controller.image
         isr, elr = set(after.isr), set(after.elr)
         required = self._required()
@@ -374,7 +373,7 @@ class ElectionModel:
             self._check_member(self.brokers[member])
 
     def _forget_what_is_gone(self, leader: ModelBroker) -> None:
-        """What a new leader lacks is lost, if it may be: too many of its holders were."""
+        """Records that a new leader lacks are lost, if too many of their holders were."""
         if leader.alive:
             log = set(leader.log)
             self.promises = [each for each in self.promises if not each.void or each.record in log]

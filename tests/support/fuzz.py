@@ -22,7 +22,7 @@ from tests.support.messages import random_message, versions
 
 @dataclass(frozen=True, slots=True)
 class HostileFrame:
-    """What goes to the socket, and what is wrong with it."""
+    """The bytes for the socket, and what is wrong with them."""
 
     kind: str
     api_key: int
@@ -38,7 +38,7 @@ class HostileFrame:
 
 
 def valid_frame(dice: random.Random, api_key: int, version: int) -> bytes:
-    """A request with random contents, as it should be."""
+    """A well-formed request with random contents."""
     message = random_message(REQUESTS[api_key], version, dice)
     client_id = dice.choice((None, "", "fuzz"))
     pieces = codec.encode_request(message, version, dice.getrandbits(31), client_id)
@@ -112,7 +112,7 @@ def oversized(dice: random.Random, frame: bytes) -> bytes:
 
 
 def cut_off(dice: random.Random, frame: bytes) -> bytes:
-    """The size field is true, but the rest never comes."""
+    """The size field is right, but the rest never comes."""
     return frame[: dice.randrange(1, len(frame))]
 
 

@@ -1,4 +1,4 @@
-"""Clients of one group shard, in a world where time is a number and nothing is on the wire."""
+"""Clients of one group shard, in a world where time is a number and there is no wire."""
 
 from __future__ import annotations
 
@@ -298,7 +298,7 @@ class ShardWorld:
             assert error.code is ErrorCode.GROUP_ID_NOT_FOUND
             return "Dead"
 
-    # ---- whole stories
+    # ---- whole scenarios
 
     def stable_group(self, size: int = 1, **options: Any) -> tuple[list[str], int]:
         """A group of that many dynamic members with an assignment each: (member ids, generation).

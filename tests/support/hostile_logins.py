@@ -1,4 +1,4 @@
-"""A server that asks for a login, somebody who is its client all the time, and an attacker."""
+"""A server that requires a login, a client that stays connected, and an attacker."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ from raftka.simulations.machines.network import Fabric
 SCRAM = "SCRAM-SHA-256"
 MAX_TOKEN_BYTES = 4096
 AT_THE_END = 777
-"""The correlation id of what must not be answered."""
+"""The correlation id of the request that must not be answered."""
 
 
 @cache
@@ -108,7 +108,7 @@ ROUTES: list[Route[Any]] = [
 
 
 class Place(NamedTuple):
-    """A server, and somebody who has been its client all the time."""
+    """A server, and a client that stays connected."""
 
     fabric: Fabric
     steady: Connection
@@ -133,7 +133,7 @@ async def read_frame(connection: Connection) -> bytes | None:
 
 @asynccontextmanager
 async def place(listener: TlsListener | None, client: TlsContext | None) -> AsyncIterator[Place]:
-    """A server that asks for a login, over TLS when `listener` is given."""
+    """A server that requires a login, over TLS when `listener` is given."""
     fabric, clock = Fabric(random.Random(1)), SimClock()
 
     async def wrap(connection: Connection, host: str) -> Connection:
@@ -171,10 +171,8 @@ async def place(listener: TlsListener | None, client: TlsContext | None) -> Asyn
 
 
 async def attack(fabric: Fabric, pieces: list[bytes]) -> bool:
-    """Send them on one connection, and hear what comes; whether the server closed it.
-
-    An answer to the last of them, a request that is for those who have logged in, is the end of
-    all security.
+    """Send the frames on one connection, and read the answers; returns whether the server closed
+    it. The last frame is a request for authenticated users, so an answer to it is a breach.
     """
     connection = await fabric.host("attacker").connect("server", 9092)
     try:

@@ -1,4 +1,4 @@
-"""Which modules import each other, directly or through others.
+"""Finds modules that import each other, directly or through others.
 
 An import counts wherever it stands: at the top of a file, late inside a function, or for type
 checkers only. A file with a hidden one cannot be read, tested or moved alone, either.
@@ -33,10 +33,9 @@ def imports_in(nodes: Iterable[ast.AST]) -> Sequence[Import]:
 
 
 def imports_of(sources: Mapping[str, Sequence[Import]]) -> Imports:
-    """Which module imports which among `sources`, by their dotted names.
-
-    `import a.b.c` runs the `__init__` of a and of a.b too, so they count, but for the packages that
-    the importing module is in: these run first in any case.
+    """The imports among `sources`, by their dotted names. `import a.b.c` runs the `__init__` of a
+    and of a.b, too, so they count, except for packages of the importing module: these run first in
+    any case.
     """
     return {name: _imported(name, imports, sources) for name, imports in sources.items()}
 
@@ -48,7 +47,7 @@ def _imported(
     for each in imports:
         if not each.names:
             found.add(each.module)
-        # `from a import b` is of a module b, or of something in a.
+        # `from a import b` imports a module b, or a name in a.
         for imported in each.names:
             module = f"{each.module}.{imported}"
             found.add(module if module in known else each.module)

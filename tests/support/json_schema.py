@@ -1,5 +1,6 @@
-"""As much of JSON Schema (draft 2020-12) as our schemas use. A keyword that is not known is an
-error, so that no rule of a schema is passed over."""
+"""As much of JSON Schema (draft 2020-12) as our schemas use. An unknown keyword is an error, so
+that no rule of a schema is ignored.
+"""
 
 from __future__ import annotations
 

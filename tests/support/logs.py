@@ -1,4 +1,4 @@
-"""Logs on a simulated disk, and batches to put into them."""
+"""Logs on a simulated disk, and batches for them."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def batch(
 
 
 def verified(log: Log, data: Buffer) -> Guard | None:
-    """What lets the first batch of a transaction in: its coordinator has said yes."""
+    """The verification that lets the first batch of a transaction in: its coordinator's consent."""
     header = parse_header(data)
     return log.producer_state.begin_verification(
         header.producer_id,
@@ -98,7 +98,7 @@ def append(log: Log, *values: str, epoch: int = 0, now_ms: int = NOW_MS) -> int:
 
 
 def read_bytes(found: Slice) -> bytes:
-    """What a slice would put on the wire."""
+    """The bytes that a slice sends on the wire."""
     parts = []
     for piece in found.pieces:
         if isinstance(piece, FileRegion):

@@ -23,7 +23,7 @@ _LETTERS = string.ascii_letters + "-._äß漢🦜"
 
 
 def data_classes() -> list[type[Message]]:
-    """The structures that travel inside of records or of other messages."""
+    """The structures inside records or other messages."""
     found = []
     for path in sorted(Path(raftka.net.protocol.messages.__path__[0]).glob("[a-z]*.py")):
         module = import_module(f"raftka.net.protocol.messages.{path.stem}")

@@ -1,4 +1,4 @@
-"""A coordinator's log in memory: what is appended is committed when the test says so."""
+"""A coordinator's log in memory: the test decides when appends are committed."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ class MemoryOffsetsLog:
         self.entries: dict[int, list[Entry]] = {}
         self.commits_at_once = True
         self.refusal: ErrorCode | None = None
-        """What `check` and `append` raise, from now on."""
+        """The error that `check` and `append` raise from now on."""
         self.append_refusal: ErrorCode | None = None
-        """What only `append` raises."""
+        """The error that only `append` raises."""
         self.refuses: Callable[[Entry], ErrorCode | None] = lambda entry: None
-        """What `append` raises for an entry of a producer that is fenced."""
+        """The error that `append` raises for an entry of a fenced producer."""
         self.read_refusals: list[ErrorCode] = []
-        """What the next calls of `read` raise, one each."""
+        """The errors that the next calls of `read` raise, one each."""
         self.starts: dict[int, int] = {}
-        """Where a coordinator has let partitions begin."""
+        """The start offsets that a coordinator has set, by partition."""
         self._waiting: dict[int, list[tuple[int, Done]]] = {}
         self._committed: dict[int, int] = {}
 
@@ -41,13 +41,13 @@ class MemoryOffsetsLog:
         return [record for batch in self.batches.get(partition, []) for record in batch]
 
     def commit(self, partition: int) -> None:
-        """Everything that was appended is committed."""
+        """Commit everything that was appended."""
         self._committed[partition] = self.end_offset(partition)
         for _, done in self._waiting.pop(partition, []):
             done(None)
 
     def lose(self, partition: int, code: ErrorCode) -> None:
-        """Everything that waits gets an error."""
+        """Fail everything that waits."""
         for _, done in self._waiting.pop(partition, []):
             done(KafkaError(code))
 

@@ -2,8 +2,9 @@
 
 The rules under test are the real ones (Replica, FetchReader, Following, PartitionState); the log is
 a list, the controller the few lines of KIP-497 and KIP-966 that an election needs, and the network
-a list of messages that are delivered in any order or never. After each step the promises of
-replication are checked: what was acknowledged stays, what a consumer may have read never changes.
+a list of messages that are delivered in any order or never. After each step the guarantees of
+replication are checked: acknowledged records stay, and records that a consumer may have read never
+change.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ LAG_S = 8.0
 
 
 class Violation(AssertionError):
-    """A promise was broken."""
+    """A guarantee was violated."""
 
 
 class Entry(NamedTuple):
@@ -60,7 +61,7 @@ class ListLog:
         self.epochs: list[tuple[int, int]] = []
         """(epoch, start offset), as storage/leader_epochs.py keeps them."""
         self.checked = 0
-        """Records that are known to be the committed ones."""
+        """Records that are known to be committed."""
 
     @property
     def log_end_offset(self) -> int:
@@ -101,7 +102,7 @@ class ListLog:
 
 
 class _Replicas:
-    """What a FetchReader asks of the replica manager."""
+    """A FetchReader's interface to the replica manager."""
 
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
@@ -168,7 +169,7 @@ class Broker:
         return self.replica.state
 
     def ask(self, proposal: IsrProposal) -> None:
-        """AlterPartition; one at a time, again only when it was lost on the way."""
+        """Send AlterPartition; one at a time, again only if it was lost."""
         if self.asking is not proposal:
             self.asking = proposal
             if not self.model.send("alter_partition", self, self.broker_epoch, proposal):
@@ -209,13 +210,13 @@ class Model:
         """Offset by value."""
         self.acked_end = 0
         self.committed: dict[int, Entry] = {}
-        """What a consumer of some leader may have read, by offset."""
+        """The values that consumers may have read, by offset."""
         self.elections = 0
         view = PartitionImage(BROKERS, BROKERS, 1, 0, 0)
         self.controller = Controller(view, dict.fromkeys(BROKERS, 0))
         self.brokers = {broker_id: Broker(self, broker_id) for broker_id in BROKERS}
         self._publish()
-        # Drawn per run: how rough it gets.
+        # The probabilities of faults, drawn per run.
         self.loss = self.dice.choice((0.0, 0.05, 0.3))
         self.slow = {broker_id for broker_id in BROKERS if self.dice.random() < 0.2}
         self.weights = {
@@ -241,7 +242,7 @@ class Model:
             self.check()
         self.heal()
 
-    # ---- what may happen
+    # ---- steps
 
     def send(self, *message: Any) -> bool:
         if self.dice.random() < self.loss:
@@ -475,7 +476,7 @@ class Model:
                     f"broker {leader} is elected without record {value}, acknowledged at {offset}"
                 )
 
-    # ---- what must hold
+    # ---- invariants
 
     def check(self) -> None:
         for broker in self._alive():

@@ -20,7 +20,7 @@ _QUIET = {"log_level": 0}
 
 
 def until(condition: Callable[[], T], what: str, timeout_s: float = 20.0) -> T:
-    """Wait until the condition gives something true; that."""
+    """Wait until the condition returns a true value; returns it."""
     deadline = time.monotonic() + timeout_s
     while not (found := condition()):
         assert time.monotonic() < deadline, f"not in {timeout_s} s: {what}"
@@ -72,7 +72,7 @@ class Load:
         self._thread.join()
 
     def progress(self, records: int = 20) -> float:
-        """Wait for more acknowledgements; how long that took."""
+        """Wait for more acknowledgements; returns the seconds that took."""
         begin_s, target = time.monotonic(), len(self.acked) + records
         until(lambda: len(self.acked) >= target, f"{records} more acknowledgements")
         return time.monotonic() - begin_s

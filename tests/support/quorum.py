@@ -1,4 +1,4 @@
-"""A quorum of one that commits at once or on command, for tests of what stands on top of it."""
+"""A quorum of one that commits at once or on command, for tests of the layers above."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ DIRECTORY = b"d" * 16
 
 
 class PaperQuorum:
-    """Implements kraft.raft.port.QuorumPort. `listener` gets what a node's would get."""
+    """Implements kraft.raft.port.QuorumPort; notifies `listener` as on a node."""
 
     def __init__(self, node_id: int = 1, *, commit_s: float = 0.001) -> None:
         self.node_id = node_id
@@ -33,10 +33,10 @@ class PaperQuorum:
         self.proposals = 0
         self.offset = 0
         self.committed = trio.Event()
-        """Set by the next commit, which puts another one in its place."""
+        """Set by the next commit, which replaces it by a new one."""
         self.max_entry_bytes = 8 << 20
         self.before_commit: Callable[[], None] | None = None
-        """Called once, while the next proposal is on its way."""
+        """Called once, while the next proposal is in flight."""
 
     def elect(self, leader_id: int | None) -> None:
         self.epoch += 1

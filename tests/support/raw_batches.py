@@ -1,4 +1,4 @@
-"""Batches made byte by byte: what `encode_batch` would never write.
+"""Batches built byte by byte, which `encode_batch` would never write.
 
 `CASES` has one batch for each way in which a batch can be wrong, or odd and yet right, with the
 answer of Apache Kafka 4.3.1 (2026-11-30, a topic with default settings). To ask another broker:
@@ -126,7 +126,7 @@ _GOOD: Final = batch(three(), 3, max_time=NOW_MS + 20)
 
 
 def _headers() -> Iterator[tuple[str, bytes, int]]:
-    """What is wrong by the header alone."""
+    """Batches whose header alone is wrong."""
     yield "good", _GOOD, OK
     yield "declares more records", batch(three(), 4), INVALID
     yield "declares fewer records", batch(three(), 2), INVALID
@@ -189,7 +189,7 @@ def _times() -> Iterator[tuple[str, bytes, int]]:
 
 
 def _records() -> Iterator[tuple[str, bytes, int]]:
-    """What is wrong inside."""
+    """Batches with wrong records."""
     whole = len(record()) - 1
     more = record(1, value=octets(b"x" * 100))
     yield "trailing byte", batch(three() + b"\0", 3), INVALID
@@ -235,7 +235,7 @@ def _records() -> Iterator[tuple[str, bytes, int]]:
 
 
 def _compressed() -> Iterator[tuple[str, bytes, int]]:
-    """What is wrong with a compressed stream, or in it."""
+    """Batches with a wrong compressed stream, or wrong records in it."""
     for codec in NAMES[1:]:
         yield f"{codec}: good", packed(codec, three(), 3), OK
         yield f"{codec}: garbage", batch(b"not compressed at all", 1, codec=codec), UNKNOWN
@@ -301,8 +301,9 @@ STRICTER: Final = {
     },
     "zstd: nothing": UNKNOWN,
 }
-"""What raftka answers where that differs from Kafka, see docs/differences-from-kafka.md: Kafka
-stores what consumers stumble over, or answers UNKNOWN_SERVER_ERROR to what is a client's fault."""
+"""raftka's answers that differ from Kafka's, see docs/differences-from-kafka.md: Kafka stores
+batches that consumers cannot read, or answers UNKNOWN_SERVER_ERROR to a client's fault.
+"""
 
 
 def mutate(dice: Random) -> bytes:

@@ -63,7 +63,7 @@ class RawClient:
 
 
 def produced(topic: str, size: int, acks: int = 1) -> ProduceRequest:
-    """A request that brings one record of that size to partition 0."""
+    """A request to produce one record of that size to partition 0."""
     batch = encode_batch([Record(0, 1, b"k", b"x" * size)])
     part = PartitionProduceData(index=0, records=batch)
     data = TopicProduceData(name=topic, partition_data=[part])

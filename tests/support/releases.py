@@ -78,8 +78,9 @@ class MixedCluster(LocalCluster):
 
     @staticmethod
     def environment(site: Path) -> dict[str, str]:
-        """What a process of that release is started with; and with -P, so that what stands in the
-        working directory is not taken for it."""
+        """The environment of a process of that release; with -P, so that Python does not import
+        from the working directory instead.
+        """
         return {**os.environ, "PYTHONPATH": str(site)}
 
     def _begin(

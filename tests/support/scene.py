@@ -36,7 +36,7 @@ def batch(base_offset: int, *, epoch: int = 3, timestamp: int = 1000) -> bytes:
 
 
 class Told:
-    """What was reported."""
+    """The reported violations."""
 
     def __init__(self) -> None:
         self.names: list[str] = []

@@ -53,7 +53,8 @@ SERVED = (
 )
 Fault = Callable[[int, Request[Any]], str | None]
 """For a broker and a request: None, or "before", "after" (the connection breaks), "error", "mute"
-(it is done, but the connection no longer answers)."""
+(the broker carries it out, but no longer answers).
+"""
 
 
 @dataclass
@@ -110,7 +111,7 @@ class ScriptedCluster:
         self.requests: list[tuple[int, Request[Any]]] = []
         self.fault: Fault = lambda broker, request: None
         self.near: int | None = None
-        """The replica that leaders send readers to who name their rack (KIP-392)."""
+        """The replica to which leaders direct readers that name their rack (KIP-392)."""
         self.next_producer_id = 1000
         self.group = ScriptedGroup()
         self.transactions = ScriptedTransactions()
@@ -140,7 +141,7 @@ class ScriptedCluster:
         part.leader, part.epoch = leader, part.epoch + 1
 
     def truncate(self, topic: str, partition: int) -> None:
-        """All that was written is gone, as after the election of a replica that had nothing."""
+        """All records are gone, as after the election of an empty replica."""
         part = self.topics[topic][partition]
         part.log.clear()
         part.end = 0
@@ -352,7 +353,7 @@ class ScriptedCluster:
         )
 
     def _epoch_ends(self, request: OffsetForLeaderEpochRequest) -> Response:
-        """All epochs end where the last batch that is not younger does."""
+        """The end of an epoch: that of the last batch with this or an earlier epoch."""
         topics = []
         for topic in request.topics:
             ends = []
@@ -375,7 +376,7 @@ class ScriptedCluster:
 
 
 async def _wait_for_news(request: FetchRequest, answer: FetchResponse) -> None:
-    """A broker without news lets the client wait as long as it asked to."""
+    """A broker without records lets the client wait as long as requested."""
     told = [part for topic in answer.responses for part in topic.partitions]
     if not any(p.records or p.error_code or p.preferred_read_replica >= 0 for p in told):
         await trio.sleep(request.max_wait / 1000)

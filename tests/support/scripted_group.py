@@ -50,7 +50,7 @@ class ScriptedGroup:
     join_delay_s: float = 0.0
     """How long JoinGroup with a member id is held back, as for group.initial.rebalance.delay.ms."""
     members: set[str] = field(default_factory=set)
-    """Who was given an id and has not left."""
+    """Members that got an id and have not left."""
     committed: dict[TopicPartition, int] = field(default_factory=dict)
     generation: int = 0
     rebalances: bool = False

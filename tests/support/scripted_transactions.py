@@ -1,4 +1,4 @@
-"""A transaction coordinator that keeps KIP-98's and KIP-890's rules and nothing else, in memory."""
+"""A transaction coordinator in memory that implements only the rules of KIP-98 and KIP-890."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class ScriptedTransactions:
     producer_id: int = 5000
     epoch: int = -1
     partitions: set[TopicPartition] = field(default_factory=set)
-    """What is in the open transaction."""
+    """The partitions in the open transaction."""
     pending_offsets: dict[TopicPartition, int] = field(default_factory=dict)
     committed_offsets: dict[TopicPartition, int] = field(default_factory=dict)
     ends: list[bool] = field(default_factory=list)
@@ -55,7 +55,7 @@ class ScriptedTransactions:
     refusal: Refusal = lambda request: ErrorCode.NONE
     """An error to answer a request with, before anything is done."""
     _last_end: tuple[int, bool, int] | None = None
-    """Of the last EndTxn: the epoch that asked, what it asked for, the epoch it was given."""
+    """The last EndTxn: the producer's epoch, the requested outcome, the answered epoch."""
 
     def answer(self, request: Request[Any]) -> Response:
         self.calls.append(type(request).API_NAME)
@@ -71,7 +71,7 @@ class ScriptedTransactions:
         return self._end(cast(EndTxnRequest, request), code)
 
     def produced(self, target: TopicPartition, epoch: int) -> ErrorCode:
-        """What a leader finds out before a batch of the transaction is stored."""
+        """A leader's verification before it stores a batch of the transaction."""
         code = self._check(epoch)
         if code == ErrorCode.PRODUCER_FENCED:
             return ErrorCode.INVALID_PRODUCER_EPOCH
@@ -139,7 +139,7 @@ class ScriptedTransactions:
         asked = (request.producer_epoch, request.committed)
         repeated = self._last_end is not None and self._last_end[:2] == asked
         if not code and repeated and not self.partitions:
-            # The answer was lost, and the request came again.
+            # The answer was lost, and the request is repeated.
             assert self._last_end is not None
             return self._ended(self._last_end[2])
         code = code or self._check(request.producer_epoch)

@@ -1,4 +1,4 @@
-"""One real node whose listeners ask for a login, and who may do what on it."""
+"""One real node whose listeners require a login, and its permissions."""
 
 from __future__ import annotations
 
@@ -49,10 +49,9 @@ class SecuredNode:
 def secured_node(
     folder: Path, settings: Mapping[str, str], format_options: Sequence[str] = ()
 ) -> Iterator[SecuredNode]:
-    """Format and start a node of both roles; it has ended afterwards.
-
-    `settings` say what its listeners CLIENT and CONTROLLER speak. With `process.roles` controller
-    it has the latter alone, and is asked there.
+    """Format and start a node of both roles, and stop it at the end. `settings` have the protocols
+    of its listeners CLIENT and CONTROLLER. With `process.roles` controller it has only the latter,
+    and receives requests there.
     """
     is_broker = "broker" in settings.get("process.roles", "broker")
     client, controller = _free_ports(2)

@@ -20,7 +20,7 @@ Range = tuple[int, int, int]
 
 
 class Member:
-    """A member of a group on a topic, that does what a test says."""
+    """A member of a group on a topic, controlled by a test."""
 
     def __init__(
         self, client: RawClient, name: str = "m", group: str = "g", topic: str = "t"
@@ -54,7 +54,7 @@ class Member:
         return answer
 
     async def join(self) -> None:
-        """Until it has partitions."""
+        """Wait until it has partitions."""
         keys = FindCoordinatorRequest(key_type=0, coordinator_keys=[self.group])
         await self.client.ask(keys, 6)
         for _ in range(100):
@@ -66,7 +66,7 @@ class Member:
         raise AssertionError("no partitions")
 
     async def leave(self) -> None:
-        """Give back what it holds, and leave the group."""
+        """Release its records, and leave the group."""
         if self.session:
             await self.client.ask(
                 acknowledging.ShareAcknowledgeRequest(

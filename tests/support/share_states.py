@@ -28,7 +28,7 @@ def acknowledged(first: int, last: int) -> StateBatch:
 
 
 class StateWorld:
-    """A shard, and what it has written."""
+    """A shard, and its records."""
 
     def __init__(self, rules_off: RulesOff = ALL_HOLD, **settings: int) -> None:
         self.config = ShareStateConfig(**settings)
@@ -55,7 +55,7 @@ class StateWorld:
         return found
 
     def reloaded(self) -> ShareStateShard:
-        """What another coordinator makes of the log."""
+        """The state that another coordinator reads from the log."""
         self.written()
         shard = ShareStateShard(self.config)
         shard.metadata_changed(IMAGE, None, self.now)

@@ -74,7 +74,7 @@ class StreamsWorld(ConsumerWorld):
         return found
 
     def hear(self, member: StreamsMember) -> Beat | None:
-        """One heartbeat, and what the member does with its answer; None if it is refused."""
+        """Send a heartbeat, and let the member handle the answer; None if it is refused."""
         sent_s = self.now.monotonic_s
         try:
             beat = self.send(member.request())
@@ -97,13 +97,13 @@ class StreamsWorld(ConsumerWorld):
         self.checker.gone(member.member_id)
 
     def quiet(self, rounds: int = 8) -> None:
-        """All members send heartbeats until nothing moves any longer."""
+        """All members send heartbeats until nothing changes."""
         for _ in range(rounds):
             self.pass_time(0.5)
             for member in self.members:
                 self.hear(member)
 
-    # ---- what there is
+    # ---- state
 
     @property
     def streams(self) -> StreamsGroup:

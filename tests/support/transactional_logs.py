@@ -1,4 +1,4 @@
-"""Logs with transactions: batches, markers, and what a log says of them."""
+"""Logs with transactions: batches, markers, and a log's state of them."""
 
 from __future__ import annotations
 

@@ -55,9 +55,9 @@ class TransactionWorld:
         self.now = Moment(1000.0, 1_700_000_000_000)
         self.records: list[Record] = []
         self.wanted: list[WriteMarkers] = []
-        """Effects that were let out and are not done."""
+        """Effects that were released and are not done."""
         self.commits = True
-        """Whether what is written is committed at once."""
+        """Whether writes are committed at once."""
         self.shard = self._new_shard()
         self._begin(self.shard)
         self.mirror = TransactionShard(self.config, 0)
@@ -77,7 +77,7 @@ class TransactionWorld:
         self.settle()
 
     def settle(self) -> None:
-        """Everything that was written is committed: send answers and effects."""
+        """Commit everything that was written: send answers and effects."""
         if not self.commits:
             return
         for batch in self.shard.outbox.take():
@@ -104,7 +104,7 @@ class TransactionWorld:
         self.now = Moment(monotonic_s, self.now.wall_ms + passed_ms)
 
     def fail_over(self) -> None:
-        """Another node takes over from the log; what was not committed is lost."""
+        """Another node takes over from the log; uncommitted records are lost."""
         self.shard = self._new_shard()
         for key, value in self.records:
             self.shard.replay(key, value)
@@ -186,7 +186,7 @@ class TransactionWorld:
         return call
 
     def _try(self, call: Call, operation: Any) -> None:
-        """As the service does: with a new producer id when one is needed."""
+        """Like the service, with a new producer id when one is needed."""
         try:
             try:
                 operation(None)
@@ -212,7 +212,7 @@ class TransactionWorld:
 
 
 def next_producer(call: Call) -> Producer:
-    """Who a version 2 producer is after an EndTxn."""
+    """The identity of a version 2 producer after an EndTxn."""
     assert call.error is ErrorCode.NONE, call.error
     assert isinstance(call.answer, EndTxnResponse)
     return Producer(call.answer.producer_id, call.answer.producer_epoch)

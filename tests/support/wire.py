@@ -10,7 +10,7 @@ from raftka.net.protocol.message import Message
 
 
 def joined(pieces: Sequence[Piece]) -> bytes:
-    """What the pieces are on the wire; regions of files are read."""
+    """The bytes of the pieces on the wire; regions of files are read."""
     return b"".join(map(bytes_of, pieces))
 
 

@@ -1,4 +1,4 @@
-"""The recorder's file: what it keeps, and what it survives."""
+"""The recorder's file: its contents, and the failures that it survives."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_what_was_written_is_read_by_others_at_once(tmp_path: Path) -> None:
     file = FlightFile(str(path), 3)
     file.event(1, {"t": 1.5, "kind": "start"})
     file.sample([1.0, "ap", True, 2, 7, 3.25])
-    found = read(path.read_bytes())  # Nothing was closed: so it is after a kill.
+    found = read(path.read_bytes())  # Nothing was closed, as after a kill.
     assert found.node_id == 3
     assert [(each.number, each.content) for each in found.events] == [
         (1, {"t": 1.5, "kind": "start"})

@@ -59,8 +59,9 @@ def vote(t: float, way: str, peer: str, **more: Any) -> dict[str, Any]:
 
 
 def test_no_effect_comes_before_its_cause_however_clocks_disagree() -> None:
-    """One message alone shows the difference of two clocks in one direction; a second is faster
-    than any way can be, and its arrival moves behind its sending."""
+    """One message shows the difference of two clocks in one direction only; a second one appears
+    faster than possible, so its arrival moves after its sending.
+    """
     first = [
         {"t": 10.0, "kind": "quorum-vote", "node": "n1"},
         vote(10.0001, "sent", "n2", node="n1", cause=1),

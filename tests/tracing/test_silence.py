@@ -11,7 +11,7 @@ PAUSE_S = 0.08
 
 
 def heard_for(listening: Listening, seconds: float) -> float:
-    """A follower's: node 1 leads; when its last heartbeat came."""
+    """When node 1, which leads, last sent a heartbeat to this follower."""
     now = 0.0
     while now < seconds:
         listening.heard_leader(1, now)

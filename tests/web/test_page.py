@@ -62,7 +62,7 @@ def test_the_model_against_a_run(headless: Path, tmp_path: Path) -> None:
 
 
 def moments(session: dict[str, Any]) -> dict[str, Any]:
-    """Events of a run, and what its nodes themselves say at so many moments of it."""
+    """Events of a run, and the nodes' own state at so many times."""
     engine = Engine(lessons=brought_by())
     try:
         *_, opened = engine.handle({"op": "open", "session": session})

@@ -2,7 +2,7 @@
 
     python -m tests.wire.ask_batches HOST:PORT [SETTING=VALUE of the topic ...]
 
-How the table was asked of Apache Kafka, and how to ask the next version of it.
+The table was made this way from Apache Kafka, and its next version can be.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _VERSION = 9
 
 
 def ask(connection: socket.socket, topic: str, batch: bytes) -> PartitionProduceResponse:
-    """What the broker answers to a produce request with that batch."""
+    """The broker's answer to a produce request with that batch."""
     data = TopicProduceData(
         name=topic, partition_data=[PartitionProduceData(index=0, records=batch)]
     )

@@ -1,6 +1,6 @@
 """More requests that make little sense: about records, settings and topic ids (see odd_requests).
 
-Each says something twice that should be said once, or a number that stands for nothing.
+Each repeats an item that must be unique, or has a meaningless number.
 """
 
 from __future__ import annotations
@@ -155,7 +155,7 @@ def marker_requests(topic: str) -> Iterator[Odd]:
 
 
 def move_requests() -> Iterator[Odd]:
-    """Moves of partitions, asked for with a time that is over already."""
+    """Reassignments with a timeout that is already over."""
     for timeout in (0, -1, INT_MIN):
         asked = moves.ListPartitionReassignmentsRequest(timeout=timeout)
         yield f"list moves within {timeout} ms", asked, 0

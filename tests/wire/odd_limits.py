@@ -29,7 +29,7 @@ Entity = tuple[tuple[str, str | None], ...]
 def altered(
     entity: Entity, *ops: tuple[str, float | None], only_validates: bool = False
 ) -> alter.AlterClientQuotasRequest:
-    """A change of one entity's quotas; None takes one back."""
+    """A change of one entity's quotas; None removes one."""
     entry = alter.EntryData(
         entity=[alter.EntityData(entity_type=kind, entity_name=name) for kind, name in entity],
         ops=[
@@ -54,7 +54,7 @@ def described(
 
 
 def quotas(talk: Talk) -> None:
-    """Changes that are right and wrong, and every way to look."""
+    """Valid and invalid changes, and every kind of filter."""
     ann, app = ("user", "odd-ann"), ("client-id", "odd-app")
     entities: dict[str, Entity] = {
         "user": (ann,),
@@ -148,7 +148,7 @@ def _all_are_led(answer: metadata.MetadataResponse) -> bool:
 
 
 def batches(talk: Talk) -> None:
-    """Topics whose settings look at batches, and what is stored."""
+    """Topics whose settings check batches, and the stored batches."""
     now = int(time.time() * 1000)
     hour = 3_600_000
     settings: dict[str, dict[str, str]] = {
@@ -246,7 +246,7 @@ def directories(talk: Talk) -> None:
 
 
 def outcomes(port: int) -> dict[str, str]:
-    """The broker's answers, by what was asked."""
+    """The broker's answers, by request."""
     talk = Talk(port)
     quotas(talk)
     batches(talk)

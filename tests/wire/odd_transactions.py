@@ -1,4 +1,4 @@
-"""What a broker answers in every state of a transaction, right requests and wrong ones.
+"""A broker's answers in every state of a transaction, to valid and invalid requests.
 
     python -m tests.wire.odd_transactions PORT
 
@@ -41,7 +41,7 @@ from tests.wire.talk import (
 
 
 def initializations(talk: Talk, topic: str) -> None:
-    """InitProducerId: wrong ones, and in each state."""
+    """InitProducerId: invalid requests, and requests in each state."""
     for timeout in (0, -1, 900_001):
         talk.say(f"init: timeout {timeout}", new(talk, "i0", timeout=timeout), 5)
     for version in (0, 3, 5):
@@ -157,7 +157,7 @@ def ends(talk: Talk, topic: str) -> None:
 
 
 def writes(talk: Talk, topic: str) -> None:
-    """Produce in a transaction, what readers and tools see of it, and what stays open."""
+    """Produce in a transaction, its visibility to readers and tools, and open transactions."""
     producer = begun(talk, "w")
     pid, epoch = producer
     first = talk.raw(seen(topic, 0), 7).topics[0].partitions[0].offset
@@ -335,7 +335,7 @@ def deletions(talk: Talk, topic: str) -> None:
 
 
 def outcomes(port: int) -> dict[str, str]:
-    """The broker's answers, by what was asked."""
+    """The broker's answers, by request."""
     talk = Talk(port)
     names = [f"odd-{letter}-{talk.run}" for letter in "abcd"]
     wanted = [

@@ -1,4 +1,4 @@
-"""A talk with a broker about transactions: requests, and answers in words that can be compared."""
+"""A dialogue with a broker about transactions: requests, and answers as comparable text."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from raftka.testing.wire import ask
 
 CONCURRENT: Final = 51
 NOT_YET: Final = {14, 15, 16}
-"""The coordinator loads, is not there, is another."""
+"""Errors while the coordinator loads, is unavailable, or is another broker."""
 
 GROUP: Final = "odd-group"
 
@@ -34,7 +34,7 @@ _LEFT_OUT: Final = {
 
 
 class Talk:
-    """Asks one broker; remembers what it said."""
+    """Asks one broker, and records its answers."""
 
     def __init__(self, port: int) -> None:
         self.port = port
@@ -43,7 +43,7 @@ class Talk:
         self._ids: dict[int, str] = {}
 
     def raw(self, request: Request[Any], version: int) -> Any:
-        """The answer, asked again while the coordinator is not ready."""
+        """The answer, retried while the coordinator is not ready."""
         until = time.monotonic() + PATIENCE_S
         send: Callable[..., Any] = ask
         while True:
@@ -121,7 +121,7 @@ def new(talk: Talk, tid: str, producer: tuple[int, int] = (-1, -1), timeout: int
 
 
 def begun(talk: Talk, tid: str) -> tuple[int, int]:
-    """A producer id and its epoch, which has had a former one."""
+    """A producer id and its epoch, after an earlier epoch."""
     talk.settled(new(talk, tid), 5)
     answer = talk.settled(new(talk, tid), 5)
     if answer.error_code:

@@ -48,7 +48,7 @@ SETTINGS = {
 
 @pytest.fixture(scope="module")
 def life(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCluster]:
-    """Three nodes in racks of their own, impatient; every test leaves all of them running."""
+    """Three nodes in racks of their own, with short timeouts; every test leaves all running."""
     with LocalCluster(tmp_path_factory.mktemp("life"), settings=SETTINGS) as cluster:
         for node_id in cluster.node_ids:
             cluster.configure(node_id, {"broker.rack": f"rack-{node_id}"})
@@ -238,7 +238,7 @@ def test_a_controller_that_slept_decides_nothing(life: LocalCluster, topic: str)
     sleeper = life.processes[asleep]
     sleeper.send_signal(signal.SIGSTOP)
     try:
-        # It believes to be the active one when it finds this, and may not act on it.
+        # It still believes that it is active, and must not act on the request.
         wire.send(create_request(topic, [1, 2, 3]), 7)
         until(lambda: active_controller(other) not in (asleep, -1), "another controller")
         create(other, f"{topic}-meanwhile", [1, 2, 3])
@@ -246,7 +246,7 @@ def test_a_controller_that_slept_decides_nothing(life: LocalCluster, topic: str)
         sleeper.send_signal(signal.SIGCONT)
     answer = wire.receive(CreateTopicsResponse, 7).topics[0]
     wire.close()
-    # Either it was sent on to the new one, or it is refused: never decided here.
+    # It was either forwarded to the new one, or refused: never decided here.
     created = until(lambda: partitions(other, f"{topic}-meanwhile"), "the topic made meanwhile")
     assert created[0].leader_id > 0
     if answer.error_code == ErrorCode.NONE:

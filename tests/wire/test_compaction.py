@@ -1,4 +1,4 @@
-"""Compacted topics on a real node: what clients read of one, and groups that outlive a cleaning."""
+"""Compacted topics on a real node: clients' reads, and groups that outlive a cleaning."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def until(condition: Callable[[], Any], what: str, timeout_s: float = 30.0) -> N
 
 
 def cleaned(cluster: Cluster, topic: str) -> Callable[[], bool]:
-    """Whether the cleaner has been through the topic."""
+    """Whether the cleaner has cleaned the topic."""
 
     def check() -> bool:
         paths = cluster.directory.rglob("cleaner-offset-checkpoint")

@@ -43,7 +43,7 @@ def settings(cluster: LocalCluster, topic: str, **more: object) -> dict[str, obj
 async def until(
     what: Callable[[], bool], read: list[bytes], *consumers: Consumer, other: OtherConsumer
 ) -> None:
-    """Poll all until it holds; `read` gets the values."""
+    """Poll all members until the condition holds; `read` gets the values."""
     deadline = time.monotonic() + 20
     while not what():
         assert time.monotonic() < deadline, "it does not come to that"
@@ -55,7 +55,7 @@ async def until(
 
 
 class SlowToGiveUp:
-    """A listener that hands partitions over when it is allowed to."""
+    """A listener that revokes partitions when the test allows it."""
 
     def __init__(self) -> None:
         self.asked = trio.Event()
@@ -75,7 +75,7 @@ class SlowToGiveUp:
 async def test_a_poll_that_ends_in_a_hand_over_leaves_no_partition_behind(
     single: LocalCluster, topic: str
 ) -> None:
-    """The member kept its share to itself: no heartbeat confirmed what the poll gave up."""
+    """The member kept its share: no heartbeat confirmed the partitions that the poll revoked."""
     await make(single, topic)
     listener = SlowToGiveUp()
     async with Consumer(settings(single, topic)) as first, trio.open_nursery() as nursery:

@@ -49,7 +49,7 @@ def configs(node: SecuredNode, authority: Authority, *words: str) -> tuple[int, 
 
 
 def shown(node: SecuredNode) -> bytes:
-    """The certificate that the node shows now."""
+    """The certificate that the node presents now."""
     host, _, port = node.bootstrap.partition(":")
     return ssl.PEM_cert_to_DER_cert(ssl.get_server_certificate((host, int(port))))
 

@@ -1,4 +1,4 @@
-"""Delegation tokens on a real node: given to users, good for logins and nothing else (KIP-48)."""
+"""Delegation tokens on a real node: issued to users, valid for logins only (KIP-48)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Draining real brokers: alive, dead, interrupted, throttled; and what new topics do meanwhile."""
+"""Draining real brokers: alive, dead, interrupted, throttled; and new topics meanwhile."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def raftka(cluster: Cluster, *words: str) -> subprocess.CompletedProcess[str]:
 
 
 def alive(cluster: Cluster) -> str:
-    """Not the one that may be dead."""
+    """The address of a broker that is certainly alive."""
     return ",".join(cluster.bootstrap_servers.split(",")[:3])
 
 

@@ -32,7 +32,7 @@ def raftka(*arguments: str) -> str:
 
 
 def voters(cluster: LocalCluster) -> list[int]:
-    """As a broker's DescribeQuorum reports them."""
+    """The voters that a broker's DescribeQuorum reports."""
     address = f"127.0.0.1:{cluster.ports[5]}"
     told = raftka("metadata-quorum", "--bootstrap-server", address, "describe", "--status")
     found = re.search(r"CurrentVoters:\s+(.*)", told)
@@ -84,7 +84,7 @@ def test_voters_come_and_go(tmp_path: Path, topic: str) -> None:
                 raftka("topics", *servers, "--create", "--topic", name, "--partitions", "30")
             until(lambda: checkpoints(cluster, 2), "a snapshot")
             load.progress()
-            # It comes back as what it is now: an observer, which may be made a voter again.
+            # It comes back as an observer, which may become a voter again.
             cluster.launch(1)
             config = ("--command-config", str(cluster.config_path(1)))
             raftka("metadata-quorum", *servers, *config, "add-controller")
@@ -118,7 +118,7 @@ def test_who_was_away_for_long_catches_up_by_snapshot(tmp_path: Path, topic: str
         replicas = ("--partitions", "3", "--replication-factor", "3")
         cluster.kill(3)
         trio.run(write_much, f"127.0.0.1:{cluster.ports[1]}", topic)
-        # Twice what is kept for those a little behind, and less than was written.
+        # Twice the log kept for nodes that lag a little, and less than was written.
         assert all(journal_bytes(cluster, node_id) < 5_000_000 for node_id in (1, 2))
         cluster.start_node(3, 60)
         assert "metadata snapshot loaded" in cluster.log(3)

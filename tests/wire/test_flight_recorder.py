@@ -1,4 +1,4 @@
-"""Three real nodes without a setting: what their flight recorders say of a kill."""
+"""Three real nodes with default settings: their flight recorders after a kill."""
 
 from __future__ import annotations
 

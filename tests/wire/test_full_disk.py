@@ -1,4 +1,4 @@
-"""A real node whose reserve is reached: producers are refused in words, readers are served."""
+"""A real node whose reserve is reached: it refuses producers with a reason, and serves readers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.wire.test_telemetry_wire import tool
 
 
 def sent(cluster: Cluster) -> KafkaError | None:
-    """What becomes of one record."""
+    """The outcome of one record."""
     outcome: list[KafkaError | None] = []
     producer = Producer(
         {"bootstrap.servers": cluster.bootstrap, "message.timeout.ms": 1500, "log_level": 0}

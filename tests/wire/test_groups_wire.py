@@ -1,4 +1,4 @@
-"""Consumer groups of other people's clients on three real nodes, one of which dies."""
+"""Consumer groups of third-party clients on three real nodes, one of which dies."""
 
 from __future__ import annotations
 
@@ -185,7 +185,7 @@ def test_kcat_reads_as_a_group(kcat: str, cluster: LocalCluster, topic: str) -> 
     ]
     lines = [line for cat in cats for line in cat.communicate(timeout=60)[0].split()]
     assert len(lines) == 800
-    # What the first had read and not committed when the second came may be read twice.
+    # Records that the first had read but not committed when the second joined may be read twice.
     assert len(set(lines)) >= 700
 
 

@@ -1,4 +1,4 @@
-"""Hostile peers against a real node: each ends its own connection at most, memory is bounded."""
+"""Hostile peers against a real node: each ends at most its own connection, memory is bounded."""
 
 from __future__ import annotations
 

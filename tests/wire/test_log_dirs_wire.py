@@ -17,7 +17,7 @@ pytestmark = pytest.mark.wire
 
 
 async def written(bootstrap: str, topic: str) -> dict[int, str]:
-    """By partition, what became of a record."""
+    """The outcome of a record, by partition."""
     found = {}
     config = {
         "bootstrap.servers": bootstrap,

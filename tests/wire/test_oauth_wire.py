@@ -1,4 +1,4 @@
-"""A real node that takes tokens: librdkafka as judge, our tools, and the node's own login."""
+"""A real node that accepts tokens: from librdkafka, raftka's tools, and other nodes."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def librdkafka(node: SecuredNode, token: str) -> dict[str, Any]:
 
 
 def refusal(node: SecuredNode, token: str) -> str:
-    """What librdkafka hears about a token that is not accepted."""
+    """librdkafka's error for a refused token."""
     heard: list[KafkaError] = []
     settings: dict[str, Any] = {**librdkafka(node, token), "error_cb": heard.append}
     client = AdminClient(settings)

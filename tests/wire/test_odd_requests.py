@@ -30,7 +30,7 @@ def test_odd_requests_are_answered_as_kafka_answers_them(single: LocalCluster) -
 
 @pytest.mark.parametrize("asks", [odd_transactions, odd_limits])
 def test_each_state_is_answered_as_kafka_answers_it(asks: ModuleType, single: LocalCluster) -> None:
-    """Transactions, quotas, log directories, and settings of topics that look at batches."""
+    """Transactions, quotas, log directories, and settings of topics that check batches."""
     name = asks.__name__.rpartition(".")[2]
     expected = (GOLDEN / f"{name}.txt").read_text().splitlines()
     found = [f"{asked}: {words}" for asked, words in asks.outcomes(single.ports[1]).items()]

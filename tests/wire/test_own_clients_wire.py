@@ -1,4 +1,4 @@
-"""Our own clients on three real nodes, of which the one that matters dies."""
+"""raftka's clients on three real nodes, of which the leader or coordinator dies."""
 
 from __future__ import annotations
 

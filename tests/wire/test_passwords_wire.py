@@ -1,4 +1,4 @@
-"""Passwords that kafka-configs sets, used over TLS by other people's clients (SASL_SSL)."""
+"""Passwords that kafka-configs sets, used by third-party clients over TLS (SASL_SSL)."""
 
 from __future__ import annotations
 

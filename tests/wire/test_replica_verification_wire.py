@@ -20,7 +20,7 @@ _CRC_AT = 17
 
 
 def lines_of(cluster: LocalCluster, topic: str, until: str) -> list[str]:
-    """What the tool prints up to a line with these words, then it is stopped as by Ctrl-C."""
+    """The tool's output up to a line with these words; then it is stopped as by Ctrl-C."""
     command = [
         sys.executable, "-m", "raftka", "replica-verification",
         "--broker-list", cluster.bootstrap, "--topics-include", topic,

@@ -1,4 +1,4 @@
-"""A real node that asks for a login, and other people's clients under each mechanism."""
+"""A real node that requires a login, and third-party clients with each mechanism."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ def test_each_sees_what_the_acls_allow(node: SecuredNode) -> None:
     )
     assert granted.returncode == 0, granted.stderr
     assert node.tool("topics", "--list", client=alice).stdout.split() == ["t"]
-    # A broker sends this on to the controller, which goes by alice's name and not the broker's.
+    # A broker forwards this to the controller, which authorizes alice, not the broker.
     made = node.tool("topics", "--create", "--topic", "hers", client=alice)
     assert made.returncode == 1
     assert "User:alice from 127.0.0.1 may not CREATE the TOPIC hers" in node.log

@@ -1,4 +1,4 @@
-"""A real node sends spans to a receiver of OTLP; one that does not answer disturbs nobody."""
+"""A real node sends spans to a receiver of OTLP; a silent receiver does not disturb clients."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.wire
 
 
 class Receiver:
-    """A collector, as far as it takes spans."""
+    """A minimal collector of spans."""
 
     def __init__(self) -> None:
         self.got: list[tuple[str, str, dict[str, Any]]] = []

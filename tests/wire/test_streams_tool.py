@@ -47,7 +47,7 @@ class _Thread:
         self.member = StreamsMember(group, "m1", "process", topology, _Silent())
 
     def run_until(self, tasks: int) -> None:
-        # Whoever asks for a coordinator first has the topic of groups made.
+        # The first lookup of a coordinator creates the topic of groups.
         self.wire.send(FindCoordinatorRequest(key=self.member.group_id), 0)
         self.wire.receive(FindCoordinatorResponse, 0)
         end_s = time.monotonic() + _PATIENCE_S

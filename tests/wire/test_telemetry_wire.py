@@ -1,4 +1,4 @@
-"""Clients' metrics (KIP-714): librdkafka pushes what kafka-client-metrics asks for, to /metrics."""
+"""Clients' metrics (KIP-714): librdkafka pushes them, kafka-client-metrics selects them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def tool(cluster: Cluster, *words: str) -> subprocess.CompletedProcess[str]:
 
 
 def pushed(address: str) -> dict[str, set[str]]:
-    """By metric, the client ids that have pushed it."""
+    """The client ids that have pushed each metric."""
     with urllib.request.urlopen(address, timeout=10) as answer:
         text = answer.read().decode()
     return {

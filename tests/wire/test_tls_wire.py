@@ -1,4 +1,4 @@
-"""A real node behind TLS; clients with certificates, without, and with wrong ones."""
+"""A real node with TLS; clients with certificates, without, and with wrong ones."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ def test_a_certificate_of_another_authority_is_refused(
     refused = node.tool("topics", "--list", client=as_client)
     assert refused.returncode == 1
     assert "the TLS handshake failed: the certificate is not accepted" in node.log
-    # A client does not talk to a node whose authority it does not know.
+    # A client refuses a node with a certificate of an unknown authority.
     unknown = {**own(authority, None), "ssl.truststore.location": str(stranger.certificate)}
     refused = node.tool("topics", "--list", client=unknown)
     assert refused.returncode == 1

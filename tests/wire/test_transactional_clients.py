@@ -1,4 +1,4 @@
-"""Transactions on real nodes: our clients and tools, and clients that others wrote."""
+"""Transactions on real nodes: raftka's clients and tools, and third-party clients."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Transactions of other people's producers on three processes, one of which is killed."""
+"""Transactions of third-party producers on three processes, one of which is killed."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def consumer_of(cluster: LocalCluster, group: str, isolation: str = "read_commit
 
 
 def read(cluster: LocalCluster, topic: str, isolation: str, enough: int) -> list[str]:
-    """Values of a topic, until there are enough, and for a moment longer."""
+    """Values of a topic, until there are enough, plus a short wait for more."""
     consumer = consumer_of(cluster, f"{topic}-{isolation}", isolation)
     consumer.subscribe([topic])
     found: list[str] = []
@@ -142,7 +142,7 @@ def test_exactly_once_while_a_broker_is_killed(own: LocalCluster) -> None:
 
 
 def transform(cluster: LocalCluster) -> bool:
-    """Copy from `in` to `out` until all is copied; False when it must begin again."""
+    """Copy from `in` to `out`; False when the worker must begin again."""
     consumer = consumer_of(cluster, "transform")
     try:
         producer = producer_of(cluster, "transform")

@@ -1,7 +1,6 @@
-"""A cluster of an earlier release is upgraded node by node under load, and taken back.
-
-The earlier release is the commit before ACLs, SCRAM, quotas, several log directories and reasons
-in the metadata: what came after waits for the feature raftka.version.
+"""A cluster of an earlier release is upgraded node by node under load, and downgraded. The earlier
+release is the commit before ACLs, SCRAM, quotas, several log directories and reasons in the
+metadata: later records wait for the feature raftka.version.
 """
 
 from __future__ import annotations
@@ -45,7 +44,7 @@ def earlier(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def this(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What is checked out, installed from its wheel."""
+    """The present checkout, installed from its wheel."""
     return install(None, tmp_path_factory.mktemp("this"))
 
 
@@ -59,7 +58,7 @@ def test_upgrade_node_by_node_and_back(
             commit(cluster.bootstrap, topic, 7)
             move(cluster, this, load, topic)
 
-            # Every node is new, and none writes yet what the old one cannot read.
+            # Every node is new, and none writes records yet that the old release cannot read.
             assert level(port, "raftka.version") == 0
             refused = tool(this, "configs", cluster, *("--alter", *ALICE), code=1)
             assert "features upgrade --feature raftka.version=1" in refused

@@ -163,7 +163,7 @@ async def test_what_an_unfenced_broker_may_lead_is_not_forgotten_with_its_contro
 async def test_a_broker_is_answered_before_the_elections_that_its_return_allows(
     one: World,
 ) -> None:
-    """It accepts clients from then on: of what it leads already, others would wait in vain."""
+    """It accepts clients from then on, which would wait for its other partitions in vain."""
     in_small_batches(one)
     await fill(one, 2)
     one.kill(2)
@@ -299,7 +299,7 @@ async def test_what_one_batch_cannot_hold_is_refused(one: World) -> None:
 
 
 def test_the_largest_setting_leaves_room_for_what_ends_an_operation() -> None:
-    """Or the broker of so many partitions could never be fenced."""
+    """Otherwise a broker of so many partitions could never be fenced."""
     check = BROKER["raftka.controller.changes.per.batch"].check
     assert isinstance(check, Range)
     assert check.high is not None

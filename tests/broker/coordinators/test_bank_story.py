@@ -1,8 +1,8 @@
 """The bank on real replicas in virtual time: two brokers, random requests, and failovers.
 
-What must hold in each story: an answered operation is never lost, money is neither made nor lost
-by a transfer, a statement shows only what is committed, a producer's deposits count as one, and
-the log alone gives the same state.
+What must hold in each story: an answered operation is never lost, money is neither made nor lost by
+a transfer, a statement shows only what is committed, a producer's deposits take effect together,
+and the log alone gives the same state.
 """
 
 from __future__ import annotations
@@ -68,11 +68,11 @@ class Story:
         self.branches = [Branch(self, Broker(self.world, broker_id)) for broker_id in (1, 2)]
         self.statements: list[tuple[Branch, Statement]] = []
         self.deposited = 0
-        """What answered deposits sum up to."""
+        """The sum of answered deposits."""
         self.perhaps = 0
-        """What deposits of unknown outcome sum up to."""
+        """The sum of deposits with unknown outcome."""
         self.open: dict[Producer, int] = {}
-        """What was reserved, by transactions that have not ended."""
+        """The sum reserved by transactions that have not ended."""
         self.numbers = 0
         self.failovers = 0
 
@@ -114,7 +114,7 @@ class Story:
         follower.broker.copy(leader.broker, rounds=2)
 
     def _fail_over(self) -> None:
-        """The other broker is in sync, so it may lead; what it lacks is lost."""
+        """The other broker is in sync, so it may lead; records that it lacks are lost."""
         self.failovers += 1
         leader = 3 - self.world.topics[BANK_TOPIC].partitions[0].leader
         self.world.change(BANK_TOPIC, leader=leader)

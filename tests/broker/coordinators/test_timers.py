@@ -9,7 +9,7 @@ from raftka.broker.coordinators.timers import Moment, Timers
 
 
 class Recorder:
-    """Timers whose actions write down their names."""
+    """Timers whose actions record their names."""
 
     def __init__(self) -> None:
         self.timers = Timers()

@@ -1,4 +1,4 @@
-"""What a broker decides about settings before the controller does, and how the answers merge."""
+"""A broker's own checks of settings before the controller's, and how their answers merge."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ R = TypeVar("R", bound=Response)
 
 
 async def ask(one: World, request: Request[R], version: int | None = None) -> R:
-    """Have the controller answer, the messages through their bytes both ways."""
+    """Let the controller answer, with messages encoded both ways."""
     node = SimpleNamespace(
         controller=one.controller,
         quorum=one.quorum,
@@ -187,7 +187,7 @@ async def test_incremental_alter_configs(one: World) -> None:
         resources=[resource("", "2", op=7)]
     )
     (answer,) = (await ask(one, unknown)).responses
-    assert answer.error_code == ErrorCode.INVALID_REQUEST  # As Kafka for a broker.
+    assert answer.error_code == ErrorCode.INVALID_REQUEST  # As Kafka answers for a broker.
 
 
 @in_a_world

@@ -369,7 +369,7 @@ class TestSessions:
         assert second.sessions[1].session_id not in (0, consumer)
 
     def test_a_follower_without_a_session_waits_for_records(self) -> None:
-        """Its leader has no slot for one; the two would ask and answer without a pause."""
+        """Its leader has no free session; without a wait the two would send without end."""
         leader = cluster(max_incremental_fetch_session_cache_slots="0")[0]
         held = leader.fetch("logs", 0, session_epoch=0, replica_id=2)
         assert held.is_waiting

@@ -1,4 +1,4 @@
-"""Fetches without room for everything: which partition is next, and what no fetch may wait for.
+"""Fetches without room for everything: which partition is next, and when a fetch must not wait.
 
 The orders and waits are what Apache Kafka 4.3.1 gave for the same requests.
 """
@@ -37,7 +37,7 @@ def broker_of(partitions: int, batches: int, size: int = 500, **config: str) -> 
 
 
 class Session:
-    """A consumer whose answers have room for little."""
+    """A consumer with a small response limit."""
 
     def __init__(
         self, broker: Broker, partitions: int, *, max_bytes: int = 1, partition_bytes: int = 600
@@ -47,7 +47,7 @@ class Session:
         self._partition_bytes = partition_bytes
         self._id = self._epoch = 0
         self.changed = dict.fromkeys(range(partitions), 0)
-        """The offset to ask for, of partitions that the next request names."""
+        """The offsets of the partitions in the next request."""
         self.forgotten: list[int] = []
 
     def ask(self, *, min_bytes: int = 0, max_wait: int = 0) -> Answer[FetchResponse]:

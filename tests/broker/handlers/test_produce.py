@@ -1,4 +1,4 @@
-"""Produce, as a producer sees it: offsets, refusals, and what acks=all waits for."""
+"""Produce, as a producer sees it: offsets, errors, and the waiting of acks=all."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""WriteTxnMarkers: what each partition is answered, when, and by whom it is written."""
+"""WriteTxnMarkers: the answer for each partition, its time, and the marker's writer."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ TIMEOUT_MS = 30_000
 
 
 class Leader:
-    """Partitions that take markers, and say later that they are committed."""
+    """Partitions that append markers, and report later that these are committed."""
 
     def __init__(self) -> None:
         self.written: list[tuple[tuple[str, int], EndMarker, int]] = []

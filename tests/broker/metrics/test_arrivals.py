@@ -1,4 +1,4 @@
-"""For how long groups leave records unread, as scrapes see it."""
+"""How long groups leave records unread, as measured between scrapes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The listener: pages, what is no HTTP, who says nothing, too many at once."""
+"""The listener: pages, input that is not HTTP, silent clients, too many clients."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PORT = 9404
 
 
 async def read_all(connection: Connection) -> bytes:
-    """Everything until the other side closes, or says nothing for a second."""
+    """Everything until the other side closes, or is silent for a second."""
     found, buffer = b"", bytearray(65536)
     with trio.move_on_after(1.0), suppress(BrokenConnection):
         while count := await connection.receive_into(buffer):
@@ -98,7 +98,7 @@ def test_what_is_no_http_is_refused_and_others_are_served() -> None:
             assert b"200" not in await read_all(connection)
         endless = await connect()
         await endless.send([b"GET / HTTP/1.1\r\nX: " + b"x" * 200_000])
-        refusal = await read_all(endless)  # Which the reset of what was not read may overtake.
+        refusal = await read_all(endless)  # The reset that follows unread bytes may overtake it.
         assert refusal == b"" or refusal.startswith(b"HTTP/1.1 431")
         assert (await get(await connect(), "/metrics"))[0] == 200
 

@@ -1,4 +1,4 @@
-"""What a scrape reads of logs."""
+"""What a scrape reads from logs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Metrics of the cleaner and of transactions say what there is."""
+"""Metrics of the cleaner and of transactions agree with their states."""
 
 from __future__ import annotations
 

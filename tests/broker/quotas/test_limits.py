@@ -1,4 +1,4 @@
-"""Which quota holds for whom, and who shares one."""
+"""Which quota applies to a client, and which clients share one."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ ORDER: list[tuple[QuotaEntity, Share]] = [
     ((("client-id", "app"),), Share("", "app")),
     ((("client-id", None),), Share("", "app")),
 ]
-"""Kafka's precedence, the first before all others."""
+"""Kafka's precedence, highest first."""
 
 
 @pytest.mark.parametrize("first", range(len(ORDER)))

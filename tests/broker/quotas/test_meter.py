@@ -1,4 +1,4 @@
-"""What requests take of a node's time, and how the dispatcher has it measured."""
+"""The time that requests take from a node, as the dispatcher measures it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ REQUESTS = "request_percentage"
 
 
 class Worked(SimClock):
-    """A clock that moves on when a handler says that it has worked."""
+    """A clock that advances when a handler reports work."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -83,7 +83,7 @@ FIVE_PERCENT: Mapping[QuotaEntity, Mapping[str, float]] = {
     (("client-id", "test"),): {REQUESTS: 5.0}
 }
 THROTTLE_MS = 1_000
-"""0.6 s are 6 % of ten; two seconds without requests would do, a window is the most."""
+"""0.6 s are 6 % of ten; two seconds without requests suffice, and a window is the most."""
 
 
 async def test_a_request_is_measured_until_it_is_answered() -> None:

@@ -24,7 +24,7 @@ def test_after_the_throttle_time_the_rate_is_at_the_limit_while_it_is_remembered
     rate = Rate(WINDOWS)
     rate.record(20_000, 0)
     assert rate.throttle_ms(1_900, 0) == rounded((2_000 - 1_900) / 1_900 * 10_000)
-    # Within the windows, time passes in the divisor only once whole windows have gone by.
+    # The divisor counts time only in whole windows.
     assert rate.window_ms(999) == 10_999
     assert rate.window_ms(1_000) == 10_000
     assert rate.window_ms(10_500) == 10_500

@@ -1,4 +1,4 @@
-"""ISR changes on their way to the controller: batched, repeated while in doubt, then settled."""
+"""ISR changes sent to the controller: batched, repeated while unanswered, then settled."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def make_leader(partitions: int = 1) -> Broker:
 
 
 async def exchange(leader: Broker, controller: Controller) -> None:
-    """Let follower 2 catch up in all partitions, and the sender do what it then does."""
+    """Let follower 2 catch up in all partitions, and let the sender react."""
     sender = AlterPartitionSender(1, controller, SimClock(), lambda: 101)
     leader.replicas.isr.proposals = sender
     state = ReplicaState(replica_id=2, replica_epoch=102)

@@ -1,5 +1,6 @@
-"""A log directory that fails: its replicas are not made again in another one, where they would be
-empty, whatever the metadata says of their partitions afterwards."""
+"""A log directory that fails: whatever metadata follows, its replicas are not created again in
+another directory, where they would be empty.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +18,10 @@ from tests.support.data_plane import Broker, World, produced
 
 
 def test_a_leader_whose_directory_failed_does_not_begin_again_with_an_empty_log() -> None:
-    """A follower that leaves changes the partition, and the leader reads of it that it leads: with
-    a new log in its other directory it would, in the same epoch, and the others would truncate."""
+    """A follower that leaves changes the partition, whose metadata still names the leader: with a
+    new log in its other directory it would lead in the same epoch, and the others would
+    truncate.
+    """
     world = World()
     world.add_broker(2)
     world.add_topic("logs", PartitionImage((1, 2), (1, 2), 1))
@@ -50,8 +53,9 @@ def test_a_topic_of_the_same_name_is_another_one() -> None:
 
 
 def test_a_directory_that_was_unreadable_from_the_start_keeps_its_replicas() -> None:
-    """No log is made for them ahead of a publication either: found again beside the old one, an
-    empty log might be taken for it."""
+    """No log is created for them before a publication either: an empty log, found later together
+    with the old one, might be taken for it.
+    """
     world = World()
     there, away = Uuid(b"there".ljust(16)), Uuid(b"away".ljust(16))
     view = PartitionImage((1,), (1,), 1)
@@ -59,7 +63,7 @@ def test_a_directory_that_was_unreadable_from_the_start_keeps_its_replicas() -> 
     world.add_topic("lost", replace(view, directories=(away,)))
     broker = Broker(world, log_dirs="/data,/data2")
     broker.logs.fail("/data2", "it cannot be read")
-    # Nobody knows the identity of a directory that could not be read.
+    # The id of an unreadable directory is unknown.
     broker.replicas.placements = Placements(
         1, {"/data": there}, cast(Any, None), broker.clock, lambda: 1
     )

@@ -107,7 +107,7 @@ def test_an_old_leader_gives_up_what_only_it_had() -> None:
 
 
 def test_who_was_cut_hears_where_the_leaders_log_begins() -> None:
-    """What the leader reports beside the divergence is ignored, so it must report it again."""
+    """The rest of an answer with a divergence is ignored, so the leader must report it again."""
     leader, second, third = cluster()
     for value in (b"a", b"b"):
         leader.produce("logs", value)
@@ -181,7 +181,7 @@ def test_a_follower_that_was_left_behind_starts_anew() -> None:
 
 
 def find_lost(follower: Broker, leader: Broker) -> None:
-    """What the fetch loop does with ListOffsets."""
+    """The fetch loop's use of ListOffsets."""
     session = follower.sessions[leader.id]
     starts, ends = {}, {}
     for following in session.lost.values():
@@ -277,7 +277,7 @@ def test_marks_of_an_answer_to_an_earlier_request_are_taken(
     view = replace(REPLICATED, isr=(1, 3))
     leader, second, third = cluster(view, view)
     leader.world.brokers[2] = replace(leader.world.brokers[2], fenced=True)
-    leader.publish()  # No leader asks the second into the ISR: the high watermark is the third's.
+    leader.publish()  # No leader adds the second to the ISR: the high watermark is the third's.
     second.copy(leader)
     leader.produce("logs", b"a")
     session = second.sessions[1]

@@ -1,4 +1,4 @@
-"""Partitions that ask coordinators: what shares a request, what is asked again, what fails."""
+"""Partitions that ask coordinators: which questions share a request, are repeated, or fail."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The fetch loop over a network: it connects, copies, comes back, and does not wait needlessly."""
+"""The fetch loop over a network: it connects, copies, reconnects, and does not wait needlessly."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Pair:
         self._serving = trio.CancelScope()
 
     def join(self, fabric: Fabric, nursery: trio.Nursery) -> None:
-        """Be on the network, in these tasks."""
+        """Join the network, in these tasks."""
         self.fabric = fabric
         self.nursery = nursery
         self.fetchers = ReplicaFetchers(
@@ -97,7 +97,7 @@ class Pair:
 
 
 async def eventually(condition: Callable[[], bool], within_s: float) -> None:
-    """Wait, in virtual time, until it holds."""
+    """Wait, in virtual time, until the condition holds."""
     clock = SimClock()
     with trio.fail_after(within_s):
         while not condition():
@@ -230,7 +230,7 @@ def test_a_back_off_that_is_all_but_over_is_waited_for_and_not_asked_about() -> 
     def almost(now_s: float) -> float:
         nonlocal asked
         asked += 1
-        # What rounding leaves of a back-off; without a limit the clock would never move again.
+        # The remainder of a back-off after rounding; without a limit the clock would stand still.
         return 1e-12 if asked < 10_000 else 1.0
 
     async def scenario(pair: Pair) -> None:

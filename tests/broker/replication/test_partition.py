@@ -19,7 +19,7 @@ VIEW = PartitionImage(
 
 
 class Cluster:
-    """What a leader asks of the metadata, for tests to set."""
+    """The metadata that a leader reads, for tests to set."""
 
     def __init__(self) -> None:
         self.fenced: set[int] = set()

@@ -1,4 +1,4 @@
-"""Followers that stop fetching: who is silent, who only seems so, and what their leader does."""
+"""Followers that stop fetching: silent ones, seemingly silent ones, their leader's reaction."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Line:
 
 
 class Room:
-    """A leader's broker that looks at broker 2 five times a second."""
+    """A leader's broker that checks broker 2 five times a second."""
 
     def __init__(self) -> None:
         self.silence = Silence(2.0, 30.0)

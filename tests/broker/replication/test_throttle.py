@@ -83,7 +83,7 @@ def moved(side: Side | None) -> tuple[float, int]:
 def run_move(
     side: Side | None, mutation: str | None = None, rate: int = RATE
 ) -> tuple[Outcome, list[float], list[int]]:
-    """See `moved`; with a mutation by its name."""
+    """As `moved`, with a mutation by its name."""
     found: list[float] = []
     acked: list[int] = []
 
@@ -104,7 +104,7 @@ def run_move(
                     assert code == ErrorCode.NONE
                     written += 1
                 else:
-                    await stage.run(seconds=0.1)  # its leader has not heard of the topic yet
+                    await stage.run(seconds=0.1)  # its leader does not know the topic yet
             (spare,) = (node.node_id for node in stage.nodes if node.node_id not in old)
             if side is not None:
                 await admin.incremental_alter_configs(

@@ -1,4 +1,4 @@
-"""A node in virtual time: where a share group stands, moving that, and deleting the group."""
+"""A node in virtual time: a share group's offsets, resetting them, and deleting the group."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A share-partition's rules: who is given which records, for how long, and what counts."""
+"""A share-partition's rules: which member acquires which records, for how long, and what counts."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ A, K, X = Delivery.AVAILABLE, Delivery.ACKNOWLEDGED, Delivery.ARCHIVED
 
 
 class World:
-    """A share-partition over a log of batches of ten, and a coordinator that takes its writes."""
+    """A share-partition over a log of batches of ten, and a coordinator that stores its writes."""
 
     def __init__(self, *batches: StateBatch, start: int = 0, **limits: float) -> None:
         self.now_s = 0.0

@@ -1,4 +1,4 @@
-"""Nodes in virtual time: members of a share group over the wire, and what outlives a leader."""
+"""Nodes in virtual time: share group members over the wire, and state that outlives a leader."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ async def test_all_records_in_order(
 async def test_partitions_take_turns_at_a_broker_that_keeps_no_session(
     cluster: ScriptedCluster, world: dict[str, Any], autojump_clock: object
 ) -> None:
-    """A response has room for a batch: the order of the requests determines whose."""
+    """A response has room for one batch: the order in the request determines the partition."""
     for topic in ("t", "u"):
         for index, part in enumerate(cluster.create(topic, 2)):
             cluster.elect(topic, index, 1)
@@ -172,7 +172,7 @@ async def test_broken_connections_skip_and_repeat_nothing(
 async def test_who_reads_nearby_asks_for_the_layout_until_there_is_a_leader_to_compare_with(
     cluster: ScriptedCluster, world: dict[str, Any], autojump_clock: object
 ) -> None:
-    """Seed 5000228: no request was in flight that could have failed, so none asked again."""
+    """Seed 5000228: no request was in flight that could have failed and led to a refresh."""
     part, _ = cluster.create("t", 2)
     fill(part, b"a")
     cluster.near = 3
@@ -185,7 +185,7 @@ async def test_who_reads_nearby_asks_for_the_layout_until_there_is_a_leader_to_c
         cluster.elect("t", 0, part.leader)
         broken = iter(["before"])
         cluster.fault = lambda broker, request: next(broken, None)
-        await consumer.poll(1)  # The other partition's fetch: its loss brings the new layout.
+        await consumer.poll(1)  # The other partition's fetch, whose failure brings the new layout.
         consumer.resume([T0])
         assert await consumer.poll(1) == []
         cluster.elect("t", 0, 2)
@@ -359,7 +359,7 @@ class Stalling(VirtualClock):
 
 
 class Rejoining:
-    """A membership that learns meanwhile that it must rejoin."""
+    """A membership that finds out meanwhile that it must rejoin."""
 
     def __init__(self, clock: Stalling) -> None:
         self._clock = clock

@@ -143,7 +143,7 @@ async def test_the_bootstrap_list_serves_again_when_all_known_brokers_are_gone(
 async def with_passing_errors(
     cluster: ScriptedCluster, world: dict[str, Any], seed: int, delivery_timeout_ms: int
 ) -> tuple[list[int], set[int]]:
-    """Produces numbers to a partition whose leader keeps failing; what is stored and what failed.
+    """Produces numbers to a partition whose leader keeps failing; returns stored and failed ones.
 
     Three of five requests fail, so that nearly every batch is sent several times.
     """

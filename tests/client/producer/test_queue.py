@@ -13,7 +13,7 @@ TWO = Identity(7, 1)
 
 
 def filled(queue: PartitionQueue, *sizes: int) -> list[Batch]:
-    """A closed batch of so many records each, behind what waits."""
+    """A closed batch for each of these numbers of records, after those that wait."""
     added: list[Batch] = []
     for number, size in enumerate(sizes):
         batch = Batch(TARGET, float(number))
@@ -82,7 +82,7 @@ def test_batches_of_one_moment_come_back_in_order() -> None:
 
 
 def test_a_batch_that_has_its_number_back_goes_before_those_that_have_not() -> None:
-    """Seed 130000515: they were begun in one moment, and the second one was sent first."""
+    """Seed 130000515: both were begun at the same time, and the second was sent first."""
     queue = PartitionQueue(TARGET)
     one, two = filled(queue, 1, 1)
     one.created = two.created = 7.0

@@ -1,4 +1,4 @@
-"""Calls of a transactional producer that have no answer in time, and are made again."""
+"""Calls of a transactional producer that get no answer in time, and are repeated."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a transactional producer may do when, and what each error means for it."""
+"""What a transactional producer may do in each state, and the effect of each error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A transactional producer against a coordinator that keeps the rules, and faults on command."""
+"""A transactional producer against a coordinator that enforces the rules, with faults."""
 
 from __future__ import annotations
 

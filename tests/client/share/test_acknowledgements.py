@@ -1,4 +1,4 @@
-"""What a member of a share group says of its records, as the broker is to hear it."""
+"""A share group member's acknowledgements, in the form for the broker."""
 
 from __future__ import annotations
 

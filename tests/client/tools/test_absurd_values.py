@@ -1,7 +1,7 @@
 """No value of any option ends a tool in a traceback: all end in a sentence and exit code 1.
 
-The tools run against a port without a listener, so that what the command line does not refuse
-line is refused by the network.
+The tools run against a port without a listener, so that the network refuses whatever the command
+line accepts.
 """
 
 from __future__ import annotations
@@ -138,7 +138,7 @@ def test_no_value_of_an_option_is_a_traceback(
         prepared.append(job)
         return 1
 
-    # Well-formed command lines go no further: only parsing is tested here.
+    # Well-formed command lines stop here: only parsing is tested.
     monkeypatch.setattr(module, "_work", work)
     for option in options_of(tool):
         for line in command_lines(tool, option):

@@ -1,4 +1,4 @@
-"""Which transactions kafka-transactions find-hanging names."""
+"""The transactions that kafka-transactions find-hanging lists."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What kafka-reassign-partitions says about wrong files, in the words of Kafka's tool."""
+"""The errors of kafka-reassign-partitions about wrong files, with the text of Kafka's tool."""
 
 from __future__ import annotations
 

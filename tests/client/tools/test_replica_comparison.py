@@ -1,4 +1,4 @@
-"""kafka-replica-verification: what is said of replicas, without a cluster."""
+"""kafka-replica-verification: its report about replicas, without a cluster."""
 
 from __future__ import annotations
 

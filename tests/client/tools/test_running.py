@@ -1,4 +1,4 @@
-"""How errors of a tool's work reach its user."""
+"""How a tool reports errors to its user."""
 
 from __future__ import annotations
 

@@ -228,7 +228,7 @@ def test_a_value_may_begin_with_a_dash() -> None:
 def test_a_wrong_time_is_refused_before_a_broker_is_asked(
     option: str, value: str, words: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Nobody listens on port 1, and no group is looked up."""
+    """Port 1 has no listener, and no group is looked up."""
     line = ["--bootstrap-server", "127.0.0.1:1", "--group", "g", "--topic", "t"]
     line += ["--reset-offsets", "--dry-run", option, value]
     assert consumer_groups.main(line) == 1

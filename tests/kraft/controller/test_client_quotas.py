@@ -1,4 +1,4 @@
-"""Quotas are altered and found as Apache Kafka 4.4.0 does it: its errors, in its words."""
+"""Quotas are altered and found as in Apache Kafka 4.4.0, with the text of its errors."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def entity(**names: str | None) -> QuotaEntity:
 def alter(
     cluster: ControllerOnPaper, *wishes: tuple[QuotaEntity, Mapping[str, float | None]]
 ) -> list[str | None]:
-    """Commit alterations; the words of each error."""
+    """Commit alterations; returns the text of each error."""
     alterations = [
         QuotaAlteration(who, tuple(QuotaChange(*item) for item in values.items()))
         for who, values in wishes

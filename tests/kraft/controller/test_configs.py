@@ -1,4 +1,4 @@
-"""Altering settings: one by one, all at once, and what that means for partitions."""
+"""Altering settings: one by one, all at once, and the effect on partitions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cordoned log directories (KIP-1066): no new replicas, and those that are there stay."""
+"""Cordoned log directories (KIP-1066): they get no new replicas, and keep their own."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def cluster() -> ControllerOnPaper:
 
 
 def cordon(cluster: ControllerOnPaper, broker_id: int, *directories: bytes) -> int:
-    """The broker's heartbeat names them; how many records that takes."""
+    """Send a broker's heartbeat with these directories; returns the number of records."""
     broker = cluster.image.brokers[broker_id]
     beat = Heartbeat(broker_id, broker.epoch, broker.epoch, cordoned_log_dirs=directories)
     result = brokers.heartbeat(cluster.image, cluster.rules, beat, BrokerState.ACTIVE)

@@ -1,4 +1,4 @@
-"""Delegation tokens: how long they last, who may change them, and when they go (KIP-48)."""
+"""Delegation tokens: how long they last, who may change them, and when they expire (KIP-48)."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_owners_and_renewers_change_a_token_and_nobody_else(cluster: ControllerO
     for who in (ALICE, EVE):
         assert renew(image, RULES, "id", who, -1, NOW).records
         assert expire(image, "id", who, 10, NOW).response == NOW + 10
-    # Who asked for it owns nothing.
+    # The requester owns nothing.
     with pytest.raises(KafkaError) as e:
         renew(image, RULES, "id", BOB, -1, NOW)
     assert e.value.code is ErrorCode.DELEGATION_TOKEN_OWNER_MISMATCH

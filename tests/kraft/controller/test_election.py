@@ -274,7 +274,7 @@ def test_where_allowed_fencing_elects_uncleanly_at_once(cluster: ControllerOnPap
 
 
 def _join(cluster: ControllerOnPaper, *isr: int, topic: str = "t") -> None:
-    """The leader brings the ISR to this."""
+    """The leader changes the ISR to these brokers."""
     partition = cluster.partition(topic)
     wish = IsrWish(
         cluster.image.topics[topic].topic_id,

@@ -1,4 +1,4 @@
-"""Random lives of one partition under the real controller; its promise is checked at every step."""
+"""Random histories of one partition under the real controller, checked at every step."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""AlterPartition: which ISR a leader may have, and which replicas it must not let in."""
+"""AlterPartition: the ISRs that a leader may set, and replicas that it must not add."""
 
 from __future__ import annotations
 

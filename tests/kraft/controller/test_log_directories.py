@@ -106,7 +106,7 @@ def test_no_directory_is_noted_while_nodes_of_an_earlier_release_may_follow() ->
     placed = Placement(T, 0, A + b"\x02")
     assert cluster.assign(2, placed) == [ErrorCode.UNSUPPORTED_VERSION]
     assert cluster.part().directories == ()
-    # A replica in a directory that has failed leaves the ISR all the same.
+    # A replica in a failed directory still leaves the ISR.
     cluster.beat(2, A + b"\x02")
     assert cluster.assign(2, placed) == [None]
     assert cluster.part().isr == (1, 3)
@@ -162,13 +162,13 @@ def test_a_broker_that_starts_without_a_directory_leads_from_the_others() -> Non
     cluster.restart(1, b(1))
     assert not cluster.part(0).has_leader
     assert cluster.part(1).leader == 1
-    # The disk is back, with all that it had.
+    # The disk is back, with everything that it had.
     cluster.restart(1, a(1), b(1))
     assert (cluster.part(0).leader, cluster.part(1).leader) == (1, 1)
 
 
 def test_what_was_in_a_directory_that_never_returns_is_not_taken_for_empty() -> None:
-    """The replica is put into the other directory, where there is nothing: it has no claim."""
+    """The replica is assigned to the other directory, which is empty: it has no claim to lead."""
     cluster = alone()
     cluster.restart(1, b(1))
     cluster.assign(1, Placement(T, 0, b(1)))
@@ -176,7 +176,7 @@ def test_what_was_in_a_directory_that_never_returns_is_not_taken_for_empty() -> 
 
 
 def test_the_last_directory_is_not_noted_as_gone(cluster: Cluster) -> None:
-    """The broker ends, and is fenced: no directories at all would mean that none is known."""
+    """The broker ends, and is fenced: an empty list would mean that no directory is known."""
     broker = cluster.image.brokers[1]
     assert newly_offline(broker, [a(1), b(1)]) == []
     assert newly_offline(broker, [b(1), b"x" * 17]) == [b(1)]
@@ -191,7 +191,7 @@ def test_a_placement_in_a_directory_that_has_failed_meanwhile_moves_the_leadersh
 
 
 def lost_and_placed_again(off: frozenset[Rule] = frozenset()) -> PartitionImage:
-    """t-0 has lost all its directories in turn; then the last replica is placed in another."""
+    """t-0 has lost all its directories in turn; then the last replica moves to another."""
     cluster = Cluster(min_isr=2, off=off)
     cluster.place_all()
     for each in (1, 2, 3):

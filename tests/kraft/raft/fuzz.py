@@ -1,8 +1,8 @@
 """The quorum's own fuzzer: `python -m tests.kraft.raft.fuzz --seeds 1000`.
 
-A seed draws a cluster, which faults there are, how often and how hard, lets them happen for some
-simulated seconds while clients propose and voters change, then heals everything and waits for the
-quorum to agree. What must hold all the time is in fuzz_checks.py.
+A seed draws a cluster and its faults, their frequency and severity. It runs them for some simulated
+seconds while clients propose and voters change, then heals everything and waits for the quorum to
+agree. fuzz_checks.py has the invariants.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class Scenario:
         self._draw_rates()
 
     def _draw_rates(self) -> None:
-        """Whether, how often and how hard, each on its own."""
+        """Whether, how often and how severely each fault strikes, independently."""
         dice, cluster = self.dice, self.cluster
 
         def rate(chance: float, mean_s: float) -> float:

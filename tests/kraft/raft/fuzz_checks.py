@@ -21,16 +21,16 @@ if TYPE_CHECKING:
 
 
 LEASE_MAX_S = 1.6
-"""The lease, with what clocks and syncs may add to it."""
+"""The lease, plus the errors of clocks and delays of syncs."""
 
 
 class Violation(AssertionError):
-    """A guarantee of Raft that was broken."""
+    """A violated guarantee of Raft."""
 
 
 @dataclass
 class StateMachine:
-    """What a replica makes of the log: a digest that depends on every entry and its offset."""
+    """A replica's state machine: a digest of every entry and its offset."""
 
     offset: int = 0
     digest: int = 0
@@ -49,7 +49,7 @@ class StateMachine:
 
 @dataclass
 class Promise:
-    """What a replica has sent to others, and so must still know after any crash."""
+    """The promises that a replica has sent, which must survive any crash."""
 
     term: int = 0
     votes: dict[int, Any] = field(default_factory=dict)
@@ -58,7 +58,7 @@ class Promise:
 
 
 class Checker:
-    """Knows everything that was ever committed, promised and led."""
+    """Keeps everything that was ever committed or promised, and all leaders."""
 
     def __init__(self) -> None:
         self.leaders: dict[int, ReplicaKey] = {}
@@ -223,7 +223,7 @@ class Checker:
 
 
 def tick(replica: Replica, engine: Engine, matters: bool) -> None:
-    """Messages that the engine calls of no consequence must have none."""
+    """Messages that the engine marks as without consequence must have none."""
     before = _consequences(engine)
     engine.tick()
     if not matters and _consequences(engine) != before:
@@ -231,8 +231,9 @@ def tick(replica: Replica, engine: Engine, matters: bool) -> None:
 
 
 def _consequences(engine: Engine) -> tuple[object, ...]:
-    """What a tick may change visibly. A snapshot that became possible to send
-    may begin with the next heartbeat."""
+    """The visible state that a tick may change. A snapshot that can now be sent may begin with the
+    next heartbeat.
+    """
     outbox = [message for _, message in engine._outbox if "serialized" not in message]
     voters = engine.voters.current
     log = (engine.log.last_index, engine.log.last_term, engine.commit_index, engine.last_applied)

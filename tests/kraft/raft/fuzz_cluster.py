@@ -1,7 +1,7 @@
-"""Replicas of the quorum in simulated time: network, disks, processes, and what goes wrong.
+"""Replicas of the quorum in simulated time: network, disks, processes, and their faults.
 
-No trio and no real I/O: a heap of events. Each replica is driven as driver.py drives it, with the
-time that a sync takes between a step and what it sends, so that a crash can fall anywhere.
+No trio and no real I/O: a heap of events. Each replica is driven as by driver.py, with the duration
+of a sync between a step and its messages, so that a crash can come anywhere.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ Item = tuple[str, Any]
 
 
 class DyingDisk(SimDisk):
-    """The process dies at some operation of its own."""
+    """The process dies at one of its own operations."""
 
     operations_left = -1
 
@@ -67,7 +67,7 @@ class Replica:
     term_seen: int = 0
     commit_seen: int = 0
     on_disk: Journal | None = None
-    """While it is down: what it will find."""
+    """While it is down: the contents of its disk."""
 
     def __str__(self) -> str:
         return f"node {self.key.id}"
@@ -76,7 +76,7 @@ class Replica:
         return self.clock_offset + now * self.clock_rate
 
     def holds(self, index: int, term: int) -> bool:
-        """Whether the entry is durable here, as itself or in a snapshot."""
+        """Whether the entry is durable here, itself or in a snapshot."""
         log = self.engine.log if self.engine is not None else self.on_disk
         if log is None:
             return False
@@ -325,7 +325,7 @@ class Cluster:
                     yield one, other
 
     def connect_all(self) -> None:
-        """Every replica that can reach another and has no connection to it makes one."""
+        """Every replica dials each reachable peer without a connection."""
         for one, other in self.pairs():
             ids = (one.key.id, other.key.id)
             cut = ids in self.blocked or ids[::-1] in self.blocked
@@ -359,7 +359,7 @@ class Cluster:
     # Clients.
 
     def call(self, replica: Replica, what: str, work: Callable[[Engine, Any], Any]) -> None:
-        """Call the engine in its next step; it must call back, whatever happens."""
+        """Call the engine in its next step; it must always call back."""
         self._calls += 1
         number = self._calls
         life = replica.life

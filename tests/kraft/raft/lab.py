@@ -1,7 +1,7 @@
 """A laboratory for the quorum: a few engines, and every message delivered by hand.
 
-A script is a list of commands, one a line; `Lab.run` carries them out and describes what
-followed. Time passes only by `wait`; a message arrives only by `deliver`. Disks are durable after
+A script is a list of commands, one per line; `Lab.run` carries them out and describes their
+effects. Time passes only by `wait`; a message arrives only by `deliver`. Disks are durable after
 each step, as the driver makes them.
 
     nodes 3                     three voters, with links between all, by controller.quorum.voters
@@ -55,7 +55,7 @@ def key(number: int) -> ReplicaKey:
 
 
 class Lab:
-    """The engines, what is on its way between them, and the time."""
+    """The engines, the messages in flight between them, and the time."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -70,7 +70,7 @@ class Lab:
         self.said: list[str] = []
 
     def run(self, command: str) -> Iterator[str]:
-        """What a command leads to, in words."""
+        """The effects of a command as lines of text."""
         word, *arguments = command.split()
         yield from getattr(self, f"do_{word}")(*arguments)
 
@@ -306,7 +306,7 @@ def _role(engine: Engine) -> str:
 
 
 def words(message: Message) -> str:
-    """A message as its sender would put it."""
+    """A message as a line of text."""
     kind, term = message["type"], message["term"]
     if kind == "pre_vote":
         return f"could I win term {term}? {_end(message)}"

@@ -1,4 +1,4 @@
-"""Messages of peers: what is accepted comes back the same, anything else is refused in words."""
+"""Messages of peers: valid ones survive a round trip, all others are refused with a reason."""
 
 from __future__ import annotations
 

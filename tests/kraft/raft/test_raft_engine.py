@@ -366,7 +366,7 @@ def test_a_leader_that_removes_itself_leads_until_that_is_committed() -> None:
 
 
 def test_a_leader_that_was_removed_gives_its_successor_time_before_it_calls_again() -> None:
-    """It has heard from no leader for long, having been it; its farewell needs its links."""
+    """As the leader, it has heard from no leader for long; its resignation needs its links."""
     cluster = cluster_of(3)
     run(cluster, 2 * SETTINGS.fetch_timeout_s)
     leader = leader_of(cluster)

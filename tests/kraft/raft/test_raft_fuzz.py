@@ -27,7 +27,7 @@ FOUND_NEAR = {
     Rule.LEADER_LEASE: 1,
     Rule.KEEP_COMMITTED: 1,
 }
-"""Where to begin looking, so that the test is fast; the other rules have tests of their own."""
+"""The first seeds to try, so that the test is fast; the other rules have tests of their own."""
 
 
 @pytest.mark.parametrize("block", range(4))

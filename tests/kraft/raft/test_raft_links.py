@@ -1,4 +1,4 @@
-"""Links between replicas: one for each pair, hellos that fit, and nothing unbounded."""
+"""Links between replicas: one for each pair, matching greetings, and bounded buffers."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def key(number: int) -> ReplicaKey:
 
 
 class End:
-    """One replica's links, and what they brought."""
+    """One replica's links, and the messages that they delivered."""
 
     def __init__(self, fabric: Fabric, number: int, cluster_id: str = "cluster") -> None:
         self.number, self._fabric = number, fabric

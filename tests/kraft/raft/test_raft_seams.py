@@ -1,4 +1,4 @@
-"""The contract with pysyncobj: the names that seams.py uses, and what must be out of reach."""
+"""The contract with pysyncobj: the names that seams.py uses, and those that must be unreachable."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lines that come again and again are counted instead of repeated."""
+"""Repeated lines are counted instead of logged again."""
 
 from __future__ import annotations
 

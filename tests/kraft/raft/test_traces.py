@@ -1,7 +1,6 @@
-"""Sequences of events in words: the messages between nodes, and what follows from them.
-
-Each file of traces/ is a story with commands (see lab.py), and under each command what it leads to.
-They are read by people: commit a change only when you understand it, as in etcd's raft.
+"""Sequences of events as text: the messages between nodes, and their effects. Each file of traces/
+is a story with commands (see lab.py), each followed by its effects. People read them: commit a
+change only when you understand it, as in etcd's raft.
 
     python -m tests.kraft.raft.test_traces          write what the commands lead to now
 """
@@ -18,7 +17,7 @@ TRACES = sorted((Path(__file__).parent / "traces").glob("*.txt"))
 
 
 def retold(text: str) -> str:
-    """The same story with what its commands lead to now."""
+    """The same story with the present effects of its commands."""
     lab = Lab()
     lines: list[str] = []
     for line in text.splitlines():

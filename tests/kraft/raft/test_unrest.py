@@ -1,4 +1,4 @@
-"""An epoch that goes up without a rest is noticed once, and its cause is in one line."""
+"""Continuous elections are reported once, with their cause in one line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Asks a node which dynamic broker settings it takes, and writes what it answers as a table.
+"""Asks a node which dynamic broker settings it accepts, and writes its answers as a table.
 
     python -m tests.model.settings.ask_kafka PORT > tests/model/settings/golden/altered-brokers.tsv
 
@@ -77,7 +77,7 @@ _OF_LISTENERS = (
 
 
 OF_AUTHORIZERS = {"super.users", "allow.everyone.if.no.acl.found"}
-"""Kafka leaves what its authorizer reads out of its own table."""
+"""Kafka's own table lacks its authorizer's settings."""
 
 
 def questions() -> Iterator[tuple[str, str]]:

@@ -134,7 +134,7 @@ def test_a_controller_knows_names_and_values_only() -> None:
         validate_broker_names({"ssl.protocol": "x", "listeners": "A://:1"}, cluster_wide=True)
 
 
-# ---- what is in the metadata all the same
+# ---- settings that the metadata has nevertheless
 
 
 def test_what_would_lock_out_is_set_aside_and_named() -> None:

@@ -40,7 +40,7 @@ FACTS = [
     Fact(*line.split("\t")) for line in GOLDEN.read_text().splitlines() if not line.startswith("#")
 ]
 
-# Where this broker checks what Kafka does not say, or says only in its code.
+# Checks of this broker that Kafka's table lacks, or that only Kafka's code has.
 CHECKED_HERE = {
     "max.connections.per.ip.overrides",
     "default.replication.factor",

@@ -76,8 +76,9 @@ def _element(hint: Any) -> tuple[Any, bool]:
 
 
 def _avoid_what_kio_cannot(message: Struct) -> None:
-    """kio cannot tell an empty array with a tag from a null one; the one such field there is. And
-    it has no field of raftka's own."""
+    """kio cannot distinguish an empty array with a tag from a null one, of which there is one
+    field. It also lacks raftka's own fields.
+    """
     for result in getattr(message, "results", ()):
         for topic in getattr(result, "topics", ()) if hasattr(result, "log_dir") else ():
             for partition in topic.partitions:
@@ -92,7 +93,7 @@ def _avoid_what_kio_cannot(message: Struct) -> None:
         for member in getattr(group, "members", ()):
             if hasattr(member, "awaited"):
                 member.awaited = False
-    if hasattr(message, "acceptable_recovery_lag_legacy"):  # What version 0 has, by the same name.
+    if hasattr(message, "acceptable_recovery_lag_legacy"):  # That of version 0.
         message.acceptable_recovery_lag_legacy = message.acceptable_recovery_lag  # type: ignore[attr-defined]
     if getattr(message, "cordoned_log_dirs", None) == []:
         message.cordoned_log_dirs = None  # type: ignore[attr-defined]

@@ -38,7 +38,7 @@ from tests.support.wire import encoded, joined
 
 
 class Pattern:
-    """A file of nothing but its own offsets."""
+    """A file that contains only its own offsets."""
 
     path = "/pattern"
 

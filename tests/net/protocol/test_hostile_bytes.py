@@ -1,4 +1,4 @@
-"""Whatever comes from the wire, the codec raises MalformedMessage and nothing else, bounded."""
+"""For any bytes from the wire the codec raises only MalformedMessage, with bounded memory."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ MEMORY_FACTOR = 120
 
 
 def read(frame: HostileFrame) -> bool:
-    """Read a request as a server would; whether it was understood."""
+    """Read a request as a server would; returns whether it was decoded."""
     body = memoryview(bytearray(frame.body))
     try:
         header = decode_request_header(body)
@@ -100,7 +100,7 @@ def test_a_count_is_checked_before_anything_is_made(count: int) -> None:
 
 
 def test_elements_that_fill_the_frame_are_read() -> None:
-    """The cheapest elements there are: the bound must not refuse what is true."""
+    """The smallest possible elements: the bound must not refuse a valid message."""
     names = 5000
     request = decode(MetadataRequest, 1, names.to_bytes(4, "big") + bytes(2 * names))
     assert len(request.topics or ()) == names

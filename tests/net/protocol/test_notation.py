@@ -1,4 +1,4 @@
-"""The notation, its mistakes, and that the generated files are what the texts say."""
+"""The notation, its errors, and that the generated files match the texts."""
 
 from __future__ import annotations
 

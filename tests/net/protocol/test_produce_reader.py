@@ -1,4 +1,4 @@
-"""A Produce request that is read by comparing it with the last one: as the decoder reads it."""
+"""A Produce request that is read by comparison with the last one equals the decoder's."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def test_only_one_batch_of_no_transaction_is_kept(version: int) -> None:
     ):
         assert kept(frame) is None
         assert kept(frame, last := kept(usual)) is last
-    # Bytes behind the end, which the decoder passes over, would shift everything.
+    # Bytes after the end, which the decoder ignores, would shift everything.
     assert kept(memoryview(bytes(usual) + b"junk")) is None
 
 

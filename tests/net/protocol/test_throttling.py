@@ -1,4 +1,4 @@
-"""The throttle time of an answer that is a frame already, in every version of every API."""
+"""The throttle time of an encoded answer, in every version of every API."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The server's side of SASL: what may be asked when, and who is who afterwards."""
+"""The server's side of SASL: the permitted requests in each state, and the resulting principal."""
 
 from __future__ import annotations
 

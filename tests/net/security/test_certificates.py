@@ -1,4 +1,4 @@
-"""What is made of keystores, truststores and cipher suites, and what is said of wrong ones."""
+"""Keystores, truststores and cipher suites, and the errors about wrong ones."""
 
 from __future__ import annotations
 

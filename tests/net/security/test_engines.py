@@ -19,7 +19,7 @@ NOW_MS = 1_800_000_000_000.0
 
 
 class Office(Protocol):
-    """Where certificates come from, and what speaks TLS with them."""
+    """The source of certificates, and the engine that uses them."""
 
     @property
     def tls(self) -> Tls: ...
@@ -89,7 +89,7 @@ def ends(office: Office, client: TlsSettings, server: TlsSettings, host: str = "
 
 
 def agree(both: Ends) -> list[str]:
-    """Shake hands to the end; what the client and the server say of a failure."""
+    """Complete a handshake; returns the client's and the server's error."""
     said: list[str] = []
     done: set[TlsStream] = set()
     for _ in range(6):

@@ -1,4 +1,4 @@
-"""OAUTHBEARER: whose tokens are accepted, and what both sides say."""
+"""OAUTHBEARER: the accepted tokens, and both sides' messages."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def test_signatures_that_prove_nothing_are_refused(issuer: Issuer) -> None:
         forged = f"{encoded({'alg': algorithm, 'kid': 'one'})}.{encoded(claims)}."
         with pytest.raises(KafkaError, match="not accepted"):
             check(issuer, forged)
-    # The classic: a secret that everybody knows, as the public key.
+    # The classic attack: the public key as the shared secret.
     shared = jwt.encode(claims, "public" * 8, "HS256", headers={"kid": "one"})
     with pytest.raises(KafkaError, match="HS256, which proves nothing"):
         check(issuer, shared)
@@ -226,7 +226,7 @@ def test_a_file_of_keys_is_read_again_when_it_changes(tmp_path: Path) -> None:
 
 
 class Server:
-    """Answers with keys, or not."""
+    """Answers with keys, or with an error."""
 
     def __init__(self, *issuers: Issuer) -> None:
         self.issuers = issuers
@@ -268,7 +268,7 @@ async def test_keys_at_a_url_are_asked_for_when_they_are_needed() -> None:
 
 @pytest.mark.parametrize("url", ["issuer/token", "ftp://issuer/token", "https://issuer/t\u00f6ken"])
 def test_an_endpoint_that_cannot_be_asked_is_named_before_it_is(url: str) -> None:
-    """Else the first connection would end its node with a ValueError."""
+    """Otherwise the first connection would end its node with a ValueError."""
 
     def no_http() -> Http:
         raise AssertionError

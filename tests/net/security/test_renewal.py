@@ -1,4 +1,4 @@
-"""The client's side of KIP-368: a login is renewed in place, and what is asked meanwhile waits."""
+"""The client's side of KIP-368: a login is renewed in place, and requests wait meanwhile."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ HANDSHAKE, AUTHENTICATE = 17, 36
 
 
 class Broker:
-    """Answers as a broker does whose sessions last ten seconds."""
+    """Answers like a broker whose sessions last ten seconds."""
 
     def __init__(self, users: dict[str, str]) -> None:
         self.users = users
@@ -46,7 +46,7 @@ class Broker:
                 state.check(header.api_key)
                 answer = self._answer(state, header, bytes(frame))
                 pieces = codec.encode_response(answer, header.api_version, header.correlation_id)
-                # Slow enough that others ask in the midst of it.
+                # Slow enough that others send requests meanwhile.
                 await trio.sleep(0.01)
                 await connection.send([joined(pieces)])
 
@@ -99,7 +99,7 @@ async def test_a_login_that_is_no_longer_taken_ends_the_connection(
     channel = await connected(nursery, broker)
     broker.users = {"alice": "another"}
     await trio.sleep(8.5)
-    # The renewal is under way: this waits for it, and fails with it.
+    # The renewal is in progress: this waits for it, and fails with it.
     late = channel.send(MetadataRequest(), 9, 5)
     with pytest.raises(BrokenConnection, match="Invalid username or password"):
         await late

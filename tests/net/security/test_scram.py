@@ -1,4 +1,4 @@
-"""SCRAM: the exchange of RFC 7677, and what neither side takes from the other."""
+"""SCRAM: the exchange of RFC 7677, and messages that either side must refuse."""
 
 from __future__ import annotations
 

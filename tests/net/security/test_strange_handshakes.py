@@ -1,5 +1,6 @@
-"""Hostile handshakes of TLS: each ends by itself, all others go on undisturbed, and what a client
-can have a node keep is bounded."""
+"""Hostile TLS handshakes: each ends by itself, other clients are undisturbed, and a node's memory
+for each client is bounded.
+"""
 
 from __future__ import annotations
 
@@ -94,7 +95,7 @@ def empty_records(dice: random.Random, hello: bytes) -> list[bytes]:
 
 
 def huge_message(dice: random.Random, hello: bytes) -> list[bytes]:
-    """A ClientHello of 16 MB, as far as one is let."""
+    """A ClientHello of 16 MB, as far as the server accepts it."""
     begin = b"\x01" + (1 << 24).to_bytes(4, "big")[1:]
     return [record(22, begin + bytes(16_000)), *[record(22, bytes(16_000))] * 30]
 
@@ -106,7 +107,7 @@ HANDSHAKES: list[Callable[[random.Random, bytes], list[bytes]]] = [
 
 
 def plain_login(dice: random.Random, hello: bytes) -> list[bytes]:
-    """A login in clear where TLS is spoken, with the right password."""
+    """A login in cleartext to a TLS listener, with the right password."""
     return [
         request(SaslHandshakeRequest(mechanism="PLAIN"), 1),
         request(SaslAuthenticateRequest(auth_bytes=b"\0alice\0secret"), 1),
@@ -141,7 +142,7 @@ async def test_strange_handshakes_of_tls_end_by_themselves(
 
 
 async def quietly_attack(fabric: Fabric, pieces: list[bytes]) -> bool:
-    """As `attack`, where answers are alerts."""
+    """Like `attack`, where answers are alerts."""
     connection = await fabric.host("attacker").connect("server", 9092)
     try:
         for piece in pieces:

@@ -1,4 +1,4 @@
-"""Hostile logins by SASL: nobody gets in, and all others go on undisturbed."""
+"""Hostile SASL logins: none succeeds, and other clients are undisturbed."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ NEXT = [
 
 
 def spoiled(dice: random.Random, data: bytes) -> bytes:
-    """As it is, or not quite."""
+    """The bytes, perhaps slightly changed."""
     kind = dice.randrange(6)
     if kind == 0 and data:
         return data[: dice.randrange(len(data))]
@@ -69,7 +69,7 @@ def spoiled(dice: random.Random, data: bytes) -> bytes:
 
 
 def login_attempt(dice: random.Random) -> list[bytes]:
-    """Frames of a login that must fail, in an order of some kind; then a request."""
+    """Frames of a login that must fail, in some order; then a request."""
     mechanism = dice.choice((*FIRST, *FIRST, "GSSAPI", "", "x" * 300))
     version = dice.choice((0, 1, 1))
     tokens = [dice.choice(FIRST.get(mechanism, NEXT)), dice.choice(NEXT), dice.choice(NEXT)]

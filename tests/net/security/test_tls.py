@@ -45,7 +45,7 @@ def pair() -> tuple[MemoryConnection, MemoryConnection]:
 
 
 class Narrow(MemoryConnection):
-    """Takes little at once, as a full buffer does."""
+    """Accepts few bytes at once, as a full buffer does."""
 
     def send_now(self, pieces: list[Piece]) -> list[Piece]:
         (first, *rest) = pieces
@@ -60,7 +60,7 @@ class Narrow(MemoryConnection):
 
 
 class Polled(MemoryConnection):
-    """Can be asked without waiting."""
+    """Can be read without waiting."""
 
     def receive_now(self, buffer: bytearray | memoryview) -> int | None:
         if not self._incoming:
@@ -78,7 +78,7 @@ async def secured(
     ends: tuple[MemoryConnection, MemoryConnection] | None = None,
     rules: str = "DEFAULT",
 ) -> tuple[Connection, Connection, Principal]:
-    """(the client's stream, the server's, who the client is)."""
+    """(the client's stream, the server's, the client's principal)."""
     inner, outer = ends or pair()
     context = OpenSsl().context(server, server=True)
     listener = tls.TlsListener(lambda: context, NameRules(rules), VirtualClock())
@@ -138,7 +138,7 @@ async def test_what_is_not_taken_at_once_goes_first_the_next_time(authority: Aut
 
 
 class Full(MemoryConnection):
-    """Takes the beginning of what is sent, and then nothing."""
+    """Accepts the first bytes that are sent, and then nothing."""
 
     is_full = False
 
@@ -201,7 +201,7 @@ async def test_a_client_is_who_its_certificate_says(authority: Authority) -> Non
 
 
 async def refused(authority: Authority, client: TlsSettings, server: TlsSettings) -> str:
-    """What both sides say of a handshake that fails."""
+    """Both sides' errors when a handshake fails."""
     words: list[str] = []
     inner, outer = pair()
     context = OpenSsl().context(server, server=True)

@@ -1,4 +1,4 @@
-"""A TLS stream that is sent to and received from at once keeps its records whole and in order."""
+"""A TLS stream that sends and receives at once keeps its records whole and in order."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Plain:
 
 
 class Slow(MemoryConnection):
-    """Takes a byte at once, and the rest of it as a socket does: one task may wait for room."""
+    """Accepts a byte at once, and otherwise behaves like a socket: one task may wait for room."""
 
     def __init__(self, peer: str) -> None:
         super().__init__(peer)

@@ -1,4 +1,4 @@
-"""The doctor asks the brokers which clients speak which versions."""
+"""The doctor asks the brokers which versions their clients use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who takes the replicas of a broker that leaves."""
+"""The brokers that receive the replicas of a leaving broker."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def at(index: int) -> TopicPartition:
 
 @st.composite
 def clusters(draw: st.DrawFn) -> tuple[dict[TopicPartition, list[int]], list[Site], set[int]]:
-    """Where partitions are, the live brokers, and which leave."""
+    """The partitions' replicas, the live brokers, and those that leave."""
     brokers = list(range(1, draw(st.integers(4, 8)) + 1))
     racks = draw(st.sampled_from([None, 2, 3]))
     sites = [Site(each, None if racks is None else f"r{each % racks}") for each in brokers]

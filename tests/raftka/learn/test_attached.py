@@ -1,4 +1,4 @@
-"""`raftka learn --attach`: what a page is answered about running nodes."""
+"""`raftka learn --attach`: the answers to a page about running nodes."""
 
 from __future__ import annotations
 

@@ -67,7 +67,7 @@ def exchanged(bridge: Bridge, sock: socket.socket, request: bytes) -> bytes:
 def test_a_client_finds_the_brokers_and_is_played_again_without_it(bridge: Bridge) -> None:
     port = bridge.handle({"id": 1, "op": "session"})["session"]["bridge"]
     while bridge.handle({"op": "events", "from": 0})["now_s"] < 1.5:
-        bridge.turn()  # Nobody listens before the nodes have started.
+        bridge.turn()  # No port listens before the nodes have started.
     header = struct.pack(">hhih", 3, _VERSION, 7, 4) + b"test"
     with socket.create_connection(("127.0.0.1", port + 1)) as sock:
         answer = exchanged(bridge, sock, header + struct.pack(">i", 0))
@@ -115,11 +115,11 @@ def test_a_run_has_so_many_connections_and_says_when_it_has_them(
         first.sendall(b"x")
         while not (script := bridge.handle({"op": "session"})["session"]["script"]):
             bridge.turn()
-    assert script[0]["base64"] == "eA=="  # Who was there is still heard.
+    assert script[0]["base64"] == "eA=="  # Existing clients are still served.
 
 
 def test_the_command_saves_its_session_when_it_is_ended(tmp_path: Path) -> None:
-    """By SIGTERM, as a process in the background is, which ignores Ctrl-C."""
+    """By SIGTERM, as for a background process, which ignores Ctrl-C."""
     file = tmp_path / "class.json"
     command = [sys.executable, "-m", "raftka", "learn", "--bridge", str(free_port())]
     with subprocess.Popen([*command, "--save", str(file)], stdout=subprocess.PIPE) as process:

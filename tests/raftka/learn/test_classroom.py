@@ -46,7 +46,7 @@ def with_(exercise: Exercise) -> Classroom:
 
 
 def secrets_of(exercise: Exercise, opened: int) -> list[str]:
-    """Words that tell what comes after so many questions."""
+    """Sentences that reveal what follows after so many questions."""
     steps, asked, found = exercise.about["lesson"]["steps"], 0, []
     for step in steps:
         asked += step["kind"] == "ask"
@@ -136,7 +136,7 @@ def test_an_address_that_others_reach() -> None:
 
 
 class Page:
-    """A WebSocket and what it has heard."""
+    """A WebSocket and the messages that it received."""
 
     def __init__(self, stream: trio.SocketStream, socket: WSConnection) -> None:
         self._stream, self._socket = stream, socket
@@ -232,7 +232,7 @@ def run_in(page: str) -> dict[str, Any]:
 
 
 def said(secrets: list[str], text: str) -> list[str]:
-    """Those of the words that are in a text of JSON."""
+    """The words that occur in a text of JSON."""
     return [each for each in secrets if json.dumps(each)[1:-1] in text]
 
 
@@ -247,7 +247,7 @@ class Day:
     everybody: trio.Event = field(default_factory=trio.Event)
     """All of them have predicted."""
     runs: list[dict[str, Any]] = field(default_factory=list)
-    """What they got when the answer was opened."""
+    """The messages that they got when the answer was opened."""
 
     async def student(self, number: int) -> None:
         """Vote, be cut off, come back, and see what is opened."""

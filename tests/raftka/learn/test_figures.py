@@ -1,4 +1,4 @@
-"""Many seeds of each lesson, shipped as numbers: they are what those seeds come to."""
+"""Many seeds of each lesson, shipped as figures: the seeds still give these figures."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_the_command_keeps_what_it_has_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     class Pool:
-        """In this process: what it runs is not what this test is about."""
+        """Run it in this process: the run itself is not the subject of this test."""
 
         def __init__(self, jobs: int) -> None:
             assert jobs == 1

@@ -1,4 +1,4 @@
-"""Every lesson's run is what the lesson says it is, and its words are there in every language."""
+"""Every lesson's run matches the lesson, and its words exist in every language."""
 
 from __future__ import annotations
 

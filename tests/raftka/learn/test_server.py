@@ -1,4 +1,4 @@
-"""`raftka learn` over real sockets: the page and its engine, for those who have the token."""
+"""`raftka learn` over real sockets: the page and its engine, for clients with the token."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Requests of a page: those of sessions go through, and three are the teacher's own."""
+"""Requests of a page: those of sessions are passed on, and some are the teacher's own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page's words: both languages have the same, and every kind of event has a sentence."""
+"""The page's words: both languages have the same keys, and every kind of event has a sentence."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Several nodes from one configuration: what they are set to, and that they live as one."""
+"""Several nodes from one configuration: their settings, and their common life."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Clusters for other people's tests: they start, break, mend, and leave nothing behind."""
+"""Clusters for users' tests: they start, fail, recover, and leave nothing behind."""
 
 from __future__ import annotations
 

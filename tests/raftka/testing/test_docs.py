@@ -1,4 +1,4 @@
-"""The examples of docs/testing.md do what the page says of them."""
+"""The examples of docs/testing.md do what the page says."""
 
 from __future__ import annotations
 

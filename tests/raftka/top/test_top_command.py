@@ -1,4 +1,4 @@
-"""How `raftka top` shows its looks, and how it ends."""
+"""How `raftka top` shows its samples, and how it ends."""
 
 from __future__ import annotations
 

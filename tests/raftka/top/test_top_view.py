@@ -1,4 +1,4 @@
-"""Rates, lag, what stands out and why leaders changed, out of two looks at a cluster."""
+"""Rates, lag, problems and changes of leaders, from two samples of a cluster."""
 
 from __future__ import annotations
 

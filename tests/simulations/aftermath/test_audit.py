@@ -1,4 +1,4 @@
-"""The end of a run: operations keep their promises, and the audit finds what is wrong."""
+"""The end of a run: operations keep their guarantees, and the audit finds violations."""
 
 from __future__ import annotations
 

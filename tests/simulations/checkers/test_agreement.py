@@ -1,4 +1,4 @@
-"""What a broker claims to be committed agrees with what clients know."""
+"""The high watermarks that brokers report agree with the records that clients know."""
 
 from __future__ import annotations
 

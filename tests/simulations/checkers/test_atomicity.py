@@ -1,4 +1,4 @@
-"""Each anomaly of transactions by its name, and what is none."""
+"""Each anomaly of transactions by its name, and histories without one."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def test_transactions_that_read_each_other_are_a_cycle() -> None:
 
 @pytest.mark.parametrize("ending", list(Fate))
 def test_a_producers_later_transaction_is_not_read_by_its_earlier_one(ending: Fate) -> None:
-    """One that did not come about orders nothing."""
+    """A transaction that did not take effect orders nothing."""
     case = Case(Fate.COMMITTED)
     later = case.begin(Fate.COMMITTED, 2)
     other = case.checker.begun("other")

@@ -1,4 +1,4 @@
-"""A cleaning that is wrong is seen, whichever rule it breaks; one that is right is not."""
+"""The checker reports a wrong cleaning, whichever rule it breaks, and no right one."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class Compacted(Scene):
                 batch((4, "t", None))]  # fmt: skip
 
     def clean(self, *batches: bytes, host: str = "n1", power_fails: bool = False) -> list[str]:
-        """Swap the first segment for one with these batches; the names of what is seen."""
+        """Replace the first segment by one with these batches; returns the names of violations."""
         log = f"{DIRECTORY}/{0:020}.log"
         cleaned = self.add(host, f"{log}.cleaned")
         for each in batches:
@@ -119,7 +119,7 @@ def test_a_right_cleaning() -> None:
     assert mirror is not None
     other = scene.logs.replica("n2", KEY)
     assert other is not None
-    # What it stands for has not changed: other checkers compare that.
+    # Its original records have not changed: other checkers compare those.
     assert [mirror.find(at) for at in range(6)] == [other.find(at) for at in range(6)]
     assert [batch.base_offset for batch in mirror.batches()] == [2, 4, 5]
 
@@ -175,7 +175,7 @@ def test_what_is_removed_for_a_record_that_is_not_committed() -> None:
 
 
 def test_the_last_batch_of_a_producer_stays() -> None:
-    """Of its records nothing is left, and of its sequence nothing would be known."""
+    """No record of it is left, and its sequence would be unknown."""
     scene = Compacted()
     scene.append("n1", b"")
     log = scene.add("n1", f"{DIRECTORY}/{6:020}.log")
@@ -192,7 +192,7 @@ def test_the_last_batch_of_a_producer_stays() -> None:
 
 
 def test_a_log_that_lacks_the_last_value_of_a_key() -> None:
-    """A power loss took what a swap had put in, and nobody noticed."""
+    """A power loss removed the segment of a swap, and no checker noticed."""
     scene = Compacted()
     assert scene.clean(batch((2, "a", "2"), (3, "c", "1")), TOMBSTONE) == []
     watcher = scene.files["n1"][f"{DIRECTORY}/{0:020}.log"].watcher

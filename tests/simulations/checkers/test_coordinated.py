@@ -35,7 +35,7 @@ def topics(partitions: Sequence[int]) -> list[TopicPartitions]:
 
 
 class Group:
-    """Members' heartbeats and commits, and what they are answered."""
+    """Members' heartbeats and commits, and the answers."""
 
     def __init__(self) -> None:
         self.told = Told()
@@ -149,7 +149,7 @@ async def test_a_silent_or_fenced_owner_has_nothing(
 async def test_a_session_begins_with_the_heartbeat_and_not_with_its_late_answer(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
-    """A coordinator that stood still answers, and ends the session in the same moment."""
+    """A coordinator that was paused answers, and expires the session at the same time."""
     group = Group()
     group.beat("a", 0, [0], next_epoch=1)
     talk = Conversation("c", "n1", group.watched)

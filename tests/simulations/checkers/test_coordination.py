@@ -1,4 +1,4 @@
-"""Coordinators' logs, held against the partitions and their answers."""
+"""Coordinators' logs, compared with the partitions and their answers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LOG = (TRANSACTION_TOPIC, 0)
 
 
 def record(offset: int, state: State, *partitions: TopicPartition) -> bytes:
-    """The coordinator of producer 9 writes down where that stands."""
+    """The coordinator of producer 9 writes the producer's state."""
     made = Transaction(9, 0, 60_000, state, frozenset(partitions))
     entry = Record(0, 1000, transaction_key("tx"), transaction_value(made, 2), ())
     return bytes(encode_batch([entry], base_offset=offset, leader_epoch=1))
@@ -65,7 +65,7 @@ def test_a_transaction_with_its_coordinators_consent() -> None:
 
 
 def test_a_consent_counts_that_a_log_has_kept_when_it_was_cut() -> None:
-    """So it is where its segments were cleaned, and nothing was appended to it since."""
+    """This happens where its segments were cleaned, and nothing was appended since."""
     scene = Coordinated()
     consent = record(0, State.ONGOING, T0)
     scene.write("n2", consent, record(1, State.ONGOING, T0), key=LOG)

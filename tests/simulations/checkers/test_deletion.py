@@ -1,4 +1,4 @@
-"""What is deleted, and where look-ups say that things are: each check says when it is wrong."""
+"""Deletions and lookups of offsets: each check reports a wrong one."""
 
 from __future__ import annotations
 

@@ -302,10 +302,10 @@ def test_a_fetch_that_asks_for_more_may_wait_for_it() -> None:
 
 
 class TestLooks:
-    """A fetch that waits is looked at, every two seconds."""
+    """The checker checks waiting fetches every two seconds."""
 
     def looks(self, *moments: float, prepare: str = "") -> list[str]:
-        """Look at these times; before the last one, something else may come in between."""
+        """Check at these times; before the last one, something else may happen."""
         talk = Talk(1)
         talk.exchange(p0=2)
 

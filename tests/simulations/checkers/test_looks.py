@@ -1,4 +1,4 @@
-"""Every rule that a checker may report as broken is counted when it is looked at."""
+"""Every rule that a checker may report as violated is counted when it is checked."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The checks of the metadata, of what administrators were told, and of records' contents."""
+"""The checks of the metadata, of answers to administrators, and of records' contents."""
 
 from __future__ import annotations
 

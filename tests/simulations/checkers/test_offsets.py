@@ -1,4 +1,4 @@
-"""Committed offsets and producer ids, as they are told: each check says so when one is wrong."""
+"""Committed offsets and producer ids in answers: each check reports a wrong one."""
 
 from __future__ import annotations
 

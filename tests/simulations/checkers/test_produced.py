@@ -1,4 +1,4 @@
-"""A producer that is given another place than its batch's is noticed, whichever leader answers."""
+"""The checker notices an acknowledged offset without the producer's batch, from any leader."""
 
 from __future__ import annotations
 

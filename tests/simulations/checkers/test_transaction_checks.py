@@ -1,4 +1,4 @@
-"""Transactions as the logs have them: what is stable, and who may write."""
+"""Transactions in the logs: the last stable offset, and fenced producers."""
 
 from __future__ import annotations
 

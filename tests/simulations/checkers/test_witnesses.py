@@ -199,7 +199,7 @@ def ask_for(scene: Scene, asked: list[int], *, leader_epoch: int = 3) -> None:
 
 
 class Group:
-    """Members' requests and what they are answered."""
+    """Members' requests and the answers."""
 
     def __init__(self) -> None:
         self.told = Told()

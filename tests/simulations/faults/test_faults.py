@@ -1,4 +1,4 @@
-"""Faults that have to find the place where they hurt."""
+"""Faults that must find the right time and place."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def test_a_fault_shows_what_a_broken_rule_does(
 
 
 def test_a_leader_that_leads_again_counts_nothing_of_its_former_epoch() -> None:
-    """What one follower had of the leader's tail is gone; nothing is committed on its account."""
+    """One follower's copy of the leader's tail is gone; nothing is committed because of it."""
 
     async def scenario(stage: Stage) -> None:
         await stage.topic("t")
@@ -123,8 +123,9 @@ def test_a_log_with_two_tails_is_cut_twice(monkeypatch: pytest.MonkeyPatch) -> N
 
 @pytest.mark.parametrize("number", range(3))
 def test_the_last_replica_to_stand_is_one_that_a_controller_can_leave_alone(number: int) -> None:
-    """With both followers of the wide topic the quorum would be gone, and no controller left to
-    remove them from the ISR."""
+    """Without both followers of the wide topic there would be no quorum, and so no controller to
+    remove them from the ISR.
+    """
     alone = []
 
     async def scenario(stage: Stage) -> None:

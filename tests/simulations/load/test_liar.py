@@ -105,7 +105,7 @@ def test_records_without_keys_are_refused_where_a_topic_is_compacted() -> None:
 
 @pytest.mark.parametrize("seed", [195258596, 195258624])
 def test_a_run_with_lies_is_the_same_with_a_trace_and_without(seed: int) -> None:
-    """A trace reads what clients send, lies too; a leader may not answer one."""
+    """A trace decodes clients' requests, even lies, which a leader may leave unanswered."""
 
     class Nowhere:
         def write(self, text: str) -> None:

@@ -1,4 +1,4 @@
-"""Voters and brokers that come and go: what the checker knows of them, and runs that need it."""
+"""Voters and brokers that come and go: the checker's knowledge, and runs that need it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def voters(*ids: int) -> list[Voter]:
 
 
 class Logs:
-    """Journals of a few nodes, and what the checker says of the changes in them."""
+    """Journals of a few nodes, and the checker's reports about changes in them."""
 
     def __init__(self, *first: int) -> None:
         self.reports: list[str] = []
@@ -122,7 +122,7 @@ def test_brokers_join_and_leave() -> None:
 
 
 async def _unregistered_after_the_healing(stage: Stage) -> None:
-    """The node lives on, fenced, since the cluster no longer knows it."""
+    """The node continues, fenced, since the cluster no longer knows it."""
     await stage.until(lambda: len(stage.world.image.alive_brokers()) == 3)
     stage.heal()
     stage.world.be_quiet()

@@ -1,4 +1,4 @@
-"""What a streams group of the load is owed once all has healed."""
+"""What a streams group of the load still lacks once all has healed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from raftka.simulations.load.streams_group import StreamsGroupLoad
 
 
 def owed(*, cleaned: set[int], read: int) -> str | None:
-    """What a group waits for that read so far of a partition with records 50, 52 and 54."""
+    """What a group waits for after reading up to an offset in records 50, 52 and 54."""
     key = ("t", 0)
     history = SimpleNamespace(
         partitions={key: SimpleNamespace(acked={50, 52, 54}, start=0)},

@@ -79,7 +79,7 @@ def test_within_is_a_nodes_own_time_and_a_paused_process_does_not_notice_its_end
         with clock.within(3.0) as limit:
             await trio.sleep_forever()
         found.append((limit.cancelled_caught, trio.current_time()))
-        # The time of the second was over long after its work: it ends nothing else.
+        # The second's time was over long after its work: it cancels nothing else.
         await clock.sleep(10.0)
         return found
 

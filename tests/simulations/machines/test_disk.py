@@ -120,7 +120,7 @@ def test_a_log_full_of_rubbish_has_no_more_batches() -> None:
 
 
 def test_an_overwrite_in_the_middle_is_no_truncation() -> None:
-    """A mirror that took what is behind for gone saw damaged batches that nobody had written."""
+    """A mirror that dropped the bytes after it saw damaged batches that no process had written."""
     logs = PartitionLogs()
     cut: list[int] = []
     corrupt: list[int] = []
@@ -161,7 +161,7 @@ def torn(medium: Medium, disk: SimDisk) -> SimFile:
 def test_pages_that_a_failed_sync_has_lost_are_seen_until_the_process_ends() -> None:
     medium, disk = machine()
     file = torn(medium, disk)
-    file.sync()  # It succeeds, and is of no use.
+    file.sync()  # It succeeds without effect.
     assert file.read(100, 0) == b"keptlost"
     disk.kill()
     medium.process_ended()

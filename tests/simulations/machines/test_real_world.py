@@ -162,7 +162,7 @@ def test_who_times_collections_is_not_told_of_those_of_a_run(
     def listen(phase: str, _: object) -> None:
         told.append(phase)
 
-    gc.disable()  # Those that come by themselves are between runs, and none of its business.
+    gc.disable()  # Collections that come by themselves are between runs, and do not matter.
     gc.callbacks.append(listen)
     try:
         outcome = simulated.run_plan(simulated.plan_for(Options(1, duration_s=3.0, faults=())))

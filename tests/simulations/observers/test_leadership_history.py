@@ -1,4 +1,4 @@
-"""Who led, and why somebody else does: reasons and times of elections in runs of one fault each."""
+"""Leaders and their successors: reasons and times of elections in runs of one fault each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Simulated nodes' log lines go to the run, and nobody else notices."""
+"""Simulated nodes' log lines go to the run, and nowhere else."""
 
 from __future__ import annotations
 

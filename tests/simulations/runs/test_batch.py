@@ -1,4 +1,4 @@
-"""Many seeds: what is told at the end, to people and to scripts."""
+"""Many seeds: the results for people and for scripts."""
 
 from __future__ import annotations
 

@@ -32,5 +32,5 @@ def test_the_first_run_after_an_installation_holds(tmp_path: Path) -> None:
     violation, acknowledged, imported = json.loads(done.stdout)
     assert violation is None, violation
     assert acknowledged > 0
-    # What is imported while a run lasts is compiled again for every run: nothing is written then.
+    # Modules imported during a run are compiled again for every run, since none is written.
     assert imported == []

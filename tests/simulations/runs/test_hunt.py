@@ -56,8 +56,9 @@ RARE = {
     "former-progress-counts",
     *(name for name, mutant in MUTANTS.items() if mutant.needs is not None),
 }
-"""What takes more runs than a test has time for: `python -m benchmarks.mutations` hunts them, and
-docs/simulation.md says which were caught, after how many seeds."""
+"""Mutations that take more runs than a test has time for: `python -m benchmarks.mutations` hunts
+them, and docs/simulation.md lists those caught, with the number of seeds.
+"""
 
 
 def test_every_mutation_is_hunted_somewhere() -> None:

@@ -1,4 +1,4 @@
-"""What happens in runs leads back to a fault, an operation, a timer or the start of a process."""
+"""Events of runs lead back to a fault, an operation, a timer or the start of a process."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def test_an_election_after_a_farewell_leads_to_it() -> None:
 
 
 def ancestry(sink: list[str], event: dict[str, Any]) -> list[tuple[str, str]]:
-    """Kind, and API or subject, of what led to an event, along the first causes."""
+    """Kind, and API or subject, of the events that led to one, along the first causes."""
     events = {each["id"]: each for each in map(json.loads, sink)}
     chain = []
     while "cause" in event:

@@ -88,7 +88,7 @@ from raftka.main import run
 signal.signal(signal.SIGINT, signal.default_int_handler)
 run()
 """
-"""raftka as a terminal starts it: what a shell starts in the background ignores interrupts."""
+"""raftka as started from a terminal: background processes of a shell ignore interrupts."""
 
 
 class Begun:
@@ -131,7 +131,7 @@ def test_an_interrupt_ends_the_process_while_a_session_runs(has_a_reader: bool) 
         begun.ask({"op": "run", "session": "s1"})
         begun.out.readline()
         begun.process.send_signal(signal.SIGINT)
-        if has_a_reader:  # Otherwise it is held up by its answers, between two of its pieces.
+        if has_a_reader:  # Otherwise it waits with its answers, between two pieces.
             begun.out.readlines(1 << 17)
             begun.process.send_signal(signal.SIGINT)
         _, errors = begun.process.communicate(timeout=60)

@@ -1,4 +1,4 @@
-"""Sessions that run, stand still, go back and fork; the requests by which that is asked for."""
+"""Sessions that run, stop, go back and fork, and the requests for that."""
 
 from __future__ import annotations
 

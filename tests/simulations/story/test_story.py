@@ -1,4 +1,4 @@
-"""What is told of a violation: from a few events by hand, and from runs that fail."""
+"""Stories of violations: from a few events by hand, and from runs that fail."""
 
 from __future__ import annotations
 

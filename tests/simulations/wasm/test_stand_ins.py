@@ -1,4 +1,4 @@
-"""What stands in for an operating system and for packages without a wheel: the same results."""
+"""Stand-ins for an operating system and for packages without a wheel give the same results."""
 
 from __future__ import annotations
 
@@ -147,7 +147,7 @@ def test_a_pair_wakes_its_poller_up_once() -> None:
 
 @pytest.mark.parametrize("id", [1, 2, 77, ReplicaKey(3, b"0" * 16)])
 def test_a_peers_hash_is_the_same_where_pointers_have_32_bits(id: int | ReplicaKey) -> None:
-    """Python shortens what does not fit: sets of peers would have another order there."""
+    """Python truncates hashes that do not fit: sets of peers would have another order there."""
     assert 0 <= hash(Peer(id)) < 1 << 30
 
 

@@ -1,4 +1,4 @@
-"""What is larger than a record may be is refused: the log would refuse all that was decided."""
+"""Requests whose records would be too large are refused, since the log would refuse them."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def test_so_is_that_of_a_share_group() -> None:
 
 
 def test_a_share_of_more_partitions_than_a_record_holds_is_refused_in_words() -> None:
-    """Two members may have what one may not; the log never sees the record that it would refuse."""
+    """Two members fit where one does not; the log never gets a record that it would refuse."""
     world = ConsumerWorld({"t": 400})
     small(world)
     for _ in range(2):  # Asking again changes nothing.
@@ -107,7 +107,7 @@ def test_a_share_of_more_partitions_than_a_record_holds_is_refused_in_words() ->
 
 
 def test_what_was_too_large_for_one_epoch_refuses_nobody_in_the_next() -> None:
-    """Consumers that start together share what none of them may have alone."""
+    """Consumers that start together share partitions that are too many for one of them."""
     world = ConsumerWorld({"t": 400})
     small(world)
     with pytest.raises(KafkaError, match="what member m1 would be assigned"):
@@ -132,7 +132,7 @@ def test_a_streams_member_learns_why_it_gets_no_tasks() -> None:
     assert status.status_code == StatusCode.ASSIGNMENT_DELAYED
     assert "what member m1 would be assigned takes" in (status.status_detail or "")
     world.bye(one)
-    # Nothing is known yet of the share of the next one.
+    # The next member's share is not known yet.
     beat = world.hear(world.member("m2"))
     assert beat is not None
     (status,) = beat.response.status or []

@@ -1,4 +1,4 @@
-"""Offsets in transactions: who may commit them, when they count, and who has to wait."""
+"""Offsets in transactions: who may commit them, when they count, and which requests wait."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ DAY_MS = 24 * 60 * 60 * 1000
 
 
 class World(ShardWorld):
-    """Producers that commit offsets in transactions, beside the clients of a group."""
+    """Producers that commit offsets in transactions, in addition to a group's clients."""
 
     def pend(self, producer: Producer, offset: int, partition: int = 0, **fields: Any) -> ErrorCode:
         wanted = TxnOffsetCommitRequestPartition(

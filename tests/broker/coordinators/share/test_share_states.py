@@ -1,4 +1,4 @@
-"""The share coordinator's shard: what it keeps of share-partitions, and whom it refuses."""
+"""The share coordinator's shard: states of share-partitions, and refused requests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which markers go where, and when again, as leaders move, die, refuse and disappear."""
+"""Where and when markers are sent, and sent again, as leaders move, die, refuse and disappear."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ A, B, C = (TopicPartition("t", index) for index in range(3))
 
 
 class World:
-    """Partitions with leaders by number, a queue, and what has come true of its wishes."""
+    """Partitions with leaders by number, a queue, and the markers that were written."""
 
     def __init__(self, rules_off: RulesOff = frozenset()) -> None:
         self.queue = MarkerQueue(rules_off)
@@ -72,7 +72,7 @@ class World:
         return batch
 
     def answer(self, batch: Batch, code: ErrorCode = OK, **others: ErrorCode) -> None:
-        """Answer `code` everywhere, but what `others` say: t_1=ErrorCode.NONE."""
+        """Answer `code` everywhere, except for `others`: t_1=ErrorCode.NONE."""
         answer = WriteTxnMarkersResponse(
             markers=[
                 WritableTxnMarkerResult(

@@ -178,7 +178,7 @@ def test_an_empty_id_fences_a_producer_of_an_epoch_before(commit: bool) -> None:
 
 @pytest.mark.parametrize("commit", [True, False])
 def test_the_end_of_the_next_transaction_waits_for_the_markers_of_this_one(commit: bool) -> None:
-    """A producer that gives up at once is not one that was fenced: found by benchmarks/soak."""
+    """A producer that aborts at once was not fenced: found by benchmarks/soak."""
     world = TransactionWorld()
     producer = world.producer()
     world.add(producer, A)

@@ -1,4 +1,4 @@
-"""InitProducerId: who may produce under a transactional id, and who is fenced by that."""
+"""InitProducerId: which producer may use a transactional id, and which ones it fences."""
 
 from __future__ import annotations
 

@@ -2,9 +2,9 @@
 coordinators die at any moment, and markers of dead coordinators come late.
 
 Partitions are modelled by the rules that the real ones follow. What must hold in each story: all
-records of a transaction have one outcome, the one that its producer was answered; a batch of
-one transaction never joins another; no id and epoch is given to two producers; the log alone gives
-the same state; and once all producers follow the protocol, no transaction stays open anywhere.
+records of a transaction have one outcome, which is the answer to its producer; a batch of one
+transaction never joins another; no id and epoch is given to two producers; the log alone gives the
+same state; and once all producers follow the protocol, no transaction stays open anywhere.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ Batch = tuple[str, int]
 
 @dataclass
 class Known:
-    """What a partition remembers of a producer id."""
+    """A partition's state of a producer id."""
 
     epoch: int
     coordinator_epoch: int = -1
@@ -46,7 +46,7 @@ class Known:
 
 
 class PartitionModel:
-    """A partition as far as transactions go (KIP-98, KIP-890)."""
+    """A partition, reduced to transactions (KIP-98, KIP-890)."""
 
     def __init__(self) -> None:
         self.producers: dict[int, Known] = {}
@@ -167,7 +167,7 @@ class Story:
         self.owners: dict[Producer, str] = {}
         self.told: dict[Batch, bool] = {}
         self.on_its_way: list[tuple[TopicPartition, Producer, Batch]] = []
-        """Batches whose producers have given them up."""
+        """Batches that their producers have given up."""
         self.stale: list[WriteMarkers] = []
         """Markers of former coordinators that are still on their way."""
         self.faults = self.dice.choice((0.0, 0.05, 0.15))

@@ -56,7 +56,7 @@ def moved(before: Shares, after: Shares) -> int:
 
 
 def check_complete(group: GroupSpec, shares: Shares) -> None:
-    """Every partition that somebody reads is assigned once, to one of its readers."""
+    """Every subscribed partition is assigned once, to one of its subscribers."""
     given = [(t, i) for share in shares.values() for t, found in share.items() for i in found]
     assert len(given) == len(set(given))
     read = {topic for member in group.members for topic in member.topics}

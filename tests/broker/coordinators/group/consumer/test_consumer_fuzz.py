@@ -1,4 +1,4 @@
-"""Consumer groups under random members: one owner for each partition, and they always settle."""
+"""Consumer groups with random members: partitions have one owner, and groups become stable."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _FENCED = (
 
 
 class Story:
-    """A few members with minds of their own: some heartbeats and answers are lost."""
+    """A few independent members: some heartbeats and answers are lost."""
 
     def __init__(self, seed: int, rules_off: RulesOff) -> None:
         self.dice = random.Random(seed)
@@ -33,7 +33,7 @@ class Story:
             self.step()
             self.check_owners()
         while self.clients and self.dice.random() < 0.2:
-            self.clients.pop()  # Crashes for good.
+            self.clients.pop()  # It crashes for good.
         self.world.advance(130_000)
         for client in self.clients:
             client.fenced()
@@ -78,7 +78,7 @@ class Story:
             if choice < 0.06 and client.epoch:
                 client.leave()
             elif choice < 0.1:
-                self.clients.remove(client)  # Crashes; what it had counts as its until it is out.
+                self.clients.remove(client)  # It crashes; it owns its partitions until removed.
                 client.owned = {}
             elif choice < 0.16:
                 client.topics = self.dice.sample(["t0", "t1", "t2"], self.dice.randrange(1, 4))
@@ -94,13 +94,13 @@ class Story:
             client.fenced()
 
     def check_owners(self) -> None:
-        """By what each member has heard: it reads only while it is in the group's epoch."""
+        """From the answers that each member received: it reads only while in the group's epoch."""
         owners: dict[tuple[str, int], str] = {}
         members = self.world.shard.core.groups.get("payroll")
         alive = {} if members is None else self.world.group().members
         for client in self.clients:
             if client.member_id not in alive:
-                continue  # It will hear of it, and its commits are refused meanwhile.
+                continue  # The coordinator will fence it, and refuses its commits meanwhile.
             for place in client.places:
                 other = owners.setdefault(place, client.member_id)
                 assert other == client.member_id, f"{place} has two owners"

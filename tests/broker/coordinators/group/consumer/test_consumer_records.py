@@ -67,7 +67,7 @@ def test_bytes_are_kafkas() -> None:
 
 
 def test_removals_of_what_is_not_there_make_nothing() -> None:
-    """Compaction may have dropped what they remove."""
+    """Compaction may have dropped the records that tombstones remove."""
     world = ConsumerWorld()
     world.beat("m")
     other = ConsumerWorld()

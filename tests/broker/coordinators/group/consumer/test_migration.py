@@ -54,7 +54,7 @@ class Old:
         self.generation, self.owned = generation, owned
 
     def beat(self) -> ErrorCode:
-        """A heartbeat, and what follows from it."""
+        """Send a heartbeat, and act on its answer."""
         code = self.world.heartbeat(self.member_id, self.generation)
         if code is ErrorCode.REBALANCE_IN_PROGRESS:
             self.join()
@@ -87,7 +87,7 @@ def classic_pair(world: ConsumerWorld) -> tuple[Old, Old]:
 
 
 def owners(*members: Old | Client) -> list[int]:
-    """What all believe that they have, with repetitions."""
+    """The partitions that members believe to own, with repetitions."""
     found: list[int] = []
     for member in members:
         found += member.owned if isinstance(member, Old) else member.owned.get("t", set())
@@ -201,7 +201,7 @@ def test_a_member_that_is_called_to_join_and_does_not_is_out() -> None:
     new.beat()
     for _ in range(61):
         world.advance(1000)
-        world.heartbeat(one.member_id, one.generation)  # It hears of the rebalance, and goes on.
+        world.heartbeat(one.member_id, one.generation)  # It learns of the rebalance, and continues.
         two.beat()
         new.beat()
     assert one.member_id not in world.group().members

@@ -1,4 +1,4 @@
-"""A hundred members over 300 partitions: how long a group takes, in the intervals it is told."""
+"""A hundred members, 300 partitions: how many heartbeat intervals until the group is stable."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from tests.support.consumer_groups import Client, ConsumerWorld, Place
 
 
 def lived(world: ConsumerWorld, clients: Sequence[Client], keep: set[Place]) -> float:
-    """Let all beat at the intervals that they are told, one after the other within each, until the
-    group is stable: seconds. What is to be kept is read all the time."""
+    """Let all members send heartbeats at the coordinator's interval, one after the other within
+    each, until the group is stable; returns seconds. Partitions that stay are read all the time.
+    """
     began_s = world.now.monotonic_s
     due_s = {
         client.member_id: began_s + (client.interval_ms or 500) / 1000 * number / len(clients)
@@ -22,7 +23,7 @@ def lived(world: ConsumerWorld, clients: Sequence[Client], keep: set[Place]) -> 
         before = client.owned
         answer = client.beat()
         if client.owned != before and answer.assignment is not None:
-            client.beat()  # Whoever gives up or gets something confirms it at once.
+            client.beat()  # A member confirms a change of its partitions at once.
         due_s[client.member_id] = world.now.monotonic_s + client.interval_ms / 1000
         places = [place for each in clients for place in each.places]
         assert len(places) == len(set(places)), "a partition has two owners"

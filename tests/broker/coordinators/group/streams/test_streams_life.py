@@ -181,7 +181,7 @@ def test_a_member_of_an_earlier_epoch_is_fenced_unless_its_answer_was_lost() -> 
     lost = one.request()
     world.member("m2")
     world.hear(world.members[1])
-    world.send(lost)  # It gives back two tasks now.
+    world.send(lost)  # It revokes two tasks now.
     late = one.request()
     late.member_epoch = 1
     assert refusal(world, late)[0] is ErrorCode.FENCED_MEMBER_EPOCH

@@ -1,4 +1,4 @@
-"""What a streams group's coordinator reads in its log, as others may have written it."""
+"""How a streams group's coordinator reads its log, as other brokers may have written it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a topology needs of the topics: tasks, internal topics, and what is wrong with them."""
+"""A topology's tasks and internal topics, and the problems of its topics."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from raftka.net.protocol.messages.streams_group_topology_value import (
 
 
 def word_count(copartition: bool = False, fixed: int = 0) -> StreamsGroupTopologyValue:
-    """Words go by a repartition topic to counts with state."""
+    """Words pass through a repartition topic to counts with state."""
     first = Subtopology(
         subtopology_id="0", source_topics=["text"], repartition_sink_topics=["words"]
     )
