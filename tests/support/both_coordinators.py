@@ -34,7 +34,7 @@ IMAGE = MetadataImage(
 
 
 class World:
-    """Both coordinators on one node, and the answers of the transaction's to the group's."""
+    """Both coordinators on one node, and the transaction coordinator's answers to the other."""
 
     def __init__(self, nursery: trio.Nursery) -> None:
         self.groups = Coordinator(MemoryOffsetsLog(), nursery)
@@ -42,9 +42,9 @@ class World:
         self.joined: list[Any] = []
         self.code = OK
         self.state = SimpleNamespace(is_leader=True)
-        """Of the replica of __consumer_offsets that this world stands for."""
+        """The state of the replica of __consumer_offsets that this world simulates."""
         self.is_open = False
-        """Whether the producer's transaction has offsets of the group already."""
+        """Whether the producer's transaction already has offsets of the group."""
         self.transactions = TransactionCoordinatorService(
             TransactionConfig(),
             MemoryOffsetsLog(),
