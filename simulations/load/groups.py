@@ -87,7 +87,13 @@ def reluctant(dice: Random, topics: Sequence[TopicPlan], *, force: bool) -> Draw
     some = sum(topic.partitions for topic in topics) > 1
     if (dice.random() > _CHANCE and not force) or not some:
         return NOTHING
-    return Drawn(groups=(GroupPlan("reluctant", "reluctant", names, 2),))
+    # A member that vanishes keeps its partitions for a session, which begins again when its
+    # coordinator moves: at Kafka's 45 s, others may wait for minutes after all has healed.
+    settings = {
+        "group.consumer.min.session.timeout.ms": "1000",
+        "group.consumer.session.timeout.ms": str(dice.choice([4000, 6000])),
+    }
+    return Drawn(settings, (GroupPlan("reluctant", "reluctant", names, 2),))
 
 
 def draw(

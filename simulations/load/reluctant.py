@@ -181,7 +181,7 @@ class ReluctantLoad:
             return None
         last = self.members.get(self.plan.members - 1)
         if self._last_joined_s is None or last is None:
-            return f"no member joins group {self.plan.name}"
+            return f"no member of group {self.plan.name} has a partition that the last could want"
         if last.owned:
             return None
         waits_s = trio.current_time() - self._last_joined_s

@@ -11,6 +11,7 @@ from raftka.net.protocol.messages.consumer_group_heartbeat import (
     ConsumerGroupHeartbeatResponse,
     TopicPartitions,
 )
+from raftka.simulations.aftermath.groups import GROUPS_S
 from raftka.simulations.load.reluctant import Reluctant
 from raftka.simulations.mutations import MUTANTS
 from raftka.simulations.plan import GROUP_KINDS, Options, Plan
@@ -35,6 +36,15 @@ def test_a_tenth_of_the_plans_has_a_group_of_each_kind() -> None:
     for kind in GROUP_KINDS:
         count = sum(any(each.kind == kind for each in plan.groups) for plan in plans)
         assert 12 <= count <= 60, kind
+
+
+def test_vanished_members_are_forgotten_long_before_groups_must_have_recovered() -> None:
+    # Seed 40256668: two had vanished, and their coordinator moved after all had healed.
+    plans = [plan_for(Options(seed, mutation="revocation-awaited-for-ever")) for seed in range(40)]
+    with_groups = [plan for plan in plans if any(g.kind == "reluctant" for g in plan.groups)]
+    assert with_groups
+    for plan in with_groups:
+        assert int(plan.settings["group.consumer.session.timeout.ms"]) * 5 < GROUPS_S * 1000
 
 
 def test_a_plan_with_groups_survives_being_written() -> None:
