@@ -105,6 +105,11 @@ _ALL: Final = (
         frozenset({Rule.LOST_LOG_IS_NOT_ELIGIBLE}),
     ),
     Mutant(
+        "registered-before-changes",
+        "a broker is registered before its unclean end has taken it out of ISRs (KIP-966)",
+        frozenset({Rule.REGISTERED_AFTER_CHANGES}),
+    ),
+    Mutant(
         "in-sync-throttled",
         "a replication throttle holds back replicas that are in sync, too (KIP-73)",
         frozenset({Rule.IN_SYNC_IS_NEVER_THROTTLED}),

@@ -124,7 +124,8 @@ def register(
         return Result([registration], epoch)
     changes = _shutdown_changes(image, rules, existing, request)
     if Rule.REGISTERED_AFTER_CHANGES in rules.off:
-        return Result([registration], epoch, lambda _: Result(list(changes), None))
+        rest = Result(list(changes), None)
+        return Result([registration], epoch, lambda _: rest, answered_first=True)
     again = partial(register, rules=rules, request=request, other_is_alive=other_is_alive)
     return in_batches(rules, changes, [registration], epoch, again)
 
