@@ -1,4 +1,4 @@
-"""Rules left out one at a time, and bugs put in by hand: a short run that is aimed at each shows it.
+"""Each rule left out, and each bug put in by hand, is shown by a short run that is aimed at it.
 
 How soon drawn seeds show them is in docs/simulation.md; these show that a checker looks.
 """
