@@ -50,6 +50,7 @@ class Rule(enum.Enum):
     COUNT_THE_MAXIMAL_ISR = "a leader counts every replica that may be in the ISR by now (KIP-497)"
     EPOCH_START_BEFORE_ISR = "a replica joins the ISR when it has the start of the leader's epoch"
     PROGRESS_IS_OF_THIS_EPOCH = "a leader counts only what followers fetch in its own leader epoch"
+    WAITERS_END_WITH_THEIR_LEADER = "a producer that waits is refused when its leader is replaced"
     IN_SYNC_IS_NEVER_THROTTLED = "a replication throttle never holds back what is in sync (KIP-73)"
     LOOK_AGAIN_WITHOUT_ROOM = "a fetch session looks again at partitions without room (KIP-74)"
     TURNS_IN_SESSIONS = "what a fetch session has served goes to its end (KIP-227)"

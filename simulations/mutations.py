@@ -95,6 +95,11 @@ _ALL: Final = (
         frozenset({Rule.PROGRESS_IS_OF_THIS_EPOCH}),
     ),
     Mutant(
+        "waiters-answered-by-a-former-leader",
+        "a leader that is replaced answers as if its successor had what producers wait for",
+        frozenset({Rule.WAITERS_END_WITH_THEIR_LEADER}),
+    ),
+    Mutant(
         "late-isr-change-counts",
         "AlterPartition changes the ISR of a partition that has changed since (KIP-497)",
         frozenset({Rule.ISR_CHANGES_ARE_UP_TO_DATE}),

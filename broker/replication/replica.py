@@ -202,7 +202,10 @@ class Replica:
         """Another epoch, another leader, or removed from this broker: release every waiter."""
         acks, self._acks = self._acks, deque()
         deletions, self._deletions = self._deletions, []
-        for _, waiter, slot in (*acks, *deletions):
+        code = self.state.outcome_of_waiting
+        for _, waiter, slot in acks:
+            waiter.acknowledged(slot, code)
+        for _, waiter, slot in deletions:
             waiter.acknowledged(slot, ErrorCode.NOT_LEADER_OR_FOLLOWER)
         self._wake(self.followers)
         self._wake(self.consumers)

@@ -62,6 +62,14 @@ class ReplicaView:
             self.view.partition_epoch,
         )
 
+    @property
+    def outcome_of_waiting(self) -> ErrorCode:
+        """What producers are answered that wait for records when their leader is replaced: whether
+        its successor has them is not known here."""
+        if Rule.WAITERS_END_WITH_THEIR_LEADER in self._rules_off:
+            return ErrorCode.NONE
+        return ErrorCode.NOT_LEADER_OR_FOLLOWER
+
     # ---- fencing
 
     def check_leader_epoch(self, asked_epoch: int) -> None:

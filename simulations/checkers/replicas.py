@@ -76,7 +76,7 @@ class ReplicaChecker:
         self._min_isr = min_isr
         self._allows_loss = allows_loss
         logs.on_loss = self._disk_lost_batches
-        logs.on_truncate = self._truncated
+        logs.on_truncate.append(self._truncated)
 
     def truth(self, key: Key) -> Truth:
         found = self.truths.get(key)

@@ -13,6 +13,7 @@ from raftka.simulations.faults.registry import fault
 from raftka.simulations.load import pinned_clients
 from raftka.simulations.load.workload import make_admin
 from raftka.simulations.machines.machine import BROKER_PORT, Machine
+from raftka.simulations.observers.partition_log import Batch, ReplicaMirror
 from raftka.simulations.world import World
 
 
@@ -223,16 +224,95 @@ async def unseen_successor(world: World, dice: Random, cause: int) -> None:
     world.start(second, cause)
 
 
+@fault("overtaken-leader", "network", chance=0.35, rate=1.5, at_least_once=True)
+async def overtaken_leader(world: World, dice: Random, cause: int) -> None:
+    """a replica is elected that lacks what producers at its predecessor still wait for"""
+    target = _all_in_sync(world, dice, of_at_least=2)
+    first = world.leader_of(*target) if target is not None else None
+    if target is None or first is None or not first.is_running:
+        return
+    others = [each for each in _replicas(world, target) if each is not first]
+    services = [(each.host, first.host, BROKER_PORT) for each in others]
+    world.trace.event("overtaken-leader", node=first.host, cause=cause)
+    try:
+        await _ask_for_order(world, target, (*others, first), cause)
+        for service in services:
+            world.fabric.cut_service(*service)
+        world.stir(target.topic)
+        await trio.sleep(dice.uniform(0.05, 0.4))
+        async with make_admin(world, "elector", cause) as admin:
+            await admin.elect_leaders(ElectionType.PREFERRED, [target])
+        second = await _led_by_another(world, target, {first}, 2)
+        if second is None:
+            return
+        world.note("a leader was replaced while producers waited")
+        # The offsets for which they wait soon have other records, which the first leader copies.
+        world.stir(target.topic)
+        await _tail(world, dice, second, f"overtaken-{cause}", target)
+        await trio.sleep(dice.uniform(0.05, 0.5))
+    finally:
+        for service in services:
+            world.fabric.heal_service(*service)
+
+
+@fault("crash-after-truncation", "network", chance=0.35, rate=1.2, at_least_once=True)
+async def crash_after_truncation(world: World, dice: Random, cause: int) -> None:
+    """a former leader truncates a tail of several segments, copies some again, and loses power"""
+    target = led_by_enough(world, dice)
+    leader = world.leader_of(*target)
+    if leader is None or not leader.is_running:
+        return
+    session_s = int(world.plan.settings["broker.session.timeout.ms"]) / 1000
+    ways = world.ways_of(leader.host)
+    world.trace.event("crash-after-truncation", node=leader.host, cause=cause)
+    world.cut(ways, cause)
+    cut = trio.Event()
+
+    def told(replica: ReplicaMirror, batches: list[Batch]) -> None:
+        if (replica.host, replica.key) == (leader.host, (target.topic, target.partition)):
+            cut.set()
+
+    try:
+        until_s = trio.current_time() + session_s + 3
+        number = 0
+        while world.leader_of(*target) in (leader, None) and trio.current_time() < until_s:
+            await _tail(world, dice, leader, f"truncated-{cause}-{number}", target)
+            await trio.sleep(dice.uniform(0.3, 1.6))
+            number += 1
+        successor = await _led_by_another(world, target, {leader}, 0.1)
+        if successor is None:
+            return
+        await _tail(world, dice, successor, f"truncated-{cause}-later", target)
+        world.logs.on_truncate.append(told)
+        world.heal(ways, cause)
+        with trio.move_on_after(_REJOINS_S):
+            await cut.wait()
+            # What comes now is not durable, whatever was before: a segment may end meanwhile.
+            until_s = trio.current_time() + 10 ** dice.uniform(-2.5, 0.6)
+            while trio.current_time() < until_s:
+                world.stir(target.topic)
+                await trio.sleep(0.3)
+    finally:
+        world.heal(ways, cause)
+        if told in world.logs.on_truncate:
+            world.logs.on_truncate.remove(told)
+    if cut.is_set() and leader.is_running:
+        world.note("power lost after a truncation")
+        world.cluster.lose_power(leader, cause)
+        await trio.sleep(dice.uniform(0, 0.5))
+        world.start(leader, cause)
+
+
 _REJOINS_S = 5.0
 _LAG_MAX_S = 10.0
 
 
-def _all_in_sync(world: World, dice: Random) -> TopicPartition | None:
-    """A partition of three replicas or more that are all in sync."""
+def _all_in_sync(world: World, dice: Random, *, of_at_least: int = 3) -> TopicPartition | None:
+    """A partition of so many replicas, or more, that are all in sync."""
     found = [
         each
         for each in world.targets()
-        if len(_replicas(world, each)) > 2
+        if len(_replicas(world, each)) >= of_at_least
         and all(_counts(world, each, replica) for replica in _replicas(world, each))
     ]
     return dice.choice(found) if found else None

@@ -218,7 +218,8 @@ class ReplicaMirror:
         self._shrunk()
         if (origins := self._logs.origins.get(self.key)) is not None:
             batches = [origins.first_written(batch) for batch in batches]
-        self._logs.on_truncate(self, batches)
+        for told in tuple(self._logs.on_truncate):
+            told(self, batches)
 
     def lost(self, batches: list[Batch]) -> None:
         self._shrunk()
@@ -288,7 +289,7 @@ class PartitionLogs:
         self.on_append: list[Told] = []
         self.on_shrink: list[Callable[[ReplicaMirror], None]] = []
         """Batches are gone from a replica's log: truncated, lost, deleted, or cleaned."""
-        self.on_truncate: Told = _ignore
+        self.on_truncate: list[Told] = []
         self.on_retired: Callable[[ReplicaMirror, SegmentMirror], None] = _ignore_segment
         """A broker has deleted a segment at the start of a log."""
         self.on_corrupt: Told = _ignore

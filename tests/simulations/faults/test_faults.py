@@ -167,3 +167,36 @@ def test_a_follower_comes_back_to_a_successor_that_has_more() -> None:
     outcome = run_scenario(scenario, seed=1)
     assert outcome.exit is Exit.HELD, outcome.violation
     assert outcome.reached["follower returns to a successor with a longer log"] == 1
+
+
+def test_a_leader_is_replaced_while_producers_wait() -> None:
+    """Its successor lacks their records; the offsets for which they wait get others."""
+
+    async def scenario(stage: Stage) -> None:
+        await stage.topic("t")
+        stage.produce("t")
+        await stage.run(seconds=1)
+        await FAULTS["overtaken-leader"].inflict(stage.world, Random(1), 0)
+        await stage.settle()
+
+    held = run_scenario(scenario, seed=1)
+    assert held.exit is Exit.HELD, held.violation
+    assert held.reached["a leader was replaced while producers waited"] == 1
+    mutation = {"mutation": "waiters-answered-by-a-former-leader"}
+    broken = run_scenario(scenario, seed=1, changes=mutation)
+    assert broken.exit is Exit.SAFETY and broken.violation is not None
+    assert broken.violation.name in ("told-another-offset", "lost-write", "isr-member-lacks-record")
+
+
+def test_a_former_leader_loses_power_after_it_has_truncated_its_tail() -> None:
+    async def scenario(stage: Stage) -> None:
+        await stage.topic("t", segment_ms="1500")
+        stage.produce("t")
+        await stage.run(seconds=1)
+        await FAULTS["crash-after-truncation"].inflict(stage.world, Random(1), 0)
+        await stage.settle()
+
+    outcome = run_scenario(scenario, seed=1)
+    assert outcome.exit is Exit.HELD, outcome.violation
+    assert outcome.reached["power lost after a truncation"] == 1
+    assert outcome.reached["follower truncated"]

@@ -124,7 +124,9 @@ def test_an_overwrite_in_the_middle_is_no_truncation() -> None:
     logs = PartitionLogs()
     cut: list[int] = []
     corrupt: list[int] = []
-    logs.on_truncate = lambda mirror, batches: cut.extend(each.base_offset for each in batches)
+    logs.on_truncate.append(
+        lambda mirror, batches: cut.extend(each.base_offset for each in batches)
+    )
     logs.on_corrupt = lambda mirror, batches: corrupt.extend(each.base_offset for each in batches)
     watcher = logs.watch("n1", "/data/t-0/00000000000000000000.log")
     assert watcher is not None
