@@ -141,6 +141,7 @@ KINDS: Final[dict[str, Kind]] = {
     "slow-disk": _kind("seconds"),
     "corruption": _kind("path at"),
     "markers-held": _kind(),
+    "share-state-held": _kind(),
     "clock-jump": _kind("ms"),
     "clock-drift": _kind("rate"),
     "reassign": _kind("partition to"),

@@ -12,13 +12,15 @@ from typing import Any, Final
 
 import trio
 
+from raftka.broker.share.key import SharePartitionKey
 from raftka.client.share.acknowledgements import GAP, AcknowledgeType
 from raftka.model.ids import TopicPartition
 from raftka.simulations.checkers.looks import Looks
 from raftka.simulations.checkers.shares import ShareChecker, Where
 from raftka.simulations.machines.stream import Flow
 from raftka.simulations.observers.kafka_wire import Watched
-from raftka.simulations.observers.partition_log import Key
+from raftka.simulations.observers.partition_log import Key, ReplicaMirror
+from raftka.simulations.observers.share_states import Epochs
 from raftka.simulations.violation import About, Report
 
 _SLOWEST: Final = 0.94
@@ -78,6 +80,20 @@ class ShareGroups:
             found = ShareChecker(self._limit, self._lock_s, told, self.looks)
             self._groups[group] = found
         return found
+
+    def state_follows(
+        self, replica: ReplicaMirror, offset: int, key: SharePartitionKey, old: Epochs, new: Epochs
+    ) -> None:
+        """A state of a share-partition comes after another one in a coordinator's log."""
+        self.looks.at("share-state-of-a-former-leader")
+        if new < old:
+            self._report(
+                "share-state-of-a-former-leader",
+                f"{replica.host} writes a state of {key} at offset {offset} of {replica.name} that"
+                f" a leader of epoch {new.leader_epoch} has sent (state epoch {new.state_epoch}),"
+                f" after one of epoch {old.leader_epoch} (state epoch {old.state_epoch})",
+                about=About(replica.key, offset, node=replica.host, group=key.group_id),
+            )
 
     def _moved(self, client: str, server: str, request: Any, response: Any = None) -> None:
         self.of(request.group_id).forget()

@@ -179,8 +179,7 @@ class Witnesses:
         )
 
     def _of_share_groups(self, report: Report, settings: Mapping[str, str]) -> ShareGroups:
-        ShareStates(self._logs, self._may_begin_at)
-        return ShareGroups(
+        shares = ShareGroups(
             self.watched,
             report,
             limit=int(settings.get("group.share.delivery.count.limit", "5")),
@@ -193,6 +192,8 @@ class Witnesses:
             ),
             was_deleted=lambda key, offset: offset < self._replicas.truth(key).start,
         )
+        ShareStates(self._logs, self._may_begin_at, shares.state_follows)
+        return shares
 
     def _may_be_gone(self, key: Key, offset: int) -> bool:
         start = self._replicas.truth(key).start

@@ -25,7 +25,7 @@ from raftka.simulations.machines.life import current_node
 from raftka.simulations.plan import GroupPlan
 from raftka.simulations.world import World
 
-_PROCESSES: Final = 3
+_PROCESSES: Final = 2
 _BEATS_PER_LIFE: Final = (15, 60)
 _BEAT_S: Final = 0.3
 _STANDS_STILL: Final = 0.02

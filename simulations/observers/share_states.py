@@ -6,7 +6,7 @@ before them.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import Final, NamedTuple, Protocol
 
 from raftka.broker.coordinators.share import records
 from raftka.broker.share.key import SharePartitionKey
@@ -17,13 +17,32 @@ from raftka.simulations.observers.partition_log import Batch, Key, PartitionLogs
 _START: Final = 0
 
 
-class ShareStates:
-    """The last snapshot of each state, in the log of each replica."""
+class Epochs(NamedTuple):
+    """By whom a state was written: the larger one is the later one."""
 
-    def __init__(self, logs: PartitionLogs, may_begin_at: Callable[[Key, int], None]) -> None:
+    state_epoch: int
+    leader_epoch: int
+
+
+class Follows(Protocol):
+    """Is called when a state follows another in a replica's log, with its offset."""
+
+    def __call__(
+        self, replica: ReplicaMirror, offset: int, key: SharePartitionKey, old: Epochs, new: Epochs
+    ) -> None: ...
+
+
+class ShareStates:
+    """The last snapshot of each state, and who wrote that last, in the log of each replica."""
+
+    def __init__(
+        self, logs: PartitionLogs, may_begin_at: Callable[[Key, int], None], follows: Follows
+    ) -> None:
         """`may_begin_at` is called with the first offset that a log still needs."""
         self._may_begin_at = may_begin_at
+        self._follows = follows
         self._snapshots: dict[tuple[str, Key], dict[SharePartitionKey, int]] = {}
+        self._epochs: dict[tuple[str, Key], dict[SharePartitionKey, Epochs]] = {}
         logs.on_append.append(self._appended)
         logs.on_shrink.append(self._shrunk)
 
@@ -33,6 +52,7 @@ class ShareStates:
         place = (replica.host, replica.key)
         start = batches[0].base_offset if place in self._snapshots else _START
         snapshots = self._snapshots.setdefault(place, {})
+        epochs = self._epochs.setdefault(place, {})
         for batch, data in replica.contents(start):
             for entry in entries(data) if not batch.attributes & CONTROL else ():
                 if entry.key is None:
@@ -40,10 +60,29 @@ class ShareStates:
                 match records.decode(entry.key, entry.value):
                     case records.Snapshot(where, None):
                         snapshots.pop(where, None)
-                    case records.Snapshot(where, _):
+                        epochs.pop(where, None)
+                    case records.Snapshot(where, state) if state is not None:
                         snapshots[where] = entry.offset
+                        new = Epochs(state.state_epoch, state.leader_epoch)
+                        self._written(replica, entry.offset, where, epochs, new)
+                    case records.Update(where, _, change) if where in epochs:
+                        new = Epochs(epochs[where].state_epoch, change.leader_epoch)
+                        self._written(replica, entry.offset, where, epochs, new)
         if snapshots:
             self._may_begin_at(replica.key, min(snapshots.values()))
 
+    def _written(
+        self,
+        replica: ReplicaMirror,
+        offset: int,
+        key: SharePartitionKey,
+        epochs: dict[SharePartitionKey, Epochs],
+        new: Epochs,
+    ) -> None:
+        if (old := epochs.get(key)) is not None:
+            self._follows(replica, offset, key, old, new)
+        epochs[key] = new
+
     def _shrunk(self, replica: ReplicaMirror) -> None:
         self._snapshots.pop((replica.host, replica.key), None)
+        self._epochs.pop((replica.host, replica.key), None)

@@ -135,6 +135,8 @@ RULES: Final[Mapping[str, str]] = {
     "acknowledged-delivered-again": "a record that a share group has acknowledged is not"
     " delivered to it again (KIP-932)",
     "acknowledged-by-another": "only the member that holds a record acknowledges it (KIP-932)",
+    "share-state-of-a-former-leader": "a share-partition's state comes from no leader before the"
+    " one that wrote it last (KIP-932)",
     "dead-letter-of-nobody": "a dead letter is of a record that was rejected, or delivered as often"
     " as the limit says (KIP-1191)",
     "dead-letter-missing": "what a member rejects is in the group's dead letter queue (KIP-1191)",
