@@ -20,6 +20,8 @@ SITUATIONS: Final = (
     "two failovers in a row",
     "former leader leads again",
     "a log has two tails that its leader has not",
+    "a leader was replaced while producers waited",
+    "power lost after a truncation",
     "consumer read from a follower",
     "batch answered again",
     "batch answered again by another leader",

@@ -5,6 +5,8 @@ How soon drawn seeds show them is in docs/simulation.md; these show that a check
 
 from __future__ import annotations
 
+from raftka.simulations.plan import Options
+from raftka.simulations.runs.run import plan_for, run_plan
 from raftka.simulations.scenarios.stage import Stage, run_scenario
 from raftka.simulations.violation import Exit
 
@@ -30,3 +32,18 @@ def test_a_broker_that_is_registered_before_its_unclean_end_has_effects_is_notic
     outcome = run_scenario(scenario, settings=settings, changes=mutation)
     assert outcome.violation is not None
     assert outcome.violation.name == "fenced-in-isr"
+
+
+def test_a_share_groups_state_that_a_former_leader_sends_late_is_noticed() -> None:
+    """Its coordinator takes the write after the successor has read the state: what the successor
+    has given to members since is forgotten by the next leader."""
+    options = Options(
+        1,
+        duration_s=20.0,
+        mutation="share-former-leader-writes",
+        faults=("late-share-state",),
+        rates={"late-share-state": 8.0},
+    )
+    outcome = run_plan(plan_for(options))
+    assert outcome.violation is not None
+    assert outcome.violation.name == "share-state-of-a-former-leader"
