@@ -1,10 +1,9 @@
-"""Decides by the ACLs of the metadata: Kafka's StandardAuthorizer (KIP-801). Pure.
+"""Authorizes by the ACLs in the metadata: Kafka's StandardAuthorizer (KIP-801). Pure.
 
-An ACL concerns a request when its resource (literal, prefixed, or * for all of a type), principal,
-host and operation match. One that denies outweighs all that allow. With ACLs for a resource, but
-none that concerns the request, the answer is no; without any, it is
-allow.everyone.if.no.acl.found. A super user may do everything, whatever the ACLs say, and as long
-as a node does not know the ACLs, other principals may do nothing there.
+An ACL applies to a request if its resource (literal, prefixed, or * for all of a type), principal,
+host and operation match. A DENY overrides every ALLOW. If a resource has ACLs but none applies, the
+request is denied; if it has none, allow.everyone.if.no.acl.found decides. Super users may do
+everything, and until a node knows the ACLs, other principals may do nothing there.
 """
 
 from __future__ import annotations
@@ -41,11 +40,11 @@ _IMPLYING: Final = {
     ),
     Operation.DESCRIBE_CONFIGS: frozenset({Operation.DESCRIBE_CONFIGS, Operation.ALTER_CONFIGS}),
 }
-"""What an ACL that allows other operations allows besides."""
+"""The operations that an ALLOW of other operations implies."""
 
 
 class StandardAuthorizer:
-    """Answers by the ACLs that `published` brought last."""
+    """Authorizes by the ACLs of the last call of `published`."""
 
     def __init__(
         self,
@@ -65,10 +64,10 @@ class StandardAuthorizer:
         self._by_pattern: dict[tuple[int, int, str], dict[bytes, Acl]] = {}
         """By resource type, pattern type and name."""
         self._prefixes: dict[int, Counter[int]] = {}
-        """By resource type: how long the prefixes are, and how many ACLs have that length."""
+        """By resource type: the lengths of prefixes, and the number of ACLs with each length."""
 
     def published(self, image: MetadataImage, delta: MetadataDelta) -> None:
-        """Publisher: follow the ACLs that came and went."""
+        """Metadata publisher: apply added and removed ACLs."""
         for acl_id in delta.acls.changed:
             self._forget(acl_id)
             acl = image.acls.get(acl_id)
@@ -83,7 +82,7 @@ class StandardAuthorizer:
         resource_type: ResourceType,
         name: str,
     ) -> bool:
-        """Whether the principal may do that with the resource, from that address."""
+        """Whether the principal may perform the operation on the resource, from that address."""
         if str(principal) in self._super_users:
             return True
         if not self.knows_acls:
@@ -103,10 +102,10 @@ class StandardAuthorizer:
     def allows_somewhere(
         self, principal: Principal, host: str, operation: Operation, resource_type: ResourceType
     ) -> bool:
-        """Whether there is a resource of that type that the principal may do that with.
+        """Whether there is a resource of that type on which the principal may perform the
+        operation.
 
-        That an ACL allows it is enough unless another denies it for all that the first is about
-        (KIP-679).
+        An ALLOW is sufficient unless a DENY covers its whole pattern (KIP-679).
         """
         if str(principal) in self._super_users:
             return True
@@ -128,7 +127,7 @@ class StandardAuthorizer:
         return any(not any(_covers(no, yes) for no in denied) for yes in allowed)
 
     def _concerning(self, resource_type: int, name: str) -> Iterator[Acl]:
-        """All ACLs for that resource."""
+        """All ACLs that apply to that resource."""
         literal, prefixed = PatternType.LITERAL, PatternType.PREFIXED
         keys = [(resource_type, literal, name), (resource_type, literal, WILDCARD)]
         keys += [
@@ -170,7 +169,7 @@ class _Everybody:
 
 
 def authorizer_of(config: Config, rules_off: RulesOff = ALL_HOLD) -> StandardAuthorizer | None:
-    """What authorizer.class.name asks for; None for nothing."""
+    """The authorizer that authorizer.class.name selects; None without one."""
     if not config.text("authorizer.class.name"):
         return None
     return StandardAuthorizer(
@@ -181,19 +180,19 @@ def authorizer_of(config: Config, rules_off: RulesOff = ALL_HOLD) -> StandardAut
 
 
 def _allows(granted: int, wanted: Operation) -> bool:
-    """Whether an ACL that allows one operation allows another."""
+    """Whether an ALLOW of one operation implies another."""
     if granted == Operation.ALL:
         return True
     return granted in _IMPLYING.get(wanted, (wanted,))
 
 
 def _is_about_all(acl: Acl) -> bool:
-    """Whether an ACL concerns every resource of its type."""
+    """Whether an ACL covers every resource of its type."""
     return acl.pattern_type == PatternType.LITERAL and acl.resource_name == WILDCARD
 
 
 def _covers(wide: Acl, narrow: Acl) -> bool:
-    """Whether one ACL concerns every resource that another does."""
+    """Whether one ACL covers every resource that another covers."""
     if _is_about_all(wide):
         return True
     if _is_about_all(narrow):

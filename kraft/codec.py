@@ -3,8 +3,8 @@
     batch  := [row, ...]
     row    := [id, version, field, field, ...]      fields in the order of their declaration
 
-A reader that meets an id or a version that it does not know refuses, loudly: to skip a record
-would give this node an image that differs from everyone else's.
+A reader raises an error for an unknown id or version: if it skipped the record, this node's image
+would differ from every other node's.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from raftka.kraft.records import LATEST_METADATA_VERSION, RECORDS, MetadataRecor
 
 
 class UnreadableRecord(Exception):
-    """A batch that this version of the software cannot read: too new, or damaged."""
+    """A batch that this release cannot decode: too new, or damaged."""
 
 
 class RecordLayout:
-    """How one record class is laid out in each of its versions."""
+    """The layout of a record class in each of its versions."""
 
     def __init__(self, record_class: type[MetadataRecord]) -> None:
         self.record_class = record_class
@@ -37,12 +37,11 @@ class RecordLayout:
             self._getters.append(_values_of(names))
 
     def writable_version(self, metadata_version: int, own: int = 1) -> int:
-        """The newest version that the cluster's metadata.version, and its raftka.version `own`,
-        let us write.
+        """The newest version that metadata.version, and raftka.version `own`, allow.
 
-        A record that a release before raftka.version 1 cannot read at all is written all the same
-        when there is one: `controller.features.check_readable` keeps it out of the metadata.
-        Raises ValueError when even the first version is newer than metadata.version.
+        A record that releases before raftka.version 1 cannot read is encoded anyway:
+        `controller.features.check_readable` keeps it out of the metadata. Raises ValueError if even
+        the first version is newer than metadata.version.
         """
         since, own_from = self.record_class.SINCE, max(1, self.record_class.OWN_FROM)
         for version in range(len(since) - 1, -1, -1):
@@ -54,11 +53,11 @@ class RecordLayout:
         )
 
     def row(self, record: MetadataRecord, version: int) -> tuple[Any, ...]:
-        """The record as a row; fields that came after `version` are left out."""
+        """The record as a row; fields newer than `version` are left out."""
         return (record.ID, version, *self._getters[version](record))
 
     def record(self, row: tuple[Any, ...]) -> MetadataRecord:
-        """The record of a row; fields that came after the row's version get their defaults."""
+        """The record of a row; fields newer than the row's version get their defaults."""
         version = row[1]
         name = self.record_class.__name__
         if not isinstance(version, int) or not 0 <= version < len(self._counts):
@@ -76,7 +75,7 @@ class RecordLayout:
 
 def _values_of(names: list[str]) -> Callable[[Any], tuple[Any, ...]]:
     getter = operator.attrgetter(*names)
-    if len(names) == 1:  # attrgetter gives the bare value for a single name
+    if len(names) == 1:  # attrgetter returns the bare value for a single name
         return lambda record: (getter(record),)
     return getter
 
@@ -89,8 +88,8 @@ def encode_records(
     metadata_version: int = LATEST_METADATA_VERSION,
     own: int = 1,
 ) -> bytes:
-    """A batch of records, written so that a cluster at `metadata_version`, with raftka.version
-    `own`, can read it.
+    """Encode a batch of records that a cluster with `metadata_version` and raftka.version `own` can
+    decode.
 
     Raises ValueError for a record that such a cluster does not have.
     """
@@ -107,8 +106,7 @@ def encode_records(
 
 
 def rows_of(payload: bytes | memoryview, ids: Collection[int]) -> bytes:
-    """The batch with the records of these ids alone, as they were written; nothing when it has
-    none. Raises UnreadableRecord."""
+    """The batch with only the records of these ids, unchanged. Raises UnreadableRecord."""
     try:
         found = msgpack.unpackb(payload, use_list=False)
         kept = [row for row in found if row[0] in ids]
@@ -119,10 +117,10 @@ def rows_of(payload: bytes | memoryview, ids: Collection[int]) -> bytes:
 
 
 def rows_at(data: bytes, ids: Collection[int], *, is_first: bool) -> tuple[bytes, int]:
-    """The same of a batch that is read in pieces: the whole rows at the beginning of `data`, and
-    how many bytes they take; what is left is a row that begins here and ends in the next piece.
+    """The same for a batch that is read in pieces: the complete rows at the start of `data`, and
+    their length in bytes; the rest is a row that continues in the next piece.
 
-    `is_first`: the piece begins with the batch. Raises UnreadableRecord.
+    `is_first`: this is the first piece of the batch. Raises UnreadableRecord.
     """
     unpacker = msgpack.Unpacker(use_list=False, max_buffer_size=len(data))
     unpacker.feed(data)
@@ -144,7 +142,7 @@ def rows_at(data: bytes, ids: Collection[int], *, is_first: bool) -> tuple[bytes
 def decode_records(payload: bytes | bytearray | memoryview) -> list[MetadataRecord]:
     """The records of a batch, in order.
 
-    Raises UnreadableRecord when an id or version is unknown or the bytes are no such batch.
+    Raises UnreadableRecord for an unknown id or version, or a malformed batch.
     """
     try:
         rows = msgpack.unpackb(payload, use_list=False)

@@ -1,14 +1,14 @@
-"""From one image to the next: replays records and remembers what they changed.
+"""The changes from one image to the next: replays records and collects what they changed.
 
-A delta is made of sections, one per subject (kraft/sections/); each replays its own records.
+A delta consists of sections, one per subject (kraft/sections/); each replays its own records.
 
-`MetadataDelta.image` can be read at any time and shows the records replayed so far; that is how
-the controller decides one operation on top of others that are not committed yet. The cost of a
-delta is that of its changes, plus one shallow copy of each mapping and each topic's list of
-partitions that it touches.
+`MetadataDelta.image` can be read at any time and contains the records replayed so far; the
+controller uses that to decide operations on the result of uncommitted ones. The cost of a delta is
+proportional to its changes, plus one shallow copy of each changed mapping and of each changed
+topic's list of partitions.
 
-Replay never refuses a record: what reaches it is committed, and every node has to come to the same
-image. A record that cannot be right (an unknown topic, say) is a defect, and raises ReplayError.
+Replay never refuses a record: it is committed, and every node must compute the same image. An
+inconsistent record (an unknown topic, for example) is a defect, and raises ReplayError.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ SECTIONS: Final[dict[str, type[Section]]] = {
     "scram": Scram,
     "tokens": Tokens,
 }
-"""By their names in a delta, in the order in which a snapshot has them."""
+"""By their names in a delta, in the order of a snapshot."""
 
 _REPLAYS: Final[dict[type[MetadataRecord], tuple[str, Callable[[Any, Any, int], None]]]] = {
     kind: (name, replay)
@@ -55,13 +55,12 @@ _REPLAYS: Final[dict[type[MetadataRecord], tuple[str, Callable[[Any, Any, int], 
 
 
 class MetadataDelta:
-    """Collects what records change in `base`."""
+    """Collects the changes that records make to `base`."""
 
     def __init__(self, base: MetadataImage) -> None:
         self.base = base
         self.image = base
-        """`base` with everything replayed so far; its mappings may still change under a reader
-        that keeps it, until `finish`."""
+        """`base` with everything replayed so far; until `finish` its mappings may still change."""
         self.features = Features(base)
         self.brokers = Brokers(base)
         self.configs = Configs(base)
@@ -72,10 +71,10 @@ class MetadataDelta:
         self.scram = Scram(base)
         self.tokens = Tokens(base)
         self.stamp: BatchStampRecord | None = None
-        """When the batch was written, and by whom where that is new."""
+        """The batch's time, and its writer if that is new."""
 
     def sections(self) -> Iterator[Section]:
-        """All sections, in a snapshot's order."""
+        """All sections, in the order of a snapshot."""
         for name in SECTIONS:
             yield getattr(self, name)
 
@@ -99,12 +98,12 @@ class MetadataDelta:
         self._show(self.topics)
 
     def finish(self, offset: int, epoch: int) -> MetadataImage:
-        """The next image. The delta can be read, but must not be replayed into, from here on."""
+        """The next image. From here on nothing may be replayed into the delta."""
         self.image = replace(self.image, offset=offset, epoch=epoch)
         return self.image
 
     def note_gone(self, before: MetadataImage) -> None:
-        """Mark as changed what `before` had: this delta's image, a snapshot, takes its place."""
+        """Mark what `before` had and this delta's image, a snapshot, lacks as changed."""
         other = MetadataDelta(before)
         for name in SECTIONS:
             getattr(self, name).note_gone(getattr(other, name))
@@ -114,8 +113,8 @@ class MetadataDelta:
     def slices(self, size: int) -> Iterator[MetadataDelta]:
         """The same change in several deltas of about `size` partitions each.
 
-        Deletions come first, since a name may be used again; all sections but the topics come
-        whole with the last slice, when the partitions that they concern are there.
+        Deletions come first, since a name may be reused; all sections except topics are in the last
+        slice, when their partitions exist.
         """
         topics = self.topics
         if topics.size <= size:
@@ -152,7 +151,8 @@ class MetadataDelta:
 
 
 def replay_batch(image: MetadataImage, offset: int, epoch: int, payload: bytes) -> MetadataDelta:
-    """What every node does with a committed batch. The next image is the delta's `image`.
+    """Decode and replay a committed batch, as every node does. The next image is the delta's
+    `image`.
 
     Raises UnreadableRecord for a batch from a newer release, ReplayError for a defect.
     """
@@ -163,7 +163,7 @@ def replay_batch(image: MetadataImage, offset: int, epoch: int, payload: bytes) 
 
 
 def everything(image: MetadataImage, before: MetadataImage = EMPTY_IMAGE) -> MetadataDelta:
-    """A delta in which all of `image` is a change, and all that `before` had besides."""
+    """A delta in which everything in `image`, and everything else in `before`, is a change."""
     delta = MetadataDelta(EMPTY_IMAGE)
     for section in MetadataDelta(image).sections():
         if isinstance(section, Topics):
@@ -176,6 +176,6 @@ def everything(image: MetadataImage, before: MetadataImage = EMPTY_IMAGE) -> Met
 
 
 def image_records(image: MetadataImage) -> Iterator[MetadataRecord]:
-    """The records that make `image` out of nothing, in an order that depends on it alone."""
+    """The records that create `image` from nothing, in an order that depends only on the image."""
     for section in MetadataDelta(image).sections():
         yield from section.records()

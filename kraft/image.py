@@ -1,11 +1,10 @@
 """The cluster's metadata at one offset: an immutable view that handlers and roles read.
 
-An image is never changed. `kraft.delta` makes the next one and shares with it everything that
-stayed the same, so that a reader may keep an image as long as it likes and always sees one
-consistent moment. All mappings keep the order in which things were first recorded, which is the
-same on every node.
+An image never changes. `kraft.delta` creates the next one, which shares all unchanged data, so that
+a reader may keep an image as long as it likes and always sees a consistent state. All mappings keep
+the order of the log, which is the same on every node.
 
-Each section of the metadata (kraft/sections/) has fields here; the parts of the image stand in the
+Each section of the metadata (kraft/sections/) has fields here; the types of the fields are in the
 sections' files.
 """
 
@@ -56,10 +55,10 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class MetadataImage:
-    """Everything that the metadata log says up to `offset`."""
+    """The metadata log's state up to `offset`."""
 
     offset: int = -1
-    """The last batch that is in here; -1 before the first."""
+    """The last batch in the image; -1 before the first."""
     epoch: int = 0
     """The quorum's epoch (the controller's term) in which that batch was written."""
     brokers: Mapping[int, BrokerImage] = field(default_factory=dict)
@@ -71,20 +70,20 @@ class MetadataImage:
     """Finalized levels by feature name."""
     next_producer_id: int = 0
     acls: Mapping[bytes, Acl] = field(default_factory=dict)
-    """By an id that nothing but the metadata log shows."""
+    """By an id that only the metadata log uses."""
     client_quotas: Mapping[QuotaEntity, Mapping[str, float]] = field(default_factory=dict)
-    """By what they belong to, and then by their names."""
+    """By entity, then by quota name."""
     scram: Mapping[ScramKey, ScramCredential] = field(default_factory=dict)
-    """What brokers know of the users' passwords."""
+    """The users' SCRAM credentials."""
     tokens: Mapping[str, DelegationToken] = field(default_factory=dict)
-    """By their ids."""
+    """Delegation tokens, by id."""
 
     def topic_by_id(self, topic_id: bytes) -> TopicImage | None:
         name = self.topic_names.get(topic_id)
         return None if name is None else self.topics[name]
 
     def partition(self, topic: str, index: int) -> PartitionImage | None:
-        """The partition, or None when the topic or that number does not exist."""
+        """The partition, or None if the topic or that number does not exist."""
         found = self.topics.get(topic)
         return None if found is None else found.partition(index)
 
@@ -95,7 +94,7 @@ class MetadataImage:
                 yield topic, index, partition
 
     def alive_brokers(self) -> list[BrokerImage]:
-        """The brokers that are not fenced, by id: those that Metadata shows to clients."""
+        """The brokers that are not fenced, by id: those in answers to Metadata."""
         return [each for _, each in sorted(self.brokers.items()) if not each.fenced]
 
     def is_active(self, broker_id: int) -> bool:
@@ -104,10 +103,10 @@ class MetadataImage:
         return broker is not None and broker.is_active
 
     def has_online_directory(self, partition: PartitionImage, broker_id: int) -> bool:
-        """Whether the log directory of a replica works, as far as is known (KIP-858).
+        """Whether the log directory of a replica is online, as far as known (KIP-858).
 
-        A broker with one directory need not say where its replicas are: when that one fails, the
-        broker ends.
+        A broker with one directory need not report it: if that directory fails, the broker shuts
+        down.
         """
         directory = partition.directory_of(broker_id)
         if directory == UNASSIGNED_DIRECTORY:
@@ -116,11 +115,11 @@ class MetadataImage:
         return broker is not None and (not broker.log_dirs or directory in broker.log_dirs)
 
     def may_lead(self, partition: PartitionImage, broker_id: int) -> bool:
-        """Whether a replica is on a broker that is active, in a log directory that works."""
+        """Whether a replica is on an active broker, in an online log directory."""
         return self.is_active(broker_id) and self.has_online_directory(partition, broker_id)
 
     def topic_config(self, topic: str) -> Mapping[str, str]:
-        """The settings that were given for the topic itself."""
+        """The overrides of the topic itself."""
         return self.configs.get(ConfigResource(TOPIC_RESOURCE, topic), NOTHING)
 
     def broker_config(self, broker_id: int | None) -> Mapping[str, str]:

@@ -1,16 +1,16 @@
 """Metadata records: every change of the cluster's metadata, as a frozen dataclass.
 
-The metadata log is a sequence of these; replaying it from the start (or from a snapshot) gives
-the same image on every node. Names and ids are those of Apache Kafka's KRaft records, the bytes
-are our own (kraft/codec.py).
+The metadata log is a sequence of these; replaying it from the start (or from a snapshot) yields the
+same image on every node. Names and ids are those of Apache Kafka's KRaft records, the encoding is
+not (kraft/codec.py).
 
 Rules that keep old logs readable:
-- a record's id never changes and is never used again;
-- fields are only ever appended, with a default, and marked with the version that brought them:
+- a record's id never changes and is never reused;
+- fields are only ever appended, with a default, and marked with the version that introduced them:
   `field(default=..., metadata={"version": 1})`;
 - `SINCE[v]` is the metadata.version from which version v of the record may be written;
-- from `OWN_FROM` on, a version is younger here than in Kafka's history, or ours alone: it may be
-  written once the feature raftka.version is at 1, which no node of a release before it lets happen.
+- from `OWN_FROM` on, a version is newer in raftka than in Kafka, or raftka's own: it may be written
+  once the feature raftka.version is at 1, which a node of an earlier release prevents.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from raftka.model.reasons import NO_REASON, Packed
 from raftka.model.releases import METADATA_VERSION as METADATA_VERSION
 
 RAFTKA_VERSION: Final = "raftka.version"
-"""A feature of our own: from level 1 on there are ACLs, SCRAM credentials, quotas and log
-directories in the metadata, records say why, as codes, and batches say when."""
+"""raftka's own feature: from level 1 on the metadata may have ACLs, SCRAM credentials, quotas and
+log directories, and records have reasons as codes, and batches have times."""
 NO_LEADER: Final = NO_BROKER
 OFFSET_OF_THE_BATCH: Final = -1
-"""As a broker epoch: the epoch is the offset at which the record was committed."""
+"""As a broker epoch: stands for the offset at which the record was committed."""
 
 RECOVERED: Final = 0
 RECOVERING: Final = 1
@@ -44,7 +44,7 @@ DEFAULT_METADATA_VERSION: Final = 30
 
 @dataclass(frozen=True, slots=True)
 class MetadataRecord:
-    """What all records have: an id, and since when each version of theirs may be written."""
+    """Common to all records: an id, and since when each version may be written."""
 
     ID: ClassVar[int] = -1
     SINCE: ClassVar[tuple[int, ...]] = (FIRST_METADATA_VERSION,)
@@ -53,18 +53,18 @@ class MetadataRecord:
 
 @dataclass(frozen=True, slots=True)
 class RegisterBrokerRecord(MetadataRecord):
-    """A broker process joins, or takes the place of an earlier process with the same id."""
+    """A broker process registers, or replaces an earlier process with the same id."""
 
     ID: ClassVar[int] = 0
 
     broker_id: int
     incarnation_id: bytes
     broker_epoch: int
-    """OFFSET_OF_THE_BATCH in the log; the true epoch in snapshots and repeated registrations."""
+    """OFFSET_OF_THE_BATCH in the log; the real epoch in snapshots and repeated registrations."""
     endpoints: tuple[tuple[str, str, int, int], ...]
-    """(listener name, host, port, security protocol) each."""
+    """(listener name, host, port, security protocol)."""
     features: tuple[tuple[str, int, int], ...] = ()
-    """(name, lowest, highest supported level) each."""
+    """(name, lowest, highest supported level)."""
     rack: str | None = None
     fenced: bool = True
     in_controlled_shutdown: bool = False
@@ -73,7 +73,7 @@ class RegisterBrokerRecord(MetadataRecord):
 
 @dataclass(frozen=True, slots=True)
 class UnregisterBrokerRecord(MetadataRecord):
-    """A broker is forgotten by the operator's wish."""
+    """The operator unregistered a broker."""
 
     ID: ClassVar[int] = 1
 
@@ -93,7 +93,7 @@ class TopicRecord(MetadataRecord):
 
 @dataclass(frozen=True, slots=True)
 class PartitionRecord(MetadataRecord):
-    """A partition as a whole: on creation, and in snapshots."""
+    """The complete state of a partition: when it is created, and in snapshots."""
 
     ID: ClassVar[int] = 3
     SINCE: ClassVar[tuple[int, ...]] = (FIRST_METADATA_VERSION,) * 3
@@ -109,14 +109,14 @@ class PartitionRecord(MetadataRecord):
     removing_replicas: tuple[int, ...] = ()
     adding_replicas: tuple[int, ...] = ()
     elr: tuple[int, ...] = ()
-    """Eligible leader replicas (KIP-966): not in the ISR, yet hold every committed record."""
+    """Eligible leader replicas (KIP-966): not in the ISR, but with every committed record."""
     last_known_elr: tuple[int, ...] = ()
     """Replicas that were in the ISR or ELR before unclean shutdowns; the last leader first."""
     leader_recovery_state: int = RECOVERED
     reason: str = ""
-    """Why this leader, in words (ours; Kafka's records do not say)."""
+    """Why this leader was elected, in words (not in Kafka's records)."""
     directories: tuple[bytes, ...] = field(default=(), metadata={"version": 1})
-    """The log directory of each replica, by its id (KIP-858); empty while no broker has said."""
+    """The log directory id of each replica (KIP-858); empty until a broker has reported one."""
     why: Packed = field(default=NO_REASON, metadata={"version": 2})
     """`reason` as a code with parameters (model/reasons.py)."""
     why_changed: Packed = field(default=NO_REASON, metadata={"version": 2})
@@ -137,10 +137,9 @@ class ConfigRecord(MetadataRecord):
 
 @dataclass(frozen=True, slots=True)
 class PartitionChangeRecord(MetadataRecord):
-    """What changes in a partition; None leaves a field as it is.
+    """The changes in a partition; None leaves a field unchanged.
 
-    A leader, even the same one again, raises the leader epoch; every change raises the partition
-    epoch.
+    A leader, even the same one, bumps the leader epoch; every change bumps the partition epoch.
     """
 
     ID: ClassVar[int] = 5
@@ -158,16 +157,16 @@ class PartitionChangeRecord(MetadataRecord):
     last_known_elr: tuple[int, ...] | None = None
     leader_recovery_state: int | None = None
     reason: str | None = None
-    """Why this leader, or why none, in words; given whenever `leader` is."""
+    """Why this leader, or none, was elected, in words; set whenever `leader` is."""
     directories: tuple[bytes, ...] | None = field(default=None, metadata={"version": 1})
-    """When replicas change and this does not, each keeps its own and new ones have none."""
+    """If replicas change and this does not, each keeps its own and new ones have none."""
     why: Packed | None = field(default=None, metadata={"version": 2})
     """`reason` as a code with parameters (model/reasons.py)."""
     why_changed: Packed | None = field(default=None, metadata={"version": 2})
-    """Why ISR, ELR or replicas change, where they do."""
+    """Why ISR, ELR or replicas change, if they do."""
 
     def of(self, topic_id: bytes, partition_id: int) -> PartitionChangeRecord:
-        """The same change of another partition."""
+        """The same change for another partition."""
         return PartitionChangeRecord(
             topic_id, partition_id, self.isr, self.leader, self.replicas, self.removing_replicas,
             self.adding_replicas, self.elr, self.last_known_elr, self.leader_recovery_state,
@@ -177,7 +176,7 @@ class PartitionChangeRecord(MetadataRecord):
 
 @dataclass(frozen=True, slots=True)
 class RemoveTopicRecord(MetadataRecord):
-    """A topic is deleted, with its partitions and its settings."""
+    """A topic is deleted, with its partitions and settings."""
 
     ID: ClassVar[int] = 9
 
@@ -186,14 +185,14 @@ class RemoveTopicRecord(MetadataRecord):
 
 @dataclass(frozen=True, slots=True)
 class DelegationTokenRecord(MetadataRecord):
-    """A delegation token as a whole, when it is given and when it is renewed (KIP-900)."""
+    """The complete state of a delegation token, when it is created and renewed (KIP-900)."""
 
     ID: ClassVar[int] = 10
     OWN_FROM: ClassVar[int] = 0
 
     token_id: str
     owner: tuple[str, ...]
-    """(type, name), like all principals here."""
+    """(type, name), like all principals in records."""
     requester: tuple[str, ...]
     renewers: tuple[tuple[str, ...], ...]
     issued_ms: int
@@ -203,7 +202,7 @@ class DelegationTokenRecord(MetadataRecord):
 
 @dataclass(frozen=True, slots=True)
 class UserScramCredentialRecord(MetadataRecord):
-    """A user has a password for one mechanism of SCRAM, by its number (KIP-900)."""
+    """A user's credential for one SCRAM mechanism, by its number (KIP-900)."""
 
     ID: ClassVar[int] = 11
     OWN_FROM: ClassVar[int] = 0
@@ -234,7 +233,7 @@ class ClientQuotaRecord(MetadataRecord):
     OWN_FROM: ClassVar[int] = 0
 
     entity: tuple[tuple[str, str | None], ...]
-    """(type, name) each, in the order of the types; a name of None is the default."""
+    """(type, name), in the order of the types; a name of None is the default."""
     key: str
     value: float | None
     """None removes it."""
@@ -242,7 +241,7 @@ class ClientQuotaRecord(MetadataRecord):
 
 @dataclass(frozen=True, slots=True)
 class ProducerIdsRecord(MetadataRecord):
-    """A block of producer ids was given to a broker; `next_producer_id` starts the next one."""
+    """A block of producer ids was allocated to a broker; `next_producer_id` starts the next one."""
 
     ID: ClassVar[int] = 15
 
@@ -253,7 +252,7 @@ class ProducerIdsRecord(MetadataRecord):
 
 @dataclass(frozen=True, slots=True)
 class BrokerRegistrationChangeRecord(MetadataRecord):
-    """A registered broker is fenced, unfenced, or shuts down; None leaves a field as it is."""
+    """A registered broker is fenced, unfenced, or shuts down; None leaves a field unchanged."""
 
     ID: ClassVar[int] = 17
     SINCE: ClassVar[tuple[int, ...]] = (FIRST_METADATA_VERSION,) * 2
@@ -265,12 +264,12 @@ class BrokerRegistrationChangeRecord(MetadataRecord):
     in_controlled_shutdown: bool | None = None
     log_dirs: tuple[bytes, ...] | None = None
     why: Packed = field(default=NO_REASON, metadata={"version": 1})
-    """Why, as a code with parameters (model/reasons.py)."""
+    """The reason, as a code with parameters (model/reasons.py)."""
 
 
 @dataclass(frozen=True, slots=True)
 class AccessControlEntryRecord(MetadataRecord):
-    """An ACL: whether a principal may do something, from some host, with some resources (KIP-801).
+    """An ACL: allows or denies a principal on a host an operation on resources (KIP-801).
 
     The numbers are those of model/access.py.
     """
@@ -290,7 +289,7 @@ class AccessControlEntryRecord(MetadataRecord):
 
 @dataclass(frozen=True, slots=True)
 class RemoveAccessControlEntryRecord(MetadataRecord):
-    """An ACL no longer holds."""
+    """An ACL was removed."""
 
     ID: ClassVar[int] = 19
     OWN_FROM: ClassVar[int] = 0
@@ -300,7 +299,7 @@ class RemoveAccessControlEntryRecord(MetadataRecord):
 
 @dataclass(frozen=True, slots=True)
 class RemoveUserScramCredentialRecord(MetadataRecord):
-    """A user no longer has a password for that mechanism of SCRAM."""
+    """A user's credential for that SCRAM mechanism was removed."""
 
     ID: ClassVar[int] = 22
     OWN_FROM: ClassVar[int] = 0
@@ -311,7 +310,7 @@ class RemoveUserScramCredentialRecord(MetadataRecord):
 
 @dataclass(frozen=True, slots=True)
 class RemoveDelegationTokenRecord(MetadataRecord):
-    """A delegation token has expired, or was ended."""
+    """A delegation token has expired, or was removed."""
 
     ID: ClassVar[int] = 26
     OWN_FROM: ClassVar[int] = 0
@@ -321,26 +320,26 @@ class RemoveDelegationTokenRecord(MetadataRecord):
 
 @dataclass(frozen=True, slots=True)
 class BatchStampRecord(MetadataRecord):
-    """When a batch was written, at its head; logs of before have none. Ours: Kafka's batches have
-    timestamps of their own, and do not say why a controller was elected."""
+    """The time of a batch, as its first record; older logs have none. This is raftka's own: Kafka's
+    batches have timestamps, but not the reason of a controller's election."""
 
     ID: ClassVar[int] = 1000
     OWN_FROM: ClassVar[int] = 0
 
     wall_ms: int
-    """By the wall clock of the controller that wrote it."""
+    """The wall clock of the controller that wrote it."""
     controller: int = NO_BROKER
-    """Of the first batch of a controller's term: that controller."""
+    """The controller, in the first batch of its term."""
     reason: str = ""
-    """And why it stood for election, in words."""
+    """Why it stood for election, in words."""
 
 
 @dataclass(frozen=True, slots=True)
 class BrokerCordonRecord(MetadataRecord):
     """The log directories of a broker that get no new replicas (KIP-1066).
 
-    A record of its own, where Apache Kafka has a field of the registration: a release that does not
-    know it reads the metadata of a cluster that cordons nothing.
+    A record of its own, while Apache Kafka has a field in the registration: so a release that does
+    not know it can read the metadata of a cluster without cordoned directories.
     """
 
     ID: ClassVar[int] = 23
@@ -375,10 +374,10 @@ RECORDS: Final[tuple[type[MetadataRecord], ...]] = (
 
 
 def records_changed(lower: int, higher: int) -> bool:
-    """Whether a record has another layout at the metadata.version `higher` than at `lower`."""
+    """Whether a record's layout at the metadata.version `higher` differs from that at `lower`."""
     return any(lower < since <= higher for record in RECORDS for since in record.SINCE)
 
 
 def is_own(record: MetadataRecord) -> bool:
-    """Whether no node of a release before raftka.version 1 can read such a record at all."""
+    """Whether nodes of releases before raftka.version 1 cannot read such a record."""
     return record.OWN_FROM == 0

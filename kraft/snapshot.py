@@ -1,7 +1,7 @@
-"""An image as bytes and back, so that the metadata log can be cut short.
+"""Encodes and decodes images, so that snapshots can replace the metadata log.
 
-A snapshot is the list of records that make the image out of nothing, in a fixed order: equal images
-give equal bytes on every node.
+A snapshot is the list of records that create the image from nothing, in a fixed order: equal images
+have equal bytes on every node.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from raftka.kraft.records import FIRST_METADATA_VERSION, METADATA_VERSION, RAFTK
 
 
 def encode_snapshot(image: MetadataImage) -> bytes:
-    """The image, without its offset and epoch: the quorum keeps those beside the snapshot."""
+    """The image, without its offset and epoch: the quorum stores those with the snapshot."""
     metadata_version = image.features.get(METADATA_VERSION, FIRST_METADATA_VERSION)
     own = image.features.get(RAFTKA_VERSION, 0)
     return encode_records(image_records(image), metadata_version, own)
 
 
 def decode_snapshot(payload: bytes, offset: int, epoch: int) -> MetadataImage:
-    """The image at `offset`.
+    """Decode the image at `offset`.
 
-    Raises UnreadableRecord when a newer release wrote it, ReplayError when it makes no sense.
+    Raises UnreadableRecord if a newer release wrote it, ReplayError if it is inconsistent.
     """
     delta = MetadataDelta(EMPTY_IMAGE)
     delta.replay_all(decode_records(payload), offset)

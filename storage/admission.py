@@ -1,11 +1,13 @@
-"""Whether a batch is let into the log, and what the topic's settings change in it on the way.
+"""Validates the records of a batch before it is appended, and converts it as the topic's settings
+require.
 
-Every batch is looked into before it is stored (model/record_check.py), under compression too: what
-is stored is served, and replicated, as it is. The largest timestamp is taken from the records, and
-the header is set right where it says otherwise, as retention, rolling and offsets by time go by it.
+Every batch is inspected before it is stored (model/record_check.py), including compressed ones: the
+stored bytes are served and replicated unchanged. The largest timestamp is computed from the
+records, and a wrong one in the header is corrected, because retention, rolling and offsets by time
+depend on it.
 
 Codes and conditions are those of Apache Kafka's broker (LogValidator; KIP-32 and KIP-937 for times,
-KIP-467 for the records that are named).
+KIP-467 for record errors).
 """
 
 from __future__ import annotations
@@ -31,31 +33,31 @@ from raftka.model.rules import ALL_HOLD, Rule, RulesOff
 from raftka.storage.config import MAX_LONG, LogConfig
 
 MOST_BYTES: Final = codecs.LIMIT_BYTES
-"""What a batch may become when it is decompressed: what our own consumer would take of it."""
+"""The maximal size of a batch after decompression: what raftka's own consumer would accept."""
 
 _EARLIEST: Final = -(1 << 62)
-"""Before any timestamp that is not refused: Kafka's own arithmetic of 64 bits wraps beyond."""
+"""Earlier timestamps would overflow Kafka's 64-bit arithmetic."""
 
 
 class Admitted(NamedTuple):
-    """A batch as it is stored."""
+    """The stored form of a batch."""
 
     view: memoryview
     max_timestamp: int
     """The largest timestamp of its records in ms since 1970, -1 if none has one."""
     log_append_time: int
-    """The time of all of them where the topic says LogAppendTime, else -1."""
+    """The time of all records if the topic uses LogAppendTime, else -1."""
 
 
 class RecordsRefused(KafkaError):
-    """A batch is refused for some of its records; producers may send the others again."""
+    """A batch is refused because of some of its records; producers may resend the others."""
 
     def __init__(self, code: ErrorCode, records: list[tuple[int, str]]) -> None:
         index, words = records[0]
         others = f" and {len(records) - 1} more" if len(records) > 1 else ""
         super().__init__(code, f"The batch was refused for record {index}{others}: {words}")
         self.records = records
-        """(index in the batch, what is wrong with it)"""
+        """(index in the batch, error message)"""
 
 
 class Admission:
@@ -89,15 +91,14 @@ class Admission:
             and not self._wants_keys
             and self._earliest_ms is None
         )
-        """Nothing is asked of an uncompressed batch but that it is well-formed and not of the
-        future."""
+        """Whether uncompressed batches only need to be well-formed and not in the future."""
 
     def admit(self, view: memoryview, header: BatchHeader, now_ms: int) -> Admitted:
-        """The batch in the form to store; its header and its CRC have been checked.
+        """The batch in the form to store; its header and CRC must have been checked.
 
-        The same bytes wherever nothing must change. Raises KafkaError: INVALID_RECORD,
-        UNKNOWN_SERVER_ERROR for what cannot be decompressed (Kafka's answer), MESSAGE_TOO_LARGE,
-        and RecordsRefused with INVALID_RECORD or INVALID_TIMESTAMP.
+        Returns the same bytes if nothing must change. Raises KafkaError: INVALID_RECORD,
+        UNKNOWN_SERVER_ERROR if it cannot be decompressed (as in Kafka), MESSAGE_TOO_LARGE, and
+        RecordsRefused with INVALID_RECORD or INVALID_TIMESTAMP.
         """
         if not self._looks:
             return self._believed(view, header, now_ms)
@@ -127,7 +128,7 @@ class Admission:
         return self._as_wanted(view, data, start, header, newest)
 
     def _believed(self, view: memoryview, header: BatchHeader, now_ms: int) -> Admitted:
-        """The batch as the topic wants it, if its records are what its header says."""
+        """The batch as the topic requires it, if its records match its header."""
         data, start = view, HEADER_BYTES
         if header.attributes & COMPRESSION_MASK and self._config.compression_type != "producer":
             data, start = self._decompressed(view, header), 0
@@ -135,7 +136,7 @@ class Admission:
         return self._as_wanted(view, data, start, header, newest)
 
     def _decompressed(self, view: memoryview, header: BatchHeader) -> memoryview:
-        """The records of a compressed batch, within what its topic allows."""
+        """The records of a compressed batch, within the topic's size limit."""
         try:
             codec = header.compression
             if codec == "lz4":
@@ -154,9 +155,9 @@ class Admission:
             ) from error
 
     def _check_each(self, data: bytes, header: BatchHeader, now_ms: int) -> None:
-        """Name the records that are in the way. Returns when none is, after all."""
-        # Of a producer that lets its own clock pass for the broker's. Where the topic wants
-        # producers' times and there is one, Kafka takes off the mark; so do we.
+        """Raise an error that lists the invalid records; return if there are none."""
+        # From a producer that uses its own clock although the topic uses the broker's. If the topic
+        # uses producers' times and the record has one, Kafka clears the flag; so does raftka.
         is_marked = bool(header.attributes & LOG_APPEND_TIME_BIT) and (
             self._stamps or header.max_timestamp == NO_TIMESTAMP
         )
@@ -183,7 +184,7 @@ class Admission:
             raise RecordsRefused(code, wrong)
 
     def _is_timely(self, timestamp: int, now_ms: int) -> bool:
-        """Whether a record's time is near enough to the broker's; without one, it always is."""
+        """Whether a record's time is close enough to the broker's; always if it has none."""
         if timestamp == NO_TIMESTAMP:
             return True
         behind = _long(now_ms - timestamp)
@@ -195,7 +196,7 @@ class Admission:
     def _as_wanted(
         self, view: memoryview, data: memoryview, start: int, header: BatchHeader, newest: int
     ) -> Admitted:
-        """The batch in the topic's compression, with the largest timestamp of its records."""
+        """The batch with the topic's compression, and with the largest timestamp of its records."""
         kind = LOG_APPEND_TIME if self._stamps else CREATE_TIME
         log_append_time = newest if self._stamps else NO_TIMESTAMP
         wanted = self._config.compression_type
@@ -227,7 +228,7 @@ class Admission:
 
 
 def check_size_of_segment(size: int, config: LogConfig, where: TopicPartition) -> None:
-    """Raises KafkaError RECORD_LIST_TOO_LARGE for a batch that no segment has room for."""
+    """Raises KafkaError RECORD_LIST_TOO_LARGE for a batch that does not fit into a segment."""
     if size > config.segment_bytes:
         raise KafkaError(
             ErrorCode.RECORD_LIST_TOO_LARGE,
@@ -237,5 +238,5 @@ def check_size_of_segment(size: int, config: LogConfig, where: TopicPartition) -
 
 
 def _long(number: int) -> int:
-    """What 64 bits hold of it, as Java computes."""
+    """The low 64 bits, signed, as in Java's arithmetic."""
     return (number + (1 << 63)) % (1 << 64) - (1 << 63)

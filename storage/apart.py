@@ -1,14 +1,14 @@
-"""Long work over files in a process of its own, so that it shares no interpreter with the broker.
+"""Long file operations in a process of their own, which does not share the broker's interpreter.
 
-The parent writes one line of JSON that names the work, then an empty line for each step that it
-wants; the child answers each with a line: what the step did, an error, or the end. So the parent
-sets the pace, and a child whose parent is gone reads the end of its input and ends. The child is
-nicer than the broker, which gets ten times its share where both want a core.
+The parent writes one line of JSON that describes the work, then an empty line for each step; the
+child answers each with a line: the step's result, an error, or the end. So the parent sets the
+pace, and a child whose parent has exited reads the end of its input and exits. The child has a
+higher nice value than the broker, which gets ten times its share if both compete for a core.
 
 Why a process: measured on a busy machine, a task that sleeps for 1 ms was late by 0.3 ms (median;
-99 of 100: 11 ms) while nothing else ran, by 5.2 ms (52 ms) while a thread cleaned a log, which
-holds the interpreter for Python's switch interval each time, and by 0.3 ms (18 ms) while a process
-did.
+99th percentile: 11 ms) while nothing else ran, by 5.2 ms (52 ms) while a thread cleaned a log,
+which holds the interpreter for Python's switch interval each time, and by 0.3 ms (18 ms) while a
+process did.
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ class ProcessWork:
             "arguments": arguments,
         }
         self.process: trio.Process | None = None
-        """The child while there is one."""
+        """The child process, while there is one."""
         self._received = bytearray()
 
     async def step(self) -> Values | None:
-        """As the port says. Raises OSError, too, when the child dies."""
+        """Implements the port. Also raises OSError if the child dies."""
         process = self.process
         if process is None:
             process = self.process = await self._start()
@@ -82,7 +82,7 @@ class ProcessWork:
         return line
 
     async def close(self) -> None:
-        """As the port says."""
+        """Implements the port."""
         process, self.process = self.process, None
         if process is not None:
             with trio.CancelScope(shield=True):

@@ -1,6 +1,6 @@
-"""The child of storage/apart.py: slow work on files, step by step, nicer than the broker.
+"""The child of storage/apart.py: runs slow file operations step by step, with low priority.
 
-It imports no event loop, which would take longer than the cleaning of a small log.
+It imports no event loop, which would take longer than cleaning a small log.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from raftka.model.ports import Disk, Values
 from raftka.storage.posix_files import PosixFiles
 
 NICENESS: Final = 10
-"""The broker gets ten times the share of a core that both want; at 19 the child starved."""
+"""The broker gets ten times the child's share of a contended core; at 19 the child starved."""
 
 
 def serve_steps(disk: Disk, requests: IO[bytes], answers: IO[bytes]) -> None:
-    """Name the work by the first line, then do a step for each line that comes in."""
+    """Read the work from the first line, then run a step for each further line."""
     order: dict[str, Any] = json.loads(requests.readline())
     module, _, name = order["work"].partition(":")
     steps: Iterator[Values] = getattr(import_module(module), name)(disk, order["arguments"])
@@ -38,9 +38,9 @@ def serve_steps(disk: Disk, requests: IO[bytes], answers: IO[bytes]) -> None:
 
 
 def main() -> None:
-    """Serve the steps that come in on stdin until it ends."""
+    """Serve the steps that are requested on stdin until it ends."""
     os.nice(NICENESS)
-    # Work is done in steps: it offloads nothing.
+    # The work consists of steps: it offloads nothing.
     serve_steps(cast(Disk, PosixFiles()), sys.stdin.buffer, sys.stdout.buffer)
 
 

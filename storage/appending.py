@@ -1,7 +1,7 @@
-"""What a leader checks in a batch's header before it appends.
+"""A leader's checks of a batch's header before it appends.
 
 Codes, conditions and their order are those of Apache Kafka's broker (ProduceRequest, UnifiedLog,
-LogValidator). What is in the records is the subject of storage/admission.py.
+LogValidator). storage/admission.py checks the records.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from raftka.storage.config import LogConfig
 PLAIN_ATTRIBUTES: Final = frozenset(range(5)) | frozenset(
     TRANSACTIONAL_BIT | codec for codec in range(5)
 )
-"""Attributes that need no second look: a known compression, in a transaction or not."""
+"""Attributes that need no further check: a known compression, transactional or not."""
 
 _MIN_RECORD_BYTES: Final = 7
 _LEGACY_OVERHEAD: Final = 14
@@ -36,16 +36,16 @@ _LENGTH: Final = struct.Struct(">8xi")
 
 
 class AppendInfo(NamedTuple):
-    """What became of an append."""
+    """The result of an append."""
 
     base_offset: int
     last_offset: int
     log_append_time: int
-    """ms since 1970 where the topic says LogAppendTime, else -1; of a repetition the time of the
-    first answer, as Kafka gives it, whatever the topic's type."""
+    """ms since 1970 if the topic uses LogAppendTime, else -1; for a duplicate the first append's
+    time, as in Kafka, whatever the topic's type."""
     log_start_offset: int
     duplicate: bool
-    """The producer had sent this batch before; the offsets are those of that time."""
+    """Whether the producer had sent this batch before; the offsets are those of that time."""
     bytes: int
     records: int
 
@@ -56,9 +56,9 @@ NOTHING_APPENDED: Final = AppendInfo(NO_OFFSET, NO_OFFSET, NO_TIMESTAMP, NO_OFFS
 def check_shape(
     records: Buffer, config: LogConfig, topic_partition: TopicPartition, from_client: bool
 ) -> memoryview:
-    """The one batch in `records`; behind it there may be an incomplete one, which is left out.
+    """The one batch in `records`; an incomplete one after it is ignored.
 
-    Raises KafkaError with what is wrong by sizes and header: INVALID_RECORD, CORRUPT_MESSAGE,
+    Raises KafkaError for errors in sizes and header: INVALID_RECORD, CORRUPT_MESSAGE,
     MESSAGE_TOO_LARGE, RECORD_LIST_TOO_LARGE, UNKNOWN_SERVER_ERROR for an unknown compression.
     """
     view = memoryview(records)
@@ -86,7 +86,7 @@ def check_shape(
 
 
 def _batch_size(view: memoryview, topic_partition: TopicPartition) -> int:
-    """Bytes of the batch at the start of `view`; 0 when there is none that is complete."""
+    """The size in bytes of the batch at the start of `view`; 0 if there is no complete one."""
     if len(view) < LENGTH_OVERHEAD:
         return 0
     (length,) = _LENGTH.unpack_from(view)

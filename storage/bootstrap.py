@@ -1,6 +1,6 @@
-"""bootstrap.properties: the feature levels with which a formatted node would begin a new cluster.
+"""bootstrap.properties: the feature levels with which a formatted node would bootstrap a cluster.
 
-What bootstrap.checkpoint is to Apache Kafka's nodes (KIP-778): the first active controller writes
+It corresponds to Apache Kafka's bootstrap.checkpoint (KIP-778): the first active controller writes
 these levels into the metadata, and no node reads them later.
 """
 
@@ -21,14 +21,14 @@ SCRAM_FILE_NAME: Final = "bootstrap.scram"
 
 
 def write(disk: Disk, directory: str, levels: Mapping[str, int]) -> None:
-    """Remember the levels, durably; the directory is made if need be."""
+    """Write the levels, durably; creates the directory if it is missing."""
     disk.make_dirs(directory)
     text = "".join(f"{name}={level}\n" for name, level in sorted(levels.items()))
     write_atomically(disk, f"{directory}/{FILE_NAME}", text.encode())
 
 
 def read(disk: Disk, directory: str) -> dict[str, int] | None:
-    """The levels; None when the format chose none. Raises BadDirectory."""
+    """The levels; None if the format set none. Raises BadDirectory."""
     path = f"{directory}/{FILE_NAME}"
     if not disk.exists(path):
         return None
@@ -42,7 +42,7 @@ def read(disk: Disk, directory: str) -> dict[str, int] | None:
 def write_scram(
     disk: Disk, directory: str, credentials: Mapping[tuple[str, int], ScramCredential]
 ) -> None:
-    """Remember the passwords with which a new cluster would begin, durably."""
+    """Write the SCRAM credentials with which a new cluster would start, durably."""
     rows = [
         [
             user,
@@ -57,7 +57,7 @@ def write_scram(
 
 
 def read_scram(disk: Disk, directory: str) -> dict[tuple[str, int], ScramCredential]:
-    """What `write_scram` wrote; nothing when the format chose none. Raises BadDirectory."""
+    """The output of `write_scram`; empty if the format set none. Raises BadDirectory."""
     path = f"{directory}/{SCRAM_FILE_NAME}"
     if not disk.exists(path):
         return {}

@@ -1,4 +1,4 @@
-"""Which offsets a log has: shared by everything that the log is composed of."""
+"""The offsets of a log, shared by all its components."""
 
 from __future__ import annotations
 
@@ -10,6 +10,6 @@ class Bounds:
 
     def __init__(self, start: int, end: int) -> None:
         self.start = start
-        """Where the log begins: records before it may still be in the first segment."""
+        """The log start offset: records before it may still be in the first segment."""
         self.end = end
         """The offset of the next record."""

@@ -1,7 +1,7 @@
 """Kafka's checkpoint files: a version, a count, and one line per entry.
 
-Written to a temporary file and renamed, so that a crash leaves the old contents or the new. Those
-that recovery depends on are synced as well.
+They are written to a temporary file and renamed, so that a crash leaves the old or the new
+contents. Files that recovery depends on are also synced.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _VERSION = 0
 
 
 class CheckpointCorrupt(ValueError):
-    """A checkpoint file cannot be read; the message names it and says why."""
+    """A checkpoint file cannot be read; the message has the file and the reason."""
 
 
 def encode_lines(lines: Iterable[str]) -> bytes:
@@ -34,7 +34,7 @@ def decode_lines(path: str, data: bytes) -> list[list[str]]:
     if version != _VERSION:
         raise CheckpointCorrupt(f"{path} is of version {version}; only {_VERSION} is known")
     if not data.endswith(b"\n"):
-        # A number may have lost digits and still be one.
+        # A truncated number may still be a valid one.
         raise CheckpointCorrupt(f"{path} is cut off")
     if len(lines) - 2 != count:
         raise CheckpointCorrupt(f"{path} has {len(lines) - 2} lines where {count} were declared")
@@ -42,7 +42,7 @@ def decode_lines(path: str, data: bytes) -> list[list[str]]:
 
 
 def replace_file(disk: Disk, path: str, data: bytes) -> None:
-    """Replace a small file by rename without waiting for the disk; a later sync makes it last."""
+    """Replace a small file by rename; a later sync makes it durable."""
     temporary = path + ".tmp"
     file = disk.open(temporary, create=True)
     try:
@@ -54,7 +54,7 @@ def replace_file(disk: Disk, path: str, data: bytes) -> None:
 
 
 def write_offsets(disk: Disk, path: str, offsets: Mapping[TopicPartition, int]) -> None:
-    """Replace a checkpoint of one offset per partition, durably."""
+    """Replace a checkpoint with one offset per partition, durably."""
     write_atomically(
         disk,
         path,
@@ -66,7 +66,7 @@ def write_offsets(disk: Disk, path: str, offsets: Mapping[TopicPartition, int]) 
 
 
 def read_offsets(disk: Disk, path: str) -> dict[TopicPartition, int]:
-    """The offsets of a checkpoint; none when there is no such file. Raises CheckpointCorrupt."""
+    """The offsets in a checkpoint; empty if there is no such file. Raises CheckpointCorrupt."""
     if not disk.exists(path):
         return {}
     offsets: dict[TopicPartition, int] = {}

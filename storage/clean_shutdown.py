@@ -1,7 +1,8 @@
-""".kafka_cleanshutdown: the last process closed every log in this directory.
+""".kafka_cleanshutdown: the last process has closed every log in this directory.
 
-It holds the broker epoch of that process, which tells the controller at the next registration that
-this broker lost nothing (KIP-966). The file goes as soon as logs are open again.
+It contains the broker epoch of that process, which proves to the controller at the next
+registration that this broker has lost nothing (KIP-966). The file is removed as soon as logs are
+open again.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ FILE_NAME: Final = ".kafka_cleanshutdown"
 
 
 def write(disk: Disk, directory: str, broker_epoch: int) -> None:
-    """Say that everything in `directory` was closed and is durable."""
+    """Record that everything in `directory` was closed and is durable."""
     content = {"version": 0, "brokerEpoch": broker_epoch}
     data = json.dumps(content, separators=(",", ":")).encode("ascii")
     write_atomically(disk, f"{directory}/{FILE_NAME}", data)
@@ -28,7 +29,7 @@ def exists(disk: Disk, directory: str) -> bool:
 
 
 def read_broker_epoch(disk: Disk, directory: str) -> int:
-    """The epoch that was written, -1 when the last shutdown was not clean."""
+    """The epoch in the file; -1 if the last shutdown was not clean."""
     path = f"{directory}/{FILE_NAME}"
     if not disk.exists(path):
         return NO_EPOCH
@@ -39,7 +40,7 @@ def read_broker_epoch(disk: Disk, directory: str) -> int:
 
 
 def remove(disk: Disk, directory: str) -> None:
-    """Forget the clean shutdown, durably: from now on a crash needs a recovery."""
+    """Remove the file, durably: from now on a crash requires a recovery."""
     path = f"{directory}/{FILE_NAME}"
     if disk.exists(path):
         disk.remove(path)

@@ -1,7 +1,7 @@
-"""The settings of one partition's log, typed: a topic's overrides on the broker's defaults.
+"""The typed settings of one partition's log: a topic's overrides of the broker's defaults.
 
-Names, defaults and meanings are Kafka's topic configuration; parsing of what users write, bounds
-and documentation are in model/settings. Here they become numbers that a log can work with.
+Names, defaults and meanings are Kafka's topic configuration; parsing, bounds and documentation are
+in model/settings. This module converts them to numbers.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class LogConfig:
 
     @property
     def deletes(self) -> bool:
-        """Whether old segments go by time and size."""
+        """Whether retention deletes old segments by time and size."""
         return "delete" in self.cleanup_policy
 
     @property
@@ -65,13 +65,13 @@ class LogConfig:
 
     @property
     def max_segment_ms(self) -> int:
-        """How long a segment may be active: a compacted topic's soon enough to be cleaned."""
+        """How long a segment may be active; less for a compacted topic, for its cleaning."""
         return (
             min(self.segment_ms, self.max_compaction_lag_ms) if self.compacts else self.segment_ms
         )
 
     def compression_level(self, codec: str) -> int | None:
-        """The level that topic settings name for a codec; None for a codec without levels."""
+        """The configured level of a codec; None for a codec without levels."""
         return {
             "gzip": self.compression_gzip_level,
             "lz4": self.compression_lz4_level,
@@ -82,10 +82,10 @@ class LogConfig:
     def from_overrides(
         cls, overrides: Mapping[str, str], defaults: LogConfig | None = None
     ) -> LogConfig:
-        """`defaults` with a topic's settings, named as Kafka names them, on top.
+        """`defaults` with a topic's overrides, by Kafka's names.
 
-        Names that do not concern the log are ignored. Raises ValueError naming a setting whose
-        value is not of its type.
+        Settings of other components are ignored. Raises ValueError with the name of a setting whose
+        value has the wrong type.
         """
         base = cls() if defaults is None else defaults
         changes: dict[str, Any] = {}
@@ -100,7 +100,7 @@ _FIELDS: Final = frozenset(field.name for field in dataclasses.fields(LogConfig)
 
 
 def _parse(name: str, value: str, current: object) -> object:
-    """`value` as the type that the setting has now."""
+    """Parse `value` as the type of the setting."""
     text = value.strip()
     try:
         if isinstance(current, bool):

@@ -1,8 +1,8 @@
-"""Log files as text, line by line, laid out as Apache Kafka's dump tool lays them out.
+"""Prints log files as text, in the format of Apache Kafka's dump tool.
 
-Scripts parse these lines, so spacing and names are kept to the letter. The functions read and
-never write: they may look at the files of a running broker, whose last batch may still be on its
-way. What does not fit together (an index against its log, gaps) is returned apart, as findings.
+Scripts parse these lines, so spacing and names are exactly Kafka's. The functions never write: they
+may read the files of a running broker, whose last batch may be incomplete. Inconsistencies (of an
+index and its log, gaps) are returned separately, as findings.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _MARKERS: Final = {0: "ABORT", 1: "COMMIT"}
 
 
 def dump(disk: Disk, path: str, options: DumpOptions, findings: Findings) -> Iterator[str]:
-    """The lines for one file, by the kind that its name shows. Raises OSError."""
+    """The lines for one file, by the type in its name. Raises OSError."""
     yield f"Dumping {path}"
     name = path.rpartition("/")[2]
     stem, dot, suffix = name.partition(".")
@@ -104,7 +104,7 @@ def _log_lines(file: File, path: str, options: DumpOptions, findings: Findings) 
 
 
 def _deep_lines(entry: Entry, options: DumpOptions) -> Iterator[tuple[int, str]]:
-    """(offset, line) of each record; the line is empty for what is not to be shown."""
+    """(offset, line) of each record; the line is empty if the record is not printed."""
     header = entry.header
     if isinstance(header, BatchHeader):
         for index, record in enumerate(iter_records(entry.data)):
@@ -149,7 +149,7 @@ def _batch_line(position: int, header: BatchHeader, is_valid: bool) -> str:
 
 
 def _record_line(index: int, record: Record, header: BatchHeader, options: DumpOptions) -> str:
-    """One record; empty for what is not to be shown."""
+    """The line of one record; empty if it is not printed."""
     parts: list[str] = []
     if options.record_metadata:
         sequence = -1
@@ -174,7 +174,7 @@ def _record_line(index: int, record: Record, header: BatchHeader, options: DumpO
 
 
 def _message_line(message: Message, wrapper: Message, options: DumpOptions) -> str:
-    """One message of magic 0 or 1, which has a CRC of its own and neither sequence nor headers."""
+    """The line of a message of magic 0 or 1, with its own CRC, without sequence and headers."""
     parts: list[str] = []
     if options.record_metadata:
         parts += [
@@ -202,7 +202,7 @@ def _content_parts(record: Record, options: DumpOptions) -> list[str]:
 
 
 def _control_parts(record: Record) -> list[str]:
-    """What a control record says: of which kind, and by which coordinator."""
+    """The type and the coordinator of a control record."""
     kind = int.from_bytes((record.key or b"")[2:4], "big")
     if kind in _MARKERS and record.value is not None and len(record.value) >= _END_MARKER.size:
         _, epoch = _END_MARKER.unpack_from(record.value)
@@ -211,7 +211,7 @@ def _control_parts(record: Record) -> list[str]:
 
 
 def decode_text(record: Record) -> tuple[str | None, str | None]:
-    """Key and value as UTF-8, the tool's default."""
+    """Decode key and value as UTF-8, the tool's default."""
     return _text(record.key), _text(record.value)
 
 

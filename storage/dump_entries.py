@@ -1,4 +1,4 @@
-"""What a dump walks through: batches and the messages before them, as they lie in a segment."""
+"""The entries of a segment for the dump: batches, and messages of older formats."""
 
 from __future__ import annotations
 
@@ -21,37 +21,37 @@ from raftka.model.record_batch import (
 from raftka.model.records import Record, iter_records
 
 Decoder = Callable[[Record], tuple[str | None, str | None]]
-"""(key, payload) of a record as text, None for what is not shown."""
+"""(key, payload) of a record as text, None if it is not printed."""
 
 
 @dataclass(slots=True)
 class DumpOptions:
-    """What the dump tool's options ask for."""
+    """The options of the dump tool."""
 
     deep: bool = False
-    """Show each record, not only the batches."""
+    """Print each record, not only the batches."""
     data: bool = False
-    """Show keys and payloads; implies deep."""
+    """Print keys and payloads; implies deep."""
     record_metadata: bool = True
     verify_only: bool = False
     sanity_check: bool = False
     max_bytes: int = 2**31 - 1
     decoder: Decoder | None = None
     folder: str = ""
-    """Where relative paths begin: findings name a file by its whole path, as Kafka's tool does."""
+    """The base of relative paths: findings contain absolute paths, as in Kafka's tool."""
 
     def full(self, path: str) -> str:
-        """The whole path of a file."""
+        """The absolute path of a file."""
         return f"{self.folder}/{path}" if self.folder and not path.startswith("/") else path
 
 
 @dataclass(slots=True)
 class Findings:
-    """What does not fit together, in lines for the error stream."""
+    """Inconsistencies, as lines for the error stream."""
 
     lines: list[str] = dataclasses.field(default_factory=list)
     failed: bool = False
-    """Whether something could not be read at all, where Kafka's tool ends with an exception."""
+    """Whether a file was unreadable, for which Kafka's tool exits with an exception."""
 
     def fail(self, line: str) -> None:
         self.lines.append(line)
@@ -59,7 +59,7 @@ class Findings:
 
 
 class Entry(NamedTuple):
-    """A batch, or a message of magic 0 or 1, at its place in the file."""
+    """A batch, or a message of magic 0 or 1, with its position in the file."""
 
     position: int
     header: BatchHeader | Message
@@ -86,9 +86,9 @@ class Entry(NamedTuple):
 
 
 def read_entries(file: File, path: str, end: int, start: int = 0) -> Iterator[Entry]:
-    """The whole entries from position `start` to `end`, where the last may be cut off.
+    """The complete entries from position `start` to `end`; the last one may be cut off.
 
-    Raises KafkaError CORRUPT_MESSAGE at what can be no entry.
+    Raises KafkaError CORRUPT_MESSAGE at bytes that are no entry.
     """
     position = start
     while position + MAGIC_AT < end:

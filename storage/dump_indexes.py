@@ -1,8 +1,7 @@
-"""The indexes of a segment as text, compared with the log that they point into.
+"""Prints the indexes of a segment as text, and compares them with the log.
 
-Apache Kafka reserves an index's final size in zeros and cuts it at a clean shutdown, so a file
-may end in entries that say nothing: the first one after the first that names the base offset
-ends what is read.
+Apache Kafka preallocates an index with zeros and truncates it at a clean shutdown, so a file may
+end with empty entries: the first entry after the first one with the base offset ends the index.
 """
 
 from __future__ import annotations
@@ -18,18 +17,18 @@ from raftka.storage.dump_entries import DumpOptions, Entry, Findings, read_entri
 from raftka.storage.index import OffsetIndex, TimeIndex
 
 _NOWHERE: Final = "none"
-"""What stands for an offset where the log has no entry."""
+"""Printed for an offset without an entry in the log."""
 
 
 def is_number(stem: str) -> bool:
-    """Whether a file's name begins with the base offset of a segment."""
+    """Whether a file's name starts with a segment's base offset."""
     return stem.isascii() and stem.isdigit()
 
 
 def offset_index_lines(
     disk: Disk, path: str, base_offset: int, options: DumpOptions, findings: Findings
 ) -> Iterator[str]:
-    """The entries of an offset index; those that do not point at their batch are findings."""
+    """The entries of an offset index; those that do not point to their batch are findings."""
     data = read_file(disk, path)
     entries = _entries(OffsetIndex.ENTRY, data)
     if not entries:
@@ -74,7 +73,7 @@ def offset_index_lines(
 def time_index_lines(
     disk: Disk, path: str, base_offset: int, options: DumpOptions, findings: Findings
 ) -> Iterator[str]:
-    """The entries of a time index; what disagrees with the log or goes back is a finding."""
+    """The entries of a time index; those that contradict the log or decrease are findings."""
     data = read_file(disk, path)
     entries = _entries(TimeIndex.ENTRY, data)
     if options.sanity_check:
@@ -104,7 +103,7 @@ def time_index_lines(
 
 
 class _TimeCheck:
-    """Compares the entries of a time index, one after the other, with the log."""
+    """Compares the entries of a time index with the log, one after the other."""
 
     def __init__(self, path: str, log: File | None, positions: list[tuple[int, int]]) -> None:
         self._path = path
@@ -116,7 +115,7 @@ class _TimeCheck:
         self._not_found: list[str] = []
 
     def add(self, timestamp: int, offset: int) -> None:
-        """Check the next entry. Raises KafkaError when the log cannot be read there."""
+        """Check the next entry. Raises KafkaError if the log is unreadable there."""
         previous, self._previous = self._previous, timestamp
         if self._log is not None:
             entry = self._find(self._log, offset)
@@ -142,7 +141,7 @@ class _TimeCheck:
         return None
 
     def lines(self, full: str) -> list[str]:
-        """What was found, by kind."""
+        """The findings, by type."""
         kinds = {
             f"Found timestamp mismatch in :{full}": self._mismatches,
             f"Found out of order timestamp in :{full}": self._out_of_order,
@@ -154,9 +153,9 @@ class _TimeCheck:
 def _time_index_problem(
     full: str, data: bytes, entries: list[tuple[int, int]], base_offset: int
 ) -> str:
-    """Why a start of Apache Kafka would rebuild this time index; empty when it would not.
+    """Why Apache Kafka would rebuild this time index when it starts; empty if it would not.
 
-    Zeros at the end are a reason, other than in an offset index: they are a time before the first.
+    Unlike in an offset index, zeros at the end are a reason: they are a time before the first.
     """
     if entries:
         (first, _), (last, value) = entries[0], entries[-1]
@@ -181,13 +180,13 @@ def _odd_size(kind: str, full: str, data: bytes, entry: struct.Struct) -> str:
 
 
 def _entries(entry: struct.Struct, data: bytes) -> list[tuple[int, int]]:
-    """The whole entries of a file, which may end within one."""
+    """The complete entries of a file, which may end within one."""
     whole = len(data) - len(data) % entry.size
     return [(key, value) for key, value in entry.iter_unpack(data[:whole])]
 
 
 def _positions(disk: Disk, path: str, base_offset: int) -> list[tuple[int, int]]:
-    """(offset, position) of the offset index beside a time index, in order; empty without one."""
+    """(offset, position) of the offset index of the same segment, in order; empty without one."""
     beside = path.rpartition(".")[0] + ".index"
     if not disk.exists(beside):
         return []
@@ -201,7 +200,7 @@ def _open_log_of(disk: Disk, path: str) -> File | None:
 
 
 def _last_offset_at(log: File, position: int) -> str:
-    """The last offset of the entry at a position, as text; "none" where there is no entry."""
+    """The last offset of the entry at a position, as text; "none" if there is no entry."""
     if not 0 <= position < log.size():
         return _NOWHERE
     try:

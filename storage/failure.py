@@ -6,11 +6,11 @@ from raftka.model.errors import ErrorCode, KafkaError
 
 
 class LogDirFailure(KafkaError):
-    """An operation on a log directory failed, and nothing in it can be trusted from here on.
+    """An operation on a log directory failed; from now on the directory cannot be trusted.
 
-    The first one carries the OSError as its cause; every later use of a log in that directory
-    raises one too. Its code is KAFKA_STORAGE_ERROR, so that a handler needs no case for it.
-    Source: KIP-112.
+    The first exception has the OSError as its cause; every later use of a log in that directory
+    raises one too. Its code is KAFKA_STORAGE_ERROR, so that handlers need no special case. Source:
+    KIP-112.
     """
 
     def __init__(self, directory: str, what: str) -> None:

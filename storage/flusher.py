@@ -1,8 +1,8 @@
-"""Which records a power loss cannot take: flushing, in the foreground and beside the broker.
+"""Flushes a log, in the foreground and in the background, and tracks which records are durable.
 
-The recovery point is the offset before which everything is durable: segments and, of those that
-are closed, their indexes; leader epochs; the names of the files. Recovery believes it, so it moves
-only when all of that is on the disk. Usually replication protects what lies behind it.
+The recovery point is the offset before which everything is durable: segments, indexes of closed
+segments, leader epochs, and file names. Recovery trusts it, so it only advances when all of that is
+on disk. Usually replication protects the records after it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from raftka.storage.segments import Segments
 
 
 class _Plan(NamedTuple):
-    """What to do on the disk, and before which offset all is durable then."""
+    """The files to sync, and the offset before which everything is durable then."""
 
     work: Callable[[], None]
     end: int
@@ -30,7 +30,7 @@ class _Plan(NamedTuple):
 
 
 class Flusher:
-    """Makes one log durable, as flush.messages and flush.ms ask for it, and knows how far it is."""
+    """Flushes one log as flush.messages and flush.ms require, and tracks the recovery point."""
 
     __slots__ = (
         "_bounds",
@@ -66,7 +66,7 @@ class Flusher:
         self.last_flush_ms = now_ms
 
     def is_due(self, config: LogConfig, now_ms: int) -> bool:
-        """Whether flush.messages or flush.ms ask for a flush now."""
+        """Whether flush.messages or flush.ms require a flush now."""
         waiting = self._bounds.end - self.recovery_point
         return waiting > 0 and (
             waiting >= config.flush_messages or now_ms - self.last_flush_ms >= config.flush_ms
@@ -74,13 +74,13 @@ class Flusher:
 
     @property
     def is_durable(self) -> bool:
-        """Whether a power loss now would take nothing, and bring back nothing that was cut."""
+        """Whether a power loss now would lose nothing, and restore nothing that was truncated."""
         settled = self._truncations == self._durable_truncations and not self._segments[-1].was_cut
         return settled and self.recovery_point >= self._bounds.end
 
     @property
     def has_closed_segment(self) -> bool:
-        """Whether a segment was closed since the last flush: it will not change any longer."""
+        """Whether a segment was closed since the last flush: it will not change any more."""
         return self.recovery_point < self._segments[-1].base_offset
 
     def flush(self, now_ms: int | None = None) -> None:
@@ -93,9 +93,9 @@ class Flusher:
     async def flush_in_background(
         self, now_ms: int | None = None, *, closed_only: bool = False
     ) -> None:
-        """Make what was appended so far durable, while the broker goes on.
+        """Make everything appended so far durable, while the broker continues.
 
-        With `closed_only`, leave the active segment to the system.
+        With `closed_only`, leave the active segment to the operating system.
         """
         with self._health.doing("flushing"):
             end = self._segments[-1].base_offset if closed_only else self._bounds.end
@@ -125,8 +125,8 @@ class Flusher:
         return _Plan(work, end_offset, active, self._truncations)
 
     def _done(self, plan: _Plan, now_ms: int | None) -> None:
-        # After a truncation in the meantime, other records may stand at these offsets. After a
-        # roll, the segment that was active then has indexes that are not durable yet.
+        # If the log was truncated meanwhile, other records may have these offsets. If it was
+        # rolled, the previously active segment has indexes that are not durable yet.
         self._durable_truncations = plan.truncations
         if plan.truncations == self._truncations:
             is_active = plan.active is self._segments[-1]
@@ -136,10 +136,10 @@ class Flusher:
             self.last_flush_ms = now_ms
 
     def truncated(self, end_offset: int) -> None:
-        """The log is about to end at `end_offset`: what will stand there then is not durable.
+        """The log is about to be truncated to `end_offset`: later records there are not durable.
 
-        The checkpoint must not say otherwise: recovery would skip segments that need a scan, and
-        believe snapshots of records that are gone.
+        The checkpoint must be lowered: otherwise recovery would skip segments that need a scan, and
+        trust snapshots of removed records.
         """
         self._truncations += 1
         self._segments.names_changed = True

@@ -1,9 +1,9 @@
-"""Logs on their way to another directory: `<topic>-<partition>.<32 hex digits>-future` (KIP-113).
+"""Logs that move to another directory: `<topic>-<partition>.<32 hex digits>-future` (KIP-113).
 
-A future log is a copy of a partition's log in another directory of the same broker. Once it has all
-that the log has, it takes its place: its directory gets the partition's name, and the other one is
-deleted. What a future log has is never served before that, so a crash at any moment loses nothing:
-the copy goes on with what there is, since a future log is recovered and compared as a follower's.
+A future log is a copy of a partition's log in another directory of the same broker. Once it has
+caught up, it replaces the log: its directory gets the partition's name, and the other one is
+deleted. A future log is never served before that, so a crash loses nothing: copying resumes after a
+restart, since a future log is recovered and compared like a follower's.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ _MAX_NAME: Final = 255
 
 
 class Future(NamedTuple):
-    """A future log, and the log directory that it is in."""
+    """A future log, and its log directory."""
 
     log: Log
     home: LogDirectory
 
 
 class FutureLogs:
-    """The future logs of one broker, by partition. Raises OSError where the disk does."""
+    """The future logs of one broker, by partition. Raises OSError if the disk does."""
 
     def __init__(self, disk: Disk, opener: LogOpener, dice: Dice) -> None:
         self._disk = disk
@@ -48,15 +48,15 @@ class FutureLogs:
         return len(self._futures)
 
     def get(self, topic_partition: TopicPartition) -> Future | None:
-        """The future log of a partition, None when it does not move."""
+        """The future log of a partition, or None if it does not move."""
         return self._futures.get(topic_partition)
 
     def home_of(self, topic_partition: TopicPartition) -> LogDirectory:
-        """The directory that a partition moves to. Raises KeyError when it does not move."""
+        """The directory that a partition moves to. Raises KeyError if it does not move."""
         return self._futures[topic_partition].home
 
     def load(self, home: LogDirectory, config: LogConfig) -> list[str]:
-        """Open those that the last process left in a directory; sentences about them."""
+        """Open the previous process's future logs in a directory; return messages about them."""
         said = []
         for name in self._disk.list_dir(home.path):
             matched = _NAME.fullmatch(name)
@@ -73,7 +73,7 @@ class FutureLogs:
         return said
 
     def begin(self, current: Log, home: LogDirectory) -> Log:
-        """Make an empty future log for `current` in another directory."""
+        """Create an empty future log for `current` in another directory."""
         target = current.topic_partition
         ending = f".{self._dice.randbytes(16).hex()}{FUTURE_SUFFIX}"
         path = f"{home.path}/{str(target)[: _MAX_NAME - len(ending)]}{ending}"
@@ -82,7 +82,7 @@ class FutureLogs:
         return log
 
     def abandon(self, topic_partition: TopicPartition, due_ms: int) -> None:
-        """Give up a move, if there is one; the files go at `due_ms`."""
+        """Abort a move, if there is one; its files are removed at `due_ms`."""
         future = self._futures.pop(topic_partition, None)
         if future is None:
             return
@@ -92,9 +92,9 @@ class FutureLogs:
             future.home.doomed.append((due_ms, path))
 
     def take(self, topic_partition: TopicPartition) -> Future:
-        """Close a future log whose contents are durable, and give it the partition's name.
+        """Close a complete, durable future log, and give it the partition's name.
 
-        The log that is opened again from there; raises KeyError without one.
+        Returns the log, opened again from there; raises KeyError without a future log.
         """
         future, home = self._futures.pop(topic_partition)
         durable_to, start = future.recovery_point, future.log_start_offset
@@ -114,13 +114,13 @@ class FutureLogs:
         return Future(log, home)
 
     def directory_failed(self, home: LogDirectory) -> None:
-        """The moves to a directory end with it."""
+        """Abort the moves to a failed directory."""
         for target, future in self:
             if future.home is home:
                 del self._futures[target]
 
     def close(self) -> None:
-        """Write what is only in memory."""
+        """Write buffered data, and close."""
         for _, future in self:
             if future.home.failure is None:
                 future.log.close()

@@ -1,7 +1,7 @@
-"""Whether one log can be used, and what ends that.
+"""Whether one log can be used, and how it fails.
 
-Nothing is known of a file after an OSError from it. The log has then failed for good: every later
-use raises LogDirFailure, and only a restart, which recovers from what is on the disk, ends that.
+After an OSError the state of a file is unknown. The log has then failed permanently: every later
+use raises LogDirFailure until a restart, which recovers from the disk's contents.
 """
 
 from __future__ import annotations
@@ -15,23 +15,23 @@ from raftka.storage.failure import LogDirFailure
 
 
 class LogOwner(Protocol):
-    """The keeper of the directory that a log is in (storage/log_manager.py)."""
+    """The owner of a log's directory (storage/log_manager.py)."""
 
     def log_failed(self, directory: str, error: OSError) -> None:
-        """Something in that log directory could not be read or written."""
+        """A read or write in that log directory failed."""
         ...
 
     def corruption_found(self, topic_partition: TopicPartition, words: str) -> None:
-        """A batch that was read for the first time since the start is not what was written."""
+        """A batch that was read for the first time since the start is damaged."""
         ...
 
     def recovery_point_lowered(self, topic_partition: TopicPartition) -> None:
-        """A truncation reached below the recovery point on the disk: write the new one there."""
+        """A truncation went below the recovery point on disk: write the new one there."""
         ...
 
 
 class Health:
-    """One log's failure, shared by everything that the log is composed of."""
+    """One log's failure state, shared by all its components."""
 
     __slots__ = ("directory", "failure", "owner", "topic_partition")
 
@@ -43,21 +43,21 @@ class Health:
         self.topic_partition = topic_partition
         self.owner = owner
         self.failure: str | None = None
-        """Why the log cannot be used any longer; None while it can."""
+        """Why the log cannot be used any longer; None if it can."""
 
     @property
     def home(self) -> str:
-        """The log directory that the log is in."""
+        """The log directory that contains the log."""
         return self.directory.rpartition("/")[0]
 
     def refusal(self) -> LogDirFailure:
-        """The exception for any use of a log that has failed."""
+        """The exception for any use of a failed log."""
         return LogDirFailure(self.home, self.failure or "")
 
     def fail(self, error: OSError, doing: str) -> LogDirFailure:
-        """Give up on this log after `error`; the exception to raise."""
+        """Mark the log as failed after `error`; return the exception to raise."""
         if self.failure is not None:
-            # Deleted or closed while work was under way: its files may well be gone.
+            # Deleted or closed while an operation was running: its files may be gone.
             return self.refusal()
         self.failure = f"{doing} {self.topic_partition} failed: {error}"
         if self.owner is not None:
@@ -66,7 +66,7 @@ class Health:
 
     @contextmanager
     def doing(self, what: str) -> Iterator[None]:
-        """Work on the files. Raises LogDirFailure when the log has failed, or fails in it."""
+        """Wrap an operation on files. Raises LogDirFailure if the log has failed or fails now."""
         if self.failure is not None:
             raise self.refusal()
         try:

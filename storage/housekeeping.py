@@ -1,6 +1,6 @@
-"""What a broker does to its logs from time to time: retention, removal, and making them durable.
+"""Periodic work on a broker's logs: retention, removal of files, and flushing.
 
-Called with the time and the high watermarks; waits for the disk only through offloaded work.
+Called with the time and the high watermarks; it waits for the disk only in offloaded work.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from raftka.storage.log import Log
 from raftka.storage.log_directory import LogDirectory
 
 _LOGS_A_TURN: Final = 10
-"""How many logs are looked after at a stretch: a few milliseconds each where the disk is busy."""
+"""Logs per scheduler turn: a few milliseconds each if the disk is busy."""
 
 
 async def tidy_logs(
@@ -26,11 +26,11 @@ async def tidy_logs(
     producer_expiration_ms: int,
     clock: Clock,
 ) -> list[str]:
-    """Apply retention to each log, flush the segments that were closed, forget old producers.
+    """Apply retention to each log, flush its closed segments, expire old producers.
 
-    A log without a high watermark here loses nothing. Sentences for the broker's log; a log whose
-    disk fails is left to its failure listener. A file or two of each log is written here, so
-    others have a turn after every few.
+    A log without a high watermark loses nothing. Returns messages for the broker's log; the failure
+    listener handles a log whose disk fails. Each log writes a file or two, so other tasks get a
+    turn after every few logs.
     """
     said: list[str] = []
     for number, log in enumerate(logs, 1):
@@ -61,7 +61,7 @@ def _apply_retention(log: Log, now_ms: int, high_watermark: int) -> list[str]:
 
 
 async def flush_due(logs: Iterable[Log], now_ms: int) -> int:
-    """Flush the logs that have waited for flush.ms; how many."""
+    """Flush the logs whose flush.ms has passed; return the number."""
     flushed = 0
     for log in logs:
         if log.failure is None and log.needs_flush(now_ms):

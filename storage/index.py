@@ -1,13 +1,13 @@
 """The two sparse indexes of a segment, in Kafka's file formats.
 
-X.index maps offsets to positions in X.log, one entry per `index.interval.bytes` of log:
-(offset relative to the segment's base int32, position int32). X.timeindex maps timestamps to
-offsets: (timestamp int64, relative offset int32); an entry says that the largest timestamp up to
-that offset is this one. Both only grow in both columns.
+X.index maps offsets to positions in X.log, one entry per `index.interval.bytes` of log: (offset
+relative to the segment's base int32, position int32). X.timeindex maps timestamps to offsets:
+(timestamp int64, relative offset int32); an entry has the largest timestamp up to that offset. Both
+columns of both indexes ascend.
 
-Entries are kept in arrays and reach the file in groups: an index is a hint that can be rebuilt
-from the log at any time, so a crash may lose the last of them. They are read when first needed:
-a broker has many old segments and looks into few.
+Entries are kept in arrays and written to the file in groups: an index is a hint that can be rebuilt
+from the log at any time, so a crash may lose the last entries. They are read when first needed: a
+broker has many old segments and reads few.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from typing import Final
 from raftka.model.ports import Disk
 
 _GROUP: Final = 128
-"""Entries that wait before they are written: about one write per 512 KiB of log."""
+"""Buffered entries per write: about one write per 512 KiB of log."""
 
 
 class IndexDisagrees(Exception):
-    """An index file cannot be right; the message says why. Rebuild it from the log."""
+    """An index file is invalid; the message has the reason. Rebuild it from the log."""
 
 
 class _Index:
-    """What both kinds share: two parallel columns and the file that follows them."""
+    """Common to both types: two parallel columns and the file that follows them."""
 
     ENTRY: struct.Struct
     KEY_TYPE: str
@@ -44,16 +44,16 @@ class _Index:
         self._loaded = True
         self._written = 0
         self._stale = True
-        """The file may be missing, or have other bytes behind the entries that it has."""
+        """Whether the file may be missing, or have other bytes after the known entries."""
         self.keys = array(self.KEY_TYPE)
         self.values = array("i")
 
     def lazily(self) -> None:
-        """Take the entries from the file at the first look-up."""
+        """Read the entries from the file at the first lookup."""
         self._loaded = self._stale = False
 
     def load(self) -> None:
-        """Take the entries from the file. Raises IndexDisagrees."""
+        """Read the entries from the file. Raises IndexDisagrees."""
         try:
             file = self._disk.open(self.path)
         except FileNotFoundError:
@@ -68,7 +68,8 @@ class _Index:
         keys = _column(self.KEY_TYPE, data, 0, size)
         values = _column("i", data, size - 4, size)
         if not all(map(lt, keys, keys[1:])) or not all(map(le, values, values[1:])):
-            # Also what a kill leaves of Apache Kafka's, which reserves the final size in zeros.
+            # That is also what Apache Kafka leaves when it is killed: it preallocates the file with
+            # zeros.
             raise IndexDisagrees(f"{self.path} has entries out of order")
         self.keys, self.values = keys, values
         self._written = len(keys)
@@ -93,7 +94,7 @@ class _Index:
             self.write()
 
     def write(self) -> None:
-        """Bring the file up to the entries."""
+        """Write the pending entries to the file."""
         if not self._loaded or (self._written == len(self.keys) and not self._stale):
             return
         start = self._written
@@ -133,7 +134,7 @@ class _Index:
             self._stale = True
 
     def release(self) -> None:
-        """Forget the entries until they are needed again."""
+        """Drop the entries from memory until they are needed again."""
         self.write()
         self.keys = array(self.KEY_TYPE)
         self.values = array("i")
@@ -141,7 +142,7 @@ class _Index:
 
 
 def _column(kind: str, data: bytes, start: int, stride: int) -> array[int]:
-    """The big-endian numbers at `start` of each entry: a full index has a quarter of a million."""
+    """The big-endian numbers at `start` of each entry: a full index has 250,000."""
     column = array(kind)
     packed = bytearray(len(data) // stride * column.itemsize)
     for byte in range(column.itemsize):
@@ -172,7 +173,7 @@ class OffsetIndex(_Index):
         return self._entry(bisect_right(self.values, position) - 1)
 
     def offset_behind(self, position: int) -> int:
-        """An offset that no batch before `position` reaches; a large one when no entry says so."""
+        """An offset that no batch before `position` reaches; a large one if no entry bounds it."""
         self.need()
         slot = bisect_left(self.values, position)
         return self.base_offset + self.keys[slot] if slot < len(self.keys) else 2**63 - 1
@@ -188,7 +189,7 @@ class OffsetIndex(_Index):
         self._keep(bisect_left(self.keys, offset - self.base_offset))
 
     def check(self, log_size: int) -> None:
-        """Raises IndexDisagrees when an entry points outside the log."""
+        """Raises IndexDisagrees if an entry points outside the log."""
         self.need()
         if self.keys and (self.keys[0] < 0 or not self.values[0] >= 0):
             raise IndexDisagrees(f"{self.path} has a negative entry")
@@ -210,7 +211,7 @@ class TimeIndex(_Index):
     KEY_TYPE = "q"
 
     def maybe_append(self, timestamp: int, offset: int) -> None:
-        """Add an entry unless the time has not advanced since the last one."""
+        """Add an entry unless the time has not increased since the last one."""
         if timestamp >= 0 and (not self.keys or timestamp > self.keys[-1]):
             self._add(timestamp, offset - self.base_offset)
 

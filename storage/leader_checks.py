@@ -1,9 +1,8 @@
-"""What a leader does with a batch before it appends it: one parse of the header, one CRC, one look
-at the records.
+"""A leader's checks of a batch before it appends it: it parses the header, computes the CRC and
+inspects the records, once each.
 
-The hot path: everything rare is behind a comparison that is usually false. Why a batch is refused
-by its header is in storage/appending.py, by its records, and what a topic's settings change in it,
-in storage/admission.py.
+The hot path: everything rare is behind a comparison that is usually false. storage/appending.py has
+the errors in headers, storage/admission.py the errors in records and the conversions.
 """
 
 from __future__ import annotations
@@ -30,15 +29,15 @@ _WITH_HEAD: Final = struct.Struct(f"{HEADER.format}{HEAD_BYTES}s")
 _unpack = _WITH_HEAD.unpack_from
 
 _LOOKED_INTO = ~TRANSACTIONAL_BIT
-"""Attributes of a batch that only `Admission` can judge."""
+"""Attributes that only `Admission` can judge."""
 
 Accepted = tuple[memoryview, int, int, int, int, int, int, int, int, int]
-"""(bytes to append, how many, attributes, last offset delta, largest timestamp, time of the append
-or -1, producer id, its epoch, base sequence, count of records)"""
+"""(bytes to append, their size, attributes, last offset delta, largest timestamp, time of the
+append or -1, producer id, its epoch, base sequence, number of records)"""
 
 
 class LeaderChecks:
-    """The checks of one partition, under its topic's settings."""
+    """The checks of one partition, with its topic's settings."""
 
     __slots__ = (
         "_admission",
@@ -57,14 +56,14 @@ class LeaderChecks:
         self.configure(config)
 
     def configure(self, config: LogConfig) -> None:
-        """Let other settings of the topic take effect."""
+        """Apply new settings of the topic."""
         self._config = config
         self._max_message_bytes = min(config.max_message_bytes, config.segment_bytes)
         self._time_ahead_ms = config.message_timestamp_after_max_ms
         self._admission = Admission(config, self._topic_partition, self._rules_off)
 
     def accept(self, records: Buffer, now_ms: int, from_client: bool) -> Accepted:
-        """What to append of exactly one batch. Raises KafkaError for one that cannot be taken."""
+        """The form to append of exactly one batch. Raises KafkaError if it is refused."""
         view = records if type(records) is memoryview else memoryview(records)
         size = len(view)
         if size < _WITH_HEAD.size:

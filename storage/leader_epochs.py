@@ -1,12 +1,12 @@
-"""Which leader epoch began at which offset: what truncation by epoch rests on.
+"""The start offset of each leader epoch, on which truncation by epoch is based.
 
-A follower asks where the leader's records of an epoch end, and cuts its own there (KIP-101). The
-cache equals what the batches' headers say, plus epochs in which nothing was written. It is kept in
-leader-epoch-checkpoint for what lies before the recovery point: the log saves it with a segment's
-first batch, when entries go (at truncations and when it is opened), and before it calls anything
-durable, so that a change of leaders writes nothing. Behind that point, recovery takes from the
-scanned batches what they say. There the file may be late, but never says a later epoch than the
-records have: a recovery like Apache Kafka's, which adds to the file what it lacks, would keep it.
+A follower asks for the end of an epoch in the leader's log, and truncates its own there (KIP-101).
+The cache has the epochs in the batches' headers, plus those in which nothing was written. The file
+leader-epoch-checkpoint covers the log before the recovery point: the log saves it with a segment's
+first batch, when entries are removed (by truncations and on opening), and before it advances the
+recovery point, so that a change of leaders writes nothing. After that point, recovery reads the
+epochs from the scanned batches. There the file may lack epochs, but never has a later one than the
+records: a recovery like Apache Kafka's, which only adds missing epochs, would keep it.
 """
 
 from __future__ import annotations
@@ -33,16 +33,16 @@ class LeaderEpochCache:
         self.epochs: list[int] = []
         self.starts: list[int] = []
         self.latest = NO_EPOCH
-        """The largest epoch known, -1 for none."""
+        """The largest known epoch, -1 for none."""
         self._saved: tuple[list[int], list[int]] | None = ([], [])
-        """The epochs and starts that the file has; None when it cannot be read."""
+        """The epochs and start offsets in the file; None if it is unreadable."""
 
     def load(self) -> None:
-        """Take the entries from the file, if there is one. Raises CheckpointCorrupt."""
+        """Read the entries from the file, if there is one. Raises CheckpointCorrupt."""
         if not self._disk.exists(self.path):
             return
         self._saved = None
-        self._unsynced = True  # by a process that was killed, perhaps
+        self._unsynced = True  # maybe written by a process that was killed
         fields = decode_lines(self.path, read_file(self._disk, self.path))
         try:
             entries = [(int(epoch), int(start)) for epoch, start in fields]
@@ -63,17 +63,17 @@ class LeaderEpochCache:
         self.latest = self.epochs[-1] if entries else NO_EPOCH
 
     def assign(self, epoch: int, start_offset: int) -> None:
-        """Note that `epoch` begins at `start_offset`; entries that this contradicts go."""
+        """Record that `epoch` begins at `start_offset`; contradicting entries are removed."""
         if epoch == self.latest and self.starts[-1] <= start_offset:
             return
         kept = [entry for entry in self.entries() if entry[0] < epoch and entry[1] < start_offset]
         self._set([*kept, (epoch, start_offset)])
 
     def end_offset_for(self, epoch: int, log_end_offset: int) -> tuple[int, int]:
-        """(the largest epoch <= `epoch` that is known, where its records end).
+        """(the largest known epoch <= `epoch`, its end offset).
 
-        (-1, -1) when the log knows nothing of `epoch`: it is newer than all, or there are none.
-        For an epoch older than all entries, the epoch itself and the first entry's start.
+        (-1, -1) if `epoch` is unknown: newer than all entries, or there are none. For an epoch
+        older than all entries, the epoch itself and the first entry's start offset.
         """
         if epoch == NO_EPOCH or epoch > self.latest or not self.epochs:
             return NO_EPOCH, NO_OFFSET
@@ -85,18 +85,18 @@ class LeaderEpochCache:
         return self.epochs[above - 1], self.starts[above]
 
     def epoch_at(self, offset: int) -> int:
-        """The epoch of the record at `offset`, -1 when unknown."""
+        """The epoch of the record at `offset`, -1 if unknown."""
         slot = bisect_right(self.starts, offset)
         return self.epochs[slot - 1] if slot else NO_EPOCH
 
     def truncate_from_end(self, end_offset: int) -> None:
-        """Forget epochs that begin at `end_offset` or later."""
+        """Remove epochs that begin at `end_offset` or later."""
         slot = bisect_left(self.starts, end_offset)
         if slot < len(self.starts):
             self._set(self.entries()[:slot])
 
     def truncate_from_start(self, start_offset: int) -> None:
-        """Forget what is before `start_offset`; the epoch that spans it begins there now."""
+        """Remove epochs before `start_offset`; the epoch that spans it now begins there."""
         slot = bisect_right(self.starts, start_offset)
         if slot == 0 or (slot == 1 and self.starts[0] == start_offset):
             return
@@ -108,7 +108,7 @@ class LeaderEpochCache:
             self._set([])
 
     def save(self) -> None:
-        """Bring the file up to the entries."""
+        """Write the entries to the file."""
         present = (self.epochs, self.starts)
         if present != self._saved:
             lines = [f"{epoch} {start}" for epoch, start in self.entries()]
@@ -117,10 +117,11 @@ class LeaderEpochCache:
             self._unsynced = True
 
     def save_written(self, end_offset: int) -> None:
-        """As `save`, unless file and entries differ only in epochs without a record before
+        """The same, unless file and entries differ only in epochs without a record before
         `end_offset`.
 
-        A recovery would take those out of the file again: of ten thousand idle logs, one by one.
+        A recovery would remove those from the file again, one log after the other: a cost for ten
+        thousand idle logs.
         """
         slot = bisect_left(self.starts, end_offset)
         written = (self.epochs[:slot], self.starts[:slot])
@@ -132,7 +133,7 @@ class LeaderEpochCache:
         self.save()
 
     def sync(self) -> None:
-        """Make what was saved durable."""
+        """Make the saved file durable."""
         if not self._unsynced:
             return
         self._unsynced = False

@@ -1,14 +1,14 @@
-"""One partition's log, composed of what can be read, tested and replaced alone.
+"""One partition's log, composed of components that can be read, tested and replaced individually.
 
-    bounds.py       which offsets it has
-    segments.py     its files, and tail.py: the end of the last one
-    log_writer.py   how records get into it
-    log_reader.py   how they are found again
+    bounds.py its first and last offset
+    segments.py     its files; tail.py: the end of the active one
+    log_writer.py   appending records
+    log_reader.py   finding records
     log_ends.py     rolling, truncation, the start, retention
-    flusher.py      what a power loss cannot take
-    health.py       whether it can be used
+    flusher.py      durability
+    health.py       failures
 
-The high watermark is the partition's business and is handed in where it matters.
+The partition manages the high watermark, and passes it where it is needed.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ __all__ = ["AppendInfo", "Log", "Slice"]
 
 
 class Log:
-    """Opened by storage/recovery.py. Not safe to use from several threads."""
+    """Opened by storage/recovery.py. Not thread-safe."""
 
     def __init__(
         self,
@@ -85,7 +85,7 @@ class Log:
             bounds, self._tail, self._ends, epochs, producers, health, config,
             rules_off=rules_off,
         )  # fmt: skip
-        # The components' methods under the log's own names, without a call in between.
+        # The components' methods under the log's names, without an extra call.
         self.append_as_leader = self._writer.append_as_leader
         self.append_as_follower = self._writer.append_as_follower
         self.read = self._reader.read
@@ -106,7 +106,7 @@ class Log:
 
     @property
     def config(self) -> LogConfig:
-        """The topic's settings; others take effect when they are assigned."""
+        """The topic's settings; assigned ones take effect at once."""
         return self._config
 
     @config.setter
@@ -133,12 +133,12 @@ class Log:
 
     @property
     def failure(self) -> str | None:
-        """Why the log cannot be used any longer; None while it can."""
+        """Why the log cannot be used any longer; None if it can."""
         return self.health.failure
 
     @property
     def size(self) -> int:
-        """Bytes of all batches."""
+        """The size of all batches in bytes."""
         return self.segments.size
 
     @property
@@ -147,36 +147,36 @@ class Log:
         return self.epochs.latest
 
     def stable_offset(self, high_watermark: int) -> int:
-        """The offset before which everything is committed and in no open transaction: the last
-        stable offset. Not before the log's start, whatever lies there."""
+        """The last stable offset: everything before it is committed, and in no open transaction. At
+        least the log start offset."""
         transactions = self.transactions
         transactions.committed(high_watermark)
         return min(high_watermark, max(transactions.first_unstable, self.bounds.start))
 
     def needs_flush(self, now_ms: int) -> bool:
-        """Whether flush.messages or flush.ms ask for a flush now."""
+        """Whether flush.messages or flush.ms require a flush now."""
         return self.flusher.is_due(self._config, now_ms)
 
     def assign_epoch(self, epoch: int, start_offset: int) -> None:
-        """Note that a leader epoch begins at `start_offset` (a new leader: at its log's end)."""
+        """Record that a leader epoch begins at `start_offset`, for a new leader the log's end."""
         if self.health.failure is not None:
             raise self.health.refusal()
         self.epochs.assign(epoch, start_offset)
 
     def end_offset_for_epoch(self, epoch: int) -> tuple[int, int]:
-        """(the largest known epoch <= `epoch`, where its records end); (-1, -1) when unknown."""
+        """(the largest known epoch <= `epoch`, its end offset); (-1, -1) if unknown."""
         return self.epochs.end_offset_for(epoch, self.bounds.end)
 
     def rest(self) -> None:
-        """Write what index entries wait, and forget the indexes of segments that are closed."""
+        """Write pending index entries, and drop the indexes of closed segments from memory."""
         with self.health.doing("writing indexes of"):
             self.segments.rest()
             self.epochs.save_written(self.bounds.end)
 
     def close(self, *, snapshot: bool = True) -> None:
-        """Write what is only in memory, and close the files. Idempotent.
+        """Write buffered data, and close the files. Idempotent.
 
-        What was appended is left to the system's cache: `flush` first to have it on the disk.
+        Appended records may only be in the page cache: call `flush` first to make them durable.
         """
         if self.health.failure is None:
             with self.health.doing("closing"):
@@ -189,5 +189,5 @@ class Log:
             segment.file.close()
 
     def let_go(self) -> None:
-        """Stop using the files without closing them: a deletion, with regions still being sent."""
+        """Stop using the files without closing them: for deletions while regions are being sent."""
         self.health.failure = f"{self.topic_partition} is deleted"

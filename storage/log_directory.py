@@ -1,4 +1,4 @@
-"""One of log.dirs: the names in it, its checkpoints, its lock, and whether it still works."""
+"""One of log.dirs: its partition directories, checkpoints and lock, and whether it has failed."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _MAX_NAME: Final = 255
 
 
 def parse_name(name: str) -> TopicPartition | None:
-    """The partition whose log a directory of that name holds, None for any other name."""
+    """The partition of a log directory's name, None for any other name."""
     matched = _PARTITION.fullmatch(name)
     if matched is None or matched[1] == METADATA_TOPIC:
         return None
@@ -42,21 +42,21 @@ class LogDirectory:
     def __init__(self, disk: Disk, path: str) -> None:
         self.path = path
         self.failure: str | None = None
-        """Why it is offline, None while it works."""
+        """Why it is offline, None if it works."""
         self.logs: dict[TopicPartition, Log] = {}
         self.was_clean = False
         self.recovery_points: dict[TopicPartition, int] = {}
         self.log_starts: dict[TopicPartition, int] = {}
         self.high_watermarks: dict[TopicPartition, int] = {}
         self.cleaned_to: dict[TopicPartition, int] = {}
-        """The offset that the last cleaning of each compacted log reached."""
+        """The offset up to which each compacted log was cleaned."""
         self.doomed: list[tuple[int, str]] = []
-        """(when to remove it, path) of deleted partitions' directories."""
+        """(time of removal, path) of deleted partitions' directories."""
         self._disk = disk
         self._lock: FileLock | None = None
 
     def acquire(self) -> None:
-        """Take the lock file. Raises BadDirectory when another process holds it."""
+        """Take the lock file. Raises BadDirectory if another process holds it."""
         self._disk.make_dirs(self.path)
         try:
             self._lock = self._disk.lock(f"{self.path}/{LOCK}")
@@ -72,7 +72,7 @@ class LogDirectory:
             self._lock = None
 
     def read_checkpoints(self) -> list[str]:
-        """Learn what the last process wrote down; words for each file that cannot be read."""
+        """Read the previous process's checkpoints; return a message for each unreadable file."""
         problems: list[str] = []
 
         def offsets(name: str) -> dict[TopicPartition, int]:
@@ -90,7 +90,7 @@ class LogDirectory:
         return problems
 
     def checkpoints(self) -> dict[str, dict[TopicPartition, int]]:
-        """What is durable and where logs begin, by file."""
+        """Recovery points and log start offsets, by checkpoint file."""
         return {
             RECOVERY_POINTS: self.current_recovery_points(),
             LOG_STARTS: {
@@ -104,7 +104,7 @@ class LogDirectory:
         return {topic_partition: log.recovery_point for topic_partition, log in self.logs.items()}
 
     def set_cleaned_to(self, topic_partition: TopicPartition, offset: int | None) -> None:
-        """Write down how far a log is cleaned, None for not at all, durably."""
+        """Write how far a log was cleaned, durably; None to remove its entry."""
         marks = {each: mark for each, mark in self.cleaned_to.items() if each in self.logs}
         marks.pop(topic_partition, None)
         if offset is not None:
@@ -122,8 +122,8 @@ class LogDirectory:
                 self.log_starts = dict(offsets)
 
     def names_taken_again(self, topic_partitions: Collection[TopicPartition]) -> None:
-        """Drop the checkpoints' entries of earlier logs with the names of new ones, before a crash
-        makes a recovery believe them."""
+        """Remove the checkpoint entries of earlier logs with the names of new ones, since a
+        recovery after a crash would trust them."""
         if any(
             self.recovery_points.get(each, 0) > 0 or self.log_starts.get(each, 0) > 0
             for each in topic_partitions
@@ -134,7 +134,7 @@ class LogDirectory:
                 self.set_cleaned_to(each, None)
 
     def partitions(self) -> list[TopicPartition]:
-        """The partitions that have a log here. Those deleted before the last stop are doomed."""
+        """The partitions that have a log here; schedules those deleted earlier for removal."""
         found = []
         for name in self._disk.list_dir(self.path):
             if name.endswith(DELETED_SUFFIX):
@@ -151,9 +151,10 @@ class LogDirectory:
         return f"{self.path}/{topic_partition}"
 
     def set_aside(self, topic_partition: TopicPartition, suffix: str, dice: Dice) -> str:
-        """Rename a partition's directory so that its name is free; the new path.
+        """Rename a partition's directory so that its name is free; return the new path.
 
-        The name is `<topic>-<partition>.<32 hex digits><suffix>`, cut to what a file system takes.
+        The name is `<topic>-<partition>.<32 hex digits><suffix>`, truncated to the file system's
+        limit.
         """
         ending = f".{dice.randbytes(16).hex()}{suffix}"
         target = f"{self.path}/{str(topic_partition)[: _MAX_NAME - len(ending)]}{ending}"
@@ -161,7 +162,7 @@ class LogDirectory:
         return target
 
     def remove_doomed(self, now_ms: int) -> list[str]:
-        """Remove the directories whose delay has passed; their paths."""
+        """Remove the directories whose delay has passed; return their paths."""
         due = [path for due_ms, path in self.doomed if due_ms <= now_ms]
         self.doomed = [entry for entry in self.doomed if entry[0] > now_ms]
         for path in due:

@@ -1,7 +1,7 @@
-"""Where a log ends and where it begins: rolling, truncation, the log start offset, retention.
+"""The end and the start of a log: rolling, truncation, the log start offset, retention.
 
-A follower that diverged from its leader cuts its end (KIP-101); retention and DeleteRecords
-(KIP-107) move the start. Whole segments go, by renaming first and removing later.
+A follower that diverged from its leader truncates its log (KIP-101); retention and DeleteRecords
+(KIP-107) advance the start. Whole segments are deleted: renamed first and removed later.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from raftka.storage.transaction_index import AbortedTransaction
 
 
 class LogEnds:
-    """Moves one log's end back and its start forward, and begins its segments."""
+    """Truncates one log, advances its start, and begins its segments."""
 
     __slots__ = (
         "_bounds",
@@ -69,8 +69,9 @@ class LogEnds:
             active = self._tail.segment
             active.finish()
             if active.was_cut or self._flusher.recovery_point >= self._bounds.end:
-                # Once cut: a crash could undo that and keep the segment that comes now. Flushed
-                # to its end: no flush will look at it again, and its indexes are not synced yet.
+                # If it was truncated: a crash could undo the truncation but keep the next segment.
+                # If it was flushed to its end: no flush will visit it again, and its indexes are
+                # not synced yet.
                 active.sync(with_indexes=True)
             if active.size == 0:
                 self._segments.drop_from(len(self._segments) - 1)
@@ -88,7 +89,7 @@ class LogEnds:
         return segment
 
     def note_aborted(self, transaction: AbortedTransaction) -> None:
-        """Put a transaction into the index of the active segment, which has its marker."""
+        """Add an aborted transaction to the index of the active segment, which has its marker."""
         with self._health.doing("indexing"):
             if self._tail.segment.transaction_index.append(transaction):
                 self._segments.names_changed = True
@@ -96,7 +97,7 @@ class LogEnds:
     # ---- cleaned segments
 
     def prepare_replacement(self, bases: Sequence[int]) -> bool:
-        """A cleaned segment is ready; False when what it was made of is no longer there."""
+        """A cleaned segment is ready; False if its source segments have changed."""
         with self._health.doing("replacing segments of"):
             if not self._segments.holds(bases):
                 return False
@@ -104,7 +105,7 @@ class LogEnds:
             return True
 
     def replace(self, bases: Sequence[int], now_ms: int) -> bool:
-        """Put the cleaned segment in, unless the log was cut or deleted from since `prepare`."""
+        """Replace segments with the cleaned one, unless they have changed since `prepare`."""
         with self._health.doing("replacing segments of"):
             if self._segments.prepared != bases[0]:
                 return False
@@ -116,14 +117,14 @@ class LogEnds:
     # ---- the end
 
     def truncate_to(self, offset: int) -> bool:
-        """Drop all batches that reach `offset` or beyond; whether there were any.
+        """Remove all batches that reach `offset` or beyond; return whether there were any.
 
-        A batch that spans `offset` goes as a whole, so the log may end before it.
+        A batch that spans `offset` is removed completely, so the log may end before it.
         """
         with self._health.doing("truncating"):
             if offset >= self._bounds.end:
-                # Of an epoch in which this replica led and wrote nothing, the new leader may know
-                # nothing: without this, it would be taken for the epoch of our last record.
+                # The new leader may not know an epoch in which this replica led and wrote nothing:
+                # if it were kept, it would be taken for the epoch of our last record.
                 self._epochs.truncate_from_end(self._bounds.end)
                 self._epochs.save()
                 return False
@@ -152,18 +153,21 @@ class LogEnds:
             self._begin_behind_a_gap(segment, end)
 
     def _begin_behind_a_gap(self, cleaned: Segment, end: int) -> None:
-        """Begin a segment at `end`, which no batch of the `cleaned` one before it reaches.
+        """Begin a segment at `end`, which is after the last batch of the preceding `cleaned` one.
 
-        A start takes the log's end from its last batch, or else from the name of its last segment.
-        Without one of that name the end would go back, and the next leader reuse offsets.
+        On a restart the log's end is that of its last batch, or else the base offset of its last
+        segment. Without such a segment the end would decrease, and the next leader would reuse
+        offsets.
         """
         cleaned.finish()
-        cleaned.sync(with_indexes=True)  # A crash must not undo the cut and keep what follows it.
+        cleaned.sync(
+            with_indexes=True
+        )  # A crash must not undo the truncation but keep the next segment.
         self._snapshots.take(self._producers, end)
         self._begin_segment(end, self._flusher.last_flush_ms)
 
     def _rebuild_producers(self) -> None:
-        """Producers as of the end of the log: the last snapshot, and the batches after it."""
+        """Rebuild the producers at the log's end, from the last snapshot and later batches."""
         if not self._producers.producers:
             self._producers.end_offset = self._bounds.end
             return
@@ -171,7 +175,7 @@ class LogEnds:
         replay_producers(self._segments, self._producers)
 
     def start_again_at(self, offset: int, now_ms: int | None = None) -> None:
-        """Drop everything; the log is empty and both begins and ends at `offset`."""
+        """Remove everything: the log is empty, and starts and ends at `offset`."""
         created_ms = self._flusher.last_flush_ms if now_ms is None else now_ms
         with self._health.doing("truncating"):
             self._flusher.truncated(offset)
@@ -186,7 +190,8 @@ class LogEnds:
     # ---- the start
 
     def advance_start(self, offset: int) -> bool:
-        """Let the log begin at `offset`; whether it began before. Segments go at the next clean-up.
+        """Advance the log's start to `offset`; return whether it was lower. The next retention
+        check deletes segments.
 
         The caller keeps it at or below the high watermark.
         """
@@ -199,7 +204,7 @@ class LogEnds:
             return True
 
     def delete_old_segments(self, now_ms: int, high_watermark: int) -> int:
-        """Delete the segments that retention lets go, all below `high_watermark`; how many."""
+        """Delete segments by retention, all below `high_watermark`; return their number."""
         with self._health.doing("cleaning up"):
             count = retention.count_deletable(
                 self._segments, self.config, self._bounds.start, self._bounds.end,
@@ -212,20 +217,20 @@ class LogEnds:
         return count
 
     def delete_oldest(self, count: int, now_ms: int) -> None:
-        """Delete the first `count` segments; the log begins after them. One must stay."""
+        """Delete the first `count` segments; the log starts after them. One must remain."""
         with self._health.doing("deleting segments of"):
             self._segments.retire(count, now_ms + self.config.file_delete_delay_ms)
             self._snapshots.drop_before(self._segments[0].base_offset)
         self.advance_start(self._segments[0].base_offset)
 
     def remove_doomed(self, now_ms: int) -> int:
-        """Remove the files of deleted segments whose delay has passed; how many."""
+        """Remove the files of deleted segments whose delay has passed; return the number."""
         with self._health.doing("removing files of"):
             return self._segments.remove_doomed(now_ms)
 
 
 def replay_producers(segments: Sequence[Segment], producers: ProducerState) -> None:
-    """Bring `producers` from its end offset to the end of the log, by the batches' headers."""
+    """Replay the log's batches into `producers`, from its end offset on, by their headers."""
     first = max(0, bisect_right([s.base_offset for s in segments], producers.end_offset) - 1)
     for segment in segments[first:]:
         start = segment.position_of(producers.end_offset)

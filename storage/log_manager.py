@@ -1,8 +1,8 @@
-"""All logs of one broker: opened, made, deleted, kept tidy, and closed.
+"""All logs of one broker: opens, creates, deletes, maintains and closes them.
 
-Everything that can wait for a disk is async and runs through `Disk.offload`; what the hot paths
-and metadata changes need (`get`, `create`, `delete`) is not. When a disk fails, its directory goes
-offline with every log in it, and stays offline until the process restarts (KIP-112).
+Methods that may wait for a disk are async and use `Disk.offload`; those for the hot paths and
+metadata changes (`get`, `create`, `delete`) are not. When a disk fails, its directory goes offline
+with every log in it until the process restarts (KIP-112).
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ from raftka.storage.producer_state import EXPIRATION_MS
 __all__ = ["LogDirFailure", "LogManager"]
 
 FailureListener = Callable[[str, str], None]
-"""Called with a directory that went offline, and why."""
+"""Called with a directory that went offline, and the reason."""
 
 CorruptionListener = Callable[[TopicPartition, str], None]
-"""Called with a partition whose batch is corrupt on the disk and is not served, and a sentence."""
+"""Called with a partition that has a damaged batch, which is not served, and a message."""
 
 _FLUSHED_AT_ONCE: Final = 8
 
@@ -62,7 +62,7 @@ class LogManager:
         verifies: Callable[[], bool] = lambda: True,
         cordoned: Callable[[], Collection[str]] = lambda: (),
     ) -> None:
-        """`cordoned` are the directories that get no new logs, as the settings have it now."""
+        """`cordoned` returns the directories that currently get no new logs."""
         self.disk = disk
         self.defaults = LogConfig() if defaults is None else defaults
         """The settings of topics without overrides."""
@@ -75,7 +75,7 @@ class LogManager:
         self._cordoned = cordoned
         self._opener = LogOpener(disk, clock, dice, self, rules_off, verifies)
         self.futures = FutureLogs(disk, self._opener, dice)
-        """The logs that are on their way to another directory."""
+        """The logs that are moving to another directory."""
         self.moves = LogMoves(self, self.futures, clock)
         self._directories = {path: LogDirectory(disk, path) for path in directories}
         self._logs: dict[TopicPartition, Log] = {}
@@ -85,10 +85,9 @@ class LogManager:
     # ---- starting and stopping
 
     async def load(self) -> list[str]:
-        """Open every log, recovering those that were not closed; sentences about what was found.
+        """Open every log, recovering those that were not closed; return messages.
 
-        A directory that cannot be read goes offline. Raises BadDirectory for one that another
-        process has locked.
+        An unreadable directory goes offline. Raises BadDirectory if another process has locked one.
         """
         said: list[str] = []
         for home in [each for each in self._directories.values() if each.failure is None]:
@@ -107,15 +106,15 @@ class LogManager:
         return said
 
     def adopt(self, log: Log, home: LogDirectory) -> None:
-        """Take over a log that is in a directory."""
+        """Register a log that is in a directory."""
         home.logs[log.topic_partition] = log
         self._logs[log.topic_partition] = log
         self._homes[log.topic_partition] = home
 
     async def close(self, broker_epoch: int = NO_EPOCH) -> None:
-        """Make everything durable and write that down, so that the next start need not scan.
+        """Flush all logs and write the checkpoints, so that the next start needs no recovery.
 
-        `broker_epoch` is what a later registration proves its clean shutdown with (KIP-966).
+        `broker_epoch` proves the clean shutdown at the next registration (KIP-966).
         """
         await self._flush_all()
         self.futures.close()
@@ -130,7 +129,7 @@ class LogManager:
             home.release()
 
     async def _flush_all(self) -> None:
-        """Flush every log, several at a time: the disk can join what it is asked together."""
+        """Flush every log, several at a time, so that the disk can combine the writes."""
         waiting = iter([log for log in self if not log.flusher.is_durable])
 
         async def flush() -> None:
@@ -152,7 +151,7 @@ class LogManager:
     # ---- looking up
 
     def get(self, topic_partition: TopicPartition) -> Log | None:
-        """The log, None when there is none or its directory is offline."""
+        """The log, or None if there is none or its directory is offline."""
         return self._logs.get(topic_partition)
 
     def __iter__(self) -> Iterator[Log]:
@@ -162,8 +161,7 @@ class LogManager:
         return len(self._logs)
 
     def hosted(self) -> list[tuple[TopicPartition, Uuid]]:
-        """Each partition that has a log here, with its topic's id; ZERO_UUID where a crash has
-        taken that."""
+        """Each partition that has a log here, with its topic's id; ZERO_UUID if a crash lost it."""
         return [(topic_partition, log.topic_id) for topic_partition, log in self._logs.items()]
 
     def log_config(self, overrides: Mapping[str, str]) -> LogConfig:
@@ -171,11 +169,11 @@ class LogManager:
         return LogConfig.from_overrides(overrides, self.defaults)
 
     def home_of(self, topic_partition: TopicPartition) -> LogDirectory | None:
-        """The log directory that a partition is in; None for a partition that is not here."""
+        """The log directory of a partition; None if it is not here."""
         return self._homes.get(topic_partition)
 
     def directory_of(self, topic_partition: TopicPartition) -> str:
-        """The log directory that a partition is in. Raises KeyError without one."""
+        """The log directory of a partition. Raises KeyError without one."""
         return self._homes[topic_partition].path
 
     def home_at(self, directory: str) -> LogDirectory:
@@ -184,19 +182,19 @@ class LogManager:
 
     @property
     def online(self) -> list[str]:
-        """The directories that work."""
+        """The working directories."""
         return [home.path for home in self._directories.values() if home.failure is None]
 
     @property
     def offline(self) -> dict[str, str]:
-        """The directories that do not, and why."""
+        """The failed directories, with reasons."""
         return {
             home.path: home.failure
             for home in self._directories.values()
             if home.failure is not None
         }
 
-    # ---- making and deleting
+    # ---- creating and deleting
 
     def create(
         self,
@@ -207,7 +205,7 @@ class LogManager:
     ) -> Log:
         """The log of a partition: a new one in `directory`, or in the one with the fewest logs.
 
-        One that exists takes on `config`. Raises LogDirFailure when no directory works.
+        An existing one gets `config`. Raises LogDirFailure if no directory works.
         """
         existing = self._logs.get(topic_partition)
         if existing is not None:
@@ -229,9 +227,10 @@ class LogManager:
         return log
 
     async def create_ahead(self, wanted: Sequence[tuple[TopicPartition, Uuid, LogConfig]]) -> None:
-        """Make logs beside the event loop, for `create` to find them: many files take their time.
+        """Create logs in worker threads before `create` is called, since creating many files takes
+        time.
 
-        What cannot be made is left to `create`, which raises what is wrong.
+        Failures are left to `create`, which raises the error.
         """
         counts = {p: len(h.logs) for p, h in self._directories.items() if h.failure is None}
         missing = [each for each in wanted if each[0] not in self._logs]
@@ -274,29 +273,31 @@ class LogManager:
         if not working:
             raise LogDirFailure(", ".join(self._directories), "no log directory is left")
         cordoned = self._cordoned()
-        # Where all are cordoned, the controller has decided before it knew of it.
+        # If all are cordoned, the controller decided before it knew that.
         free = [home for home in working if home.path not in cordoned] or working
         return min(free, key=lambda home: len(home.logs))
 
     def delete(self, topic_partition: TopicPartition) -> None:
-        """Stop using a log and remove its files after file.delete.delay.ms.
+        """Stop using a log, and remove its files after file.delete.delay.ms.
 
-        Its name is free at once. Raises KeyError when there is no such log.
+        Its name is free at once. Raises KeyError if there is no such log.
         """
         log = self._logs[topic_partition]
         self.moves.abandon(topic_partition)
         self.doom(topic_partition, log.config.file_delete_delay_ms)
 
     def doom(self, topic_partition: TopicPartition, delay_ms: int) -> None:
-        """Stop using a log and remove its files after a while. Raises LogDirFailure."""
+        """Stop using a log, and remove its files later. Raises LogDirFailure."""
         path = self._set_aside(topic_partition, DELETED_SUFFIX)
         due_ms = self._clock.wall_ms() + delay_ms
         self._directories[path.rpartition("/")[0]].doomed.append((due_ms, path))
 
     def set_stray(self, topic_partition: TopicPartition) -> str:
-        """Stop using a log and keep its files under a name ending in -stray; their path.
+        """Stop using a log, and keep its files under a name with the suffix -stray; return their
+        path.
 
-        For what the metadata does not know: a person decides. Raises KeyError without such a log.
+        For logs that are not in the metadata: an operator decides. Raises KeyError without such a
+        log.
         """
         self.moves.abandon(topic_partition)
         return self._set_aside(topic_partition, STRAY_SUFFIX)
@@ -311,14 +312,14 @@ class LogManager:
             self.fail(home.path, str(error))
             raise LogDirFailure(home.path, str(error)) from error
 
-    # ---- from time to time
+    # ---- periodic work
 
     async def housekeeping(
         self, now_ms: int, high_watermarks: Mapping[TopicPartition, int]
     ) -> list[str]:
-        """Retention, files that were waiting to go, closed segments made durable.
+        """Apply retention, remove pending files, flush closed segments.
 
-        For every log.retention.check.interval.ms; sentences about what was done.
+        To be called every log.retention.check.interval.ms; returns messages.
         """
         said = await housekeeping.tidy_logs(
             self, now_ms, high_watermarks, self.producer_expiration_ms, self._clock
@@ -330,24 +331,25 @@ class LogManager:
         return said
 
     async def flush_due(self, now_ms: int) -> int:
-        """Flush the logs whose flush.ms is over, for every log.flush.scheduler.interval.ms."""
+        """Flush the logs whose flush.ms has passed; to be called every
+        log.flush.scheduler.interval.ms."""
         return await housekeeping.flush_due(self, now_ms)
 
-    # ---- failing
+    # ---- failures
 
     def log_failed(self, directory: str, error: OSError) -> None:
-        """A log could not read or write: its directory goes offline."""
+        """A read or write of a log failed: take its directory offline."""
         self.fail(directory, str(error))
 
     def corruption_found(self, topic_partition: TopicPartition, words: str) -> None:
-        """Report a corrupt batch, once for each place."""
+        """Report a damaged batch, once for each position."""
         if words not in self._reported:
             self._reported.add(words)
             for listener in self.corruption_listeners:
                 listener(topic_partition, words)
 
     def recovery_point_lowered(self, topic_partition: TopicPartition) -> None:
-        """Write the recovery points down at once, before other records take these offsets."""
+        """Write the recovery points at once, before other records get these offsets."""
         home = self._homes.get(topic_partition)
         if home is not None and home.failure is None:
             home.write_checkpoints({RECOVERY_POINTS: home.current_recovery_points()})
@@ -368,23 +370,23 @@ class LogManager:
         for listener in self.failure_listeners:
             listener(home.path, reason)
 
-    # ---- what is written down
+    # ---- checkpoints
 
     def high_watermarks(self) -> dict[TopicPartition, int]:
-        """The high watermarks that the last process wrote down."""
+        """The high watermarks in the previous process's checkpoint."""
         marks: dict[TopicPartition, int] = {}
         for home in self._directories.values():
             marks.update(home.high_watermarks)
         return marks
 
     async def checkpoint_high_watermarks(self, marks: Mapping[TopicPartition, int]) -> None:
-        """Write down where consumers may read right after a restart."""
+        """Write the offsets up to which consumers may read right after a restart."""
         for home in self._directories.values():
             here = {tp: mark for tp, mark in marks.items() if tp in home.logs}
             await self._write(home, {HIGH_WATERMARKS: here})
 
     async def checkpoint(self) -> None:
-        """Write down what is durable and where logs begin: recovery points and log starts."""
+        """Write recovery points and log start offsets."""
         for home in self._directories.values():
             await self._write(home, home.checkpoints())
 

@@ -1,6 +1,6 @@
-"""Moves of logs from one directory of a broker to another: their beginnings and ends (KIP-113).
+"""Starts and finishes moves of logs between directories of a broker (KIP-113).
 
-What is between, the copying, is broker/replication/log_mover.py's.
+broker/replication/log_mover.py does the copying in between.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from raftka.storage.log_directory import LogDirectory
 
 
 class Logs(Protocol):
-    """What a broker's log manager does for moves."""
+    """The part of a broker's log manager that moves need."""
 
     def get(self, topic_partition: TopicPartition) -> Log | None:
         """The log of a partition."""
@@ -32,11 +32,11 @@ class Logs(Protocol):
         ...
 
     def adopt(self, log: Log, home: LogDirectory) -> None:
-        """Take over a log that is in a directory."""
+        """Register a log that is in a directory."""
         ...
 
     def doom(self, topic_partition: TopicPartition, delay_ms: int) -> None:
-        """Stop using a log and remove its files after a while."""
+        """Stop using a log and remove its files later."""
         ...
 
     def fail(self, directory: str, reason: str) -> None:
@@ -49,15 +49,15 @@ class LogMoves:
 
     def __init__(self, logs: Logs, futures: FutureLogs, clock: Clock) -> None:
         self.preferred: dict[TopicPartition, str] = {}
-        """Where replicas go that are not here yet, as an administrator asked for."""
+        """Directories for replicas that are not here yet, as requested by an administrator."""
         self._logs = logs
         self._futures = futures
         self._clock = clock
 
     def begin(self, log: Log, directory: str) -> bool:
-        """Begin to move a log; whether there is anything to do. A move elsewhere ends.
+        """Start to move a log; return whether there is anything to do. It replaces an earlier move.
 
-        Raises LogDirFailure when the directory fails.
+        Raises LogDirFailure if the directory fails.
         """
         target = log.topic_partition
         future = self._futures.get(target)
@@ -74,7 +74,7 @@ class LogMoves:
         return True
 
     def abandon(self, topic_partition: TopicPartition) -> None:
-        """Stop moving a log, if it moves."""
+        """Abort a log's move, if there is one."""
         future = self._futures.get(topic_partition)
         if future is None:
             return
@@ -84,9 +84,9 @@ class LogMoves:
             self._logs.fail(future.home.path, str(error))
 
     def finish(self, old: Log) -> Log:
-        """Put a future log that is durable and complete in the place of `old`; the new one.
+        """Replace `old` with its durable and complete future log; return that.
 
-        Raises LogDirFailure when the directory that it is in fails, KeyError without a future log.
+        Raises LogDirFailure if its directory fails, KeyError without a future log.
         """
         target = old.topic_partition
         former = self._logs.home_at(self._logs.directory_of(target))
@@ -104,5 +104,5 @@ class LogMoves:
         return log
 
     def _replace(self, old: Log) -> None:
-        with contextlib.suppress(LogDirFailure):  # What it leaves behind is found at a start.
+        with contextlib.suppress(LogDirFailure):  # The next start finds the remaining files.
             self._logs.doom(old.topic_partition, old.config.file_delete_delay_ms)

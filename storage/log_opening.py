@@ -1,4 +1,4 @@
-"""How one broker opens its logs: what every log of it has in common, in one place."""
+"""Opens a broker's logs with their common settings and dependencies."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from raftka.storage.partition_metadata import read_topic_id, write_topic_id
 from raftka.storage.recovery import RecoveryReport, open_log
 
 _OPENED_AT_ONCE: Final = 32
-"""Logs per piece of offloaded work: other tasks go on in between."""
+"""Logs per piece of offloaded work: other tasks run in between."""
 
 
 class LogOpener:
-    """Opens and makes logs in a broker's directories."""
+    """Opens and creates logs in a broker's directories."""
 
     def __init__(
         self,
@@ -43,7 +43,7 @@ class LogOpener:
     def load(
         self, home: LogDirectory, topic_partition: TopicPartition, config: LogConfig
     ) -> tuple[Log, RecoveryReport]:
-        """The log that the last process left there, recovered unless it was closed."""
+        """The previous process's log, recovered unless it was closed."""
         directory = home.log_path(topic_partition)
         return open_log(
             self._disk,
@@ -65,10 +65,10 @@ class LogOpener:
     async def load_directory(
         self, home: LogDirectory, taken: Mapping[TopicPartition, str], config: LogConfig
     ) -> tuple[list[Log], list[str]]:
-        """The logs in a directory, opened beside the event loop, and sentences about them.
+        """Open the logs in a directory in worker threads; return them, and messages.
 
-        `taken` are the partitions that another directory has already, and which. From here on a
-        crash needs a recovery.
+        `taken` maps partitions to the directories that already have them. From here on a crash
+        requires a recovery.
         """
         self._disk.make_dirs(home.path)
         said = home.read_checkpoints()
@@ -89,8 +89,9 @@ class LogOpener:
                 said += report.messages
         known = home.recovery_points
         if any(log.recovery_point < known.get(log.topic_partition, 0) for log in logs):
-            # Recovery ended a log before what had been durable once. What is written there from
-            # now on is not: a checkpoint that says so would keep the next recovery from looking.
+            # Recovery ended a log before its previously durable end. Records written there from now
+            # on are not durable, but the old checkpoint would keep the next recovery from scanning
+            # them.
             points = {log.topic_partition: log.recovery_point for log in logs}
             await self._disk.offload(partial(home.write_checkpoints, {RECOVERY_POINTS: points}))
         clean_shutdown.remove(self._disk, home.path)
@@ -106,14 +107,14 @@ class LogOpener:
     def make(
         self, home: LogDirectory, topic_partition: TopicPartition, topic_id: Uuid, config: LogConfig
     ) -> Log:
-        """A new log."""
+        """Create a log."""
         directory = home.log_path(topic_partition)
         return self.make_at(directory, topic_partition, topic_id, config)
 
     def make_at(
         self, directory: str, topic_partition: TopicPartition, topic_id: Uuid, config: LogConfig
     ) -> Log:
-        """A new log under a name that is not the partition's."""
+        """Create a log under a name that is not the partition's."""
         log = self.open_at(directory, topic_partition, topic_id, config)
         write_topic_id(self._disk, directory, topic_id)
         return log

@@ -1,7 +1,7 @@
-"""Reading a log: plans of which regions of which files to send, and finding records by time.
+"""Reads a log: finds the file regions to send, and records by time.
 
-Nothing is copied here: the bytes go from the page cache to the socket. What the end of the log
-holds is found by the places that appending noted; the rest by index and headers.
+Nothing is copied: the bytes go from the page cache to the socket. Batches at the end of the log are
+found by the positions that appending has recorded, others by index and headers.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ _NO_RECORDS: Final[list[FileRegion | bytes]] = []
 
 
 class Slice(NamedTuple):
-    """Whole batches to send: where they are and how many bytes they have."""
+    """Whole batches to send: their region of a file."""
 
     pieces: list[FileRegion | bytes]
     size: int
     first_offset: int
-    """The offset that was asked for; the first batch may begin before it."""
+    """The requested offset; the first batch may begin before it."""
     available: int
-    """Bytes of all batches before the upper offset, whether they fit or not. More than any fetch
-    takes where the log goes on in the next segment: a read ends with its segment."""
+    """The size of all batches before the upper offset, whether they fit or not. Larger than any
+    fetch if the log continues in the next segment: a read ends with its segment."""
 
 
 class LogReader:
@@ -51,11 +51,11 @@ class LogReader:
     def read(
         self, offset: int, max_bytes: int, upper_offset: int, *, min_one: bool = True
     ) -> Slice:
-        """Where the batches from the one that holds `offset` on are: at most `max_bytes` of them.
+        """The region of the batches from the one with `offset` on: at most `max_bytes`.
 
         Only whole batches, none that reaches `upper_offset` (a high watermark, or the log's end),
         and of one segment. With `min_one` at least one batch, however large. Raises KafkaError:
-        OFFSET_OUT_OF_RANGE outside the log, CORRUPT_MESSAGE where a CRC is wrong; LogDirFailure.
+        OFFSET_OUT_OF_RANGE outside the log, CORRUPT_MESSAGE for a wrong CRC; LogDirFailure.
         """
         if self._health.failure is not None:
             raise self._health.refusal()
@@ -84,7 +84,7 @@ class LogReader:
             raise self._health.fail(error, "reading") from error
 
     def _read_files(self, offset: int, max_bytes: int, upper_offset: int, min_one: bool) -> Slice:
-        """Read by index and headers, in the first segment that has any batch from `offset` on."""
+        """Read by index and headers, in the first segment with a batch from `offset` on."""
         segments = self._segments.listed
         for place in range(self._segments.place_of(offset), len(segments)):
             segment = segments[place]
@@ -110,7 +110,7 @@ class LogReader:
         return Slice(_NO_RECORDS, 0, offset, 0)
 
     def _verify(self, segment: Segment, start: int, end: int) -> int:
-        """Where the intact batches end; the owner hears of a corrupt one."""
+        """The end of the intact batches; reports a damaged one to the owner."""
         try:
             return segment.verify(start, end)
         except KafkaError as error:
@@ -122,7 +122,7 @@ class LogReader:
     def aborted_transactions(
         self, offset: int, found: Slice, upper_offset: int
     ) -> list[AbortedTransaction]:
-        """The aborted transactions that touch what was found from `offset` on.
+        """The aborted transactions that overlap the region found from `offset` on.
 
         `upper_offset` is that of the read.
         """
@@ -141,7 +141,7 @@ class LogReader:
             return aborted
 
     def _end_of(self, found: Slice) -> int:
-        """An offset at or behind the end of what was found, as near as an index knows it."""
+        """An offset at or after the end of the region, as close as an index can tell."""
         region = found.pieces[0]
         assert isinstance(region, FileRegion)
         end, tail = region.offset + region.size, self._tail

@@ -1,8 +1,8 @@
-"""How records get into a log: batch by batch as its leader, in runs as its follower.
+"""Appends to a log: single batches as its leader, runs of batches as its follower.
 
-Appending is the hot path of the broker: one parse of the header, one CRC, one write, and numbers
-kept in memory. Everything rare is behind a comparison that is usually false. Sources of the rules:
-KIP-98 (format, idempotence), KIP-101 (epochs), KIP-32 and KIP-33 (time).
+Appending is the broker's hot path: it parses the header, computes the CRC and writes, once each,
+and keeps numbers in memory. Everything rare is behind a comparison that is usually false. Sources
+of the rules: KIP-98 (format, idempotence), KIP-101 (epochs), KIP-32 and KIP-33 (time).
 """
 
 from __future__ import annotations
@@ -36,11 +36,13 @@ from raftka.storage.verification import Guard
 
 _place = struct.Struct(">qii").pack_into
 _PLACE_BYTES: Final = 16
-_info: Final = partial(tuple.__new__, AppendInfo)  # a NamedTuple's own constructor is a call more
+_info: Final = partial(
+    tuple.__new__, AppendInfo
+)  # a NamedTuple's own constructor costs another call
 
 
 class LogWriter:
-    """Appends to one log, and keeps its end, its leader epochs and its producers in step."""
+    """Appends to one log, and updates its end, its leader epochs and its producers."""
 
     __slots__ = (
         "_bounds",
@@ -73,7 +75,7 @@ class LogWriter:
         self._checks = LeaderChecks(health.topic_partition, config, rules_off)
 
     def configure(self, config: LogConfig) -> None:
-        """Let other settings of the topic take effect."""
+        """Apply new settings of the topic."""
         self._checks.configure(config)
 
     def append_as_leader(
@@ -85,11 +87,11 @@ class LogWriter:
         from_client: bool = True,
         guard: Guard | None = None,
     ) -> AppendInfo:
-        """Append one batch at the end of the log; what opens a transaction needs a `guard`.
+        """Append one batch at the end of the log; a batch that opens a transaction needs a `guard`.
 
-        `records` is patched in place when it is writable; it is never copied unless the topic's
-        settings ask for other bytes. Raises KafkaError for a batch that cannot be taken, of which
-        nothing is left; LogDirFailure.
+        `records` is patched in place if it is writable; it is only copied if the topic's settings
+        require a conversion. Raises KafkaError if the batch is refused, with nothing changed;
+        LogDirFailure.
         """
         if self._health.failure is not None:
             raise self._health.refusal()
@@ -157,11 +159,11 @@ class LogWriter:
         self._epochs.assign(epoch, start_offset)
 
     def append_as_follower(self, records: Buffer, now_ms: int = 0) -> AppendInfo:
-        """Append whole batches as their leader numbered them; a cut-off last one is left out.
+        """Append whole batches with their leader's offsets; an incomplete last one is ignored.
 
-        All or nothing of what is complete. Raises KafkaError: CORRUPT_MESSAGE for a batch whose
-        CRC is wrong, INVALID_RECORD for one that would go back behind the end of the log;
-        LogDirFailure when the disk fails. A step forward is taken: a compacted leader has gaps.
+        All complete batches or none. Raises KafkaError: CORRUPT_MESSAGE for a wrong CRC,
+        INVALID_RECORD for an offset below the end of the log; LogDirFailure if the disk fails. A
+        gap is accepted: a compacted leader has gaps.
         """
         if self._health.failure is not None:
             raise self._health.refusal()
@@ -171,7 +173,8 @@ class LogWriter:
         bounds, tail, first = self._bounds, self._tail, batches[0][0]
         start = bounds.start
         if bounds.end == start and first.base_offset < start <= first.last_offset:
-            # The leader's log begins inside a batch (DeleteRecords); it can only send it whole.
+            # The leader's log starts inside a batch (DeleteRecords); it can only send whole
+            # batches.
             self._ends.start_again_at(first.base_offset, now_ms)
         check_order(batches, bounds.end, self._health.topic_partition)
         run: list[Replicated] = []
@@ -188,7 +191,8 @@ class LogWriter:
                 self._write_run(run)
                 run, run_bytes = [], 0
                 if not tail.has_room(size, last_offset, time_ms, now_ms):
-                    # Without a gap between segments, the loss of a segment's end is noticed.
+                    # Segments without a gap between them let recovery notice a lost end of a
+                    # segment.
                     base = bounds.end
                     is_near = last_offset - base <= MAX_RELATIVE_OFFSET
                     self._ends.roll(base if is_near else header.base_offset, now_ms)
@@ -242,8 +246,7 @@ class LogWriter:
             raise self._health.fail(error, "appending to") from error
 
     def _note_each(self, run: list[Replicated], position: int) -> None:
-        """Account for batches that were written: the first of a segment, of an epoch, or after a
-        gap is among them."""
+        """Account for written batches, even the first of a segment, of an epoch, or after a gap."""
         tail, bounds, epochs = self._tail, self._bounds, self._epochs
         for header, size, _ in run:
             base, last_offset = header.base_offset, header.last_offset

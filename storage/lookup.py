@@ -1,7 +1,7 @@
-"""Finding records by time. Source: KIP-32, KIP-33, KIP-79; KIP-734 for the largest timestamp.
+"""Finds records by time. Source: KIP-32, KIP-33, KIP-79; KIP-734 for the largest timestamp.
 
-Timestamps may go up and down within a log. The answer is always the first record, by offset, that
-is late enough; the time index only says where it cannot be.
+Timestamps may increase and decrease within a log. The result is always the first record, by offset,
+that is late enough; the time index only excludes a part of the log.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def _first_in_segment(segment: Segment, timestamp: int, log_start_offset: int) -
 
 
 def max_timestamp_offset(segments: Sequence[Segment], log_start_offset: int) -> Found | None:
-    """The first record with the largest timestamp of the log; None when it has none at all."""
+    """The first record with the largest timestamp of the log; None if no record has one."""
     best: Segment | None = None
     for segment in segments:
         segment.know_timestamps()

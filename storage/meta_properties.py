@@ -1,7 +1,7 @@
-"""meta.properties: to which cluster and node a directory belongs, and the directory's own id.
+"""meta.properties: the cluster, the node and the id of a directory.
 
 Version 1 as the storage tool writes it; version 0 (before KIP-853's directory ids) is read. A
-directory that belongs to another cluster or node is refused in words.
+directory of another cluster or node is refused with a message.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ VERSION: Final = 1
 
 
 class BadDirectory(ValueError):
-    """A log directory cannot be used; the message names it and says what to do."""
+    """A log directory cannot be used; the message names it and a remedy."""
 
 
 class MetaProperties(NamedTuple):
@@ -30,16 +30,16 @@ class MetaProperties(NamedTuple):
 
 
 def encode(meta: MetaProperties) -> bytes:
-    """The file's bytes: a Java properties file, without the date that Java puts on top."""
+    """Encode the file as Java properties, without the date that Java adds."""
     entries = {"cluster.id": meta.cluster_id, "node.id": str(meta.node_id), "version": str(VERSION)}
     if meta.directory_id is not None:
         entries["directory.id"] = uuid_text(meta.directory_id)
-    # None of these values has a character that the format would want escaped.
+    # None of these values has a character that needs escaping.
     return "".join(f"{name}={entries[name]}\n" for name in sorted(entries)).encode()
 
 
 def decode(data: bytes, path: str) -> MetaProperties:
-    """The identity in a file. Raises BadDirectory."""
+    """Decode the identity in a file. Raises BadDirectory."""
     try:
         entries = parse_properties(data.decode("latin-1"))
     except ValueError as error:
@@ -62,9 +62,9 @@ def decode(data: bytes, path: str) -> MetaProperties:
 
 
 def read(disk: Disk, directory: str) -> MetaProperties | None:
-    """The identity of a directory, None when it was never formatted.
+    """The identity of a directory, None if it was never formatted.
 
-    Raises BadDirectory, and OSError for a directory that cannot be read.
+    Raises BadDirectory, and OSError for an unreadable directory.
     """
     path = f"{directory}/{FILE_NAME}"
     try:
@@ -75,7 +75,7 @@ def read(disk: Disk, directory: str) -> MetaProperties | None:
 
 
 def write(disk: Disk, directory: str, meta: MetaProperties) -> None:
-    """Give a directory its identity, durably; the directory is made if need be."""
+    """Write a directory's identity, durably; creates the directory if it is missing."""
     disk.make_dirs(directory)
     write_atomically(disk, f"{directory}/{FILE_NAME}", encode(meta))
 
@@ -83,7 +83,7 @@ def write(disk: Disk, directory: str, meta: MetaProperties) -> None:
 def check(directory: str, found: MetaProperties, cluster_id: str | None, node_id: int) -> None:
     """Refuse a directory of another cluster or node.
 
-    `cluster_id` is None to take it from the directory. Raises BadDirectory.
+    With `cluster_id` None, the directory's is accepted. Raises BadDirectory.
     """
     path = f"{directory}/{FILE_NAME}"
     if cluster_id is not None and found.cluster_id != cluster_id:

@@ -1,8 +1,8 @@
-"""Which transactions are open in one partition, and from where on nothing is stable.
+"""The open transactions of one partition, and its last stable offset.
 
-A reader of committed records gets what lies before the last stable offset: the first offset of the
-oldest open transaction, or the high watermark. A transaction that has ended counts as open until
-its marker is below the high watermark: another leader might not have the marker (KIP-98).
+A read_committed consumer gets records before the last stable offset: the first offset of the oldest
+open transaction, or the high watermark. An ended transaction counts as open until its marker is
+below the high watermark: another leader might not have the marker (KIP-98).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class OpenTransactions:
         self._first_offsets: dict[int, int] = {}
         """By producer id, ascending, since offsets grow."""
         self.ended: deque[tuple[int, int]] = deque()
-        """(offset of the marker, first offset) of those whose marker may not be committed."""
+        """(offset of the marker, first offset) of transactions with a maybe uncommitted marker."""
         self._waits = Rule.MARKERS_ARE_COMMITTED_FIRST not in rules_off
 
     def __len__(self) -> int:
@@ -41,9 +41,9 @@ class OpenTransactions:
             self.first_unstable = first_offset
 
     def end(self, producer_id: int, marker_offset: int) -> AbortedTransaction | None:
-        """The producer's transaction has its marker; what an index says of it if that is an abort.
+        """The producer's transaction has its marker; return the index entry if it is an abort.
 
-        None when no transaction of the producer is open.
+        None if the producer has no open transaction.
         """
         first_offset = self._first_offsets.pop(producer_id, None)
         if first_offset is None:
@@ -56,12 +56,12 @@ class OpenTransactions:
         return AbortedTransaction(producer_id, first_offset, marker_offset, stable)
 
     def forget(self, producer_id: int) -> None:
-        """The producer's transaction, if it has one, will never be ended."""
+        """Drop the producer's transaction, if there is one: it will never be ended."""
         if self._first_offsets.pop(producer_id, None) is not None:
             self._find_first()
 
     def committed(self, high_watermark: int) -> None:
-        """Everything before the high watermark is committed, markers too."""
+        """Everything before the high watermark is committed, including markers."""
         ended = self.ended
         if not ended or ended[0][0] >= high_watermark:
             return
@@ -70,7 +70,7 @@ class OpenTransactions:
         self._find_first()
 
     def restore(self, first_offsets: dict[int, int]) -> None:
-        """Become the open transactions of a snapshot: first offsets by producer id."""
+        """Restore the open transactions of a snapshot: first offsets by producer id."""
         self.ended.clear()
         self._first_offsets = dict(sorted(first_offsets.items(), key=lambda each: each[1]))
         self._find_first()

@@ -1,6 +1,6 @@
-"""partition.metadata: which topic, by id, the log in this directory belongs to.
+"""partition.metadata: the id of the topic of the log in this directory.
 
-Topics may be deleted and created again by the same name; the id distinguishes their logs (KIP-516).
+Topics may be deleted and recreated under the same name; the id distinguishes their logs (KIP-516).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ FILE_NAME: Final = "partition.metadata"
 def write_topic_id(disk: Disk, directory: str, topic_id: Uuid) -> None:
     """Write the file; the log's first flush makes it durable, before any record is.
 
-    Where a crash cuts it off, the id does not parse, and the log belongs to no known topic.
+    If a crash truncates the file, the id does not parse, and the log belongs to no known topic.
     """
     text = f"version: 0\ntopic_id: {uuid_text(topic_id)}"
     file = disk.open(f"{directory}/{FILE_NAME}", create=True)
@@ -27,7 +27,7 @@ def write_topic_id(disk: Disk, directory: str, topic_id: Uuid) -> None:
 
 
 def read_topic_id(disk: Disk, directory: str) -> Uuid:
-    """The topic's id; the zero id without a readable file."""
+    """The topic's id; the zero id if the file is missing or unreadable."""
     try:
         text = read_file(disk, f"{directory}/{FILE_NAME}").decode("ascii")
         fields = dict(line.split(": ", 1) for line in text.splitlines() if ": " in line)

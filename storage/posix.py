@@ -14,7 +14,7 @@ from raftka.storage.posix_files import PosixFiles
 T = TypeVar("T")
 
 _THREADS: Final = 8
-"""Enough for the disk to reorder what it is asked to sync; more only compete for the GIL."""
+"""Enough for the disk to reorder syncs; more would only compete for the GIL."""
 
 
 class PosixDisk(PosixFiles):

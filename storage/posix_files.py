@@ -1,5 +1,5 @@
-"""The files of a real machine, without anything that waits: also for the processes that a disk
-starts for long work (storage/apart_process.py), which need no event loop."""
+"""The files of a real machine, without async methods: also for the child processes for long work
+(storage/apart_process.py), which have no event loop."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _datasync: Callable[[int], None] = getattr(os, "fdatasync", os.fsync)
 
 
 class PosixFile:
-    """A file by its descriptor, which closes when the last reference is gone.
+    """A file descriptor, which is closed with the last reference.
 
-    So a segment can be deleted while a consumer is being sent a region of it: the log drops its
+    So a segment can be deleted while a region of it is being sent to a consumer: the log drops its
     reference instead of closing the file, and the region keeps the descriptor alive.
     """
 
@@ -40,7 +40,7 @@ class PosixFile:
         return self._read_on(data, size, offset)
 
     def _read_on(self, data: bytes, size: int, offset: int) -> bytes:
-        """Read on after a short read: it is a limit of the system unless 0 bytes follow."""
+        """Continue after a short read: only 0 bytes mean the end."""
         parts = [data]
         got = len(data)
         while got < size:
@@ -64,7 +64,7 @@ class PosixFile:
         return self._write_on(buffers, offset, written)
 
     def _write_on(self, buffers: Sequence[Buffer], offset: int, written: int) -> int:
-        """Write what is left after the first `written` bytes (a short write, or too many parts)."""
+        """Write the rest after the first `written` bytes (a short write, or too many buffers)."""
         start = 0
         for buffer in buffers:
             view = memoryview(buffer).cast("B")
@@ -94,8 +94,8 @@ class PosixFile:
 
 
 class PosixLock:
-    """A locked file. Both kinds of lock: fcntl's is the one that a JVM would see, flock's also
-    keeps two nodes in one process apart."""
+    """A locked file. It takes both kinds of lock: fcntl's is visible to a JVM, flock's also
+    excludes two nodes in one process."""
 
     def __init__(self, path: str) -> None:
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
@@ -113,7 +113,7 @@ class PosixLock:
 
 
 class PosixFiles:
-    """The machine's file system, as far as no caller has to wait for another task."""
+    """The machine's file system: the synchronous operations."""
 
     def open(self, path: str, *, create: bool = False) -> File:
         flags = os.O_RDWR | os.O_CLOEXEC | (os.O_CREAT if create else 0)
@@ -130,7 +130,7 @@ class PosixFiles:
 
     def make_dirs(self, path: str) -> None:
         try:
-            os.mkdir(path)  # most often all but the last exists
+            os.mkdir(path)  # usually all but the last exist
         except FileExistsError:
             if not os.path.isdir(path):
                 raise

@@ -1,4 +1,4 @@
-"""What a partition remembers of one producer, and how a snapshot file spells it."""
+"""A partition's state of one producer, and its encoding in snapshot files."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from raftka.storage.producer_snapshot import SnapshotEntry
 
 
 class RememberedBatch(NamedTuple):
-    """A batch that was appended: where, and which sequences it carried."""
+    """An appended batch: its offset and sequences."""
 
     last_sequence: int
-    """-1 for a coordinator's, which has none."""
+    """-1 for a coordinator's batch, which has none."""
     last_offset: int
     offset_delta: int
     timestamp: int
@@ -34,12 +34,12 @@ class ProducerEntry:
         self.batches: list[RememberedBatch] = []
         self.last_timestamp = -1
         self.coordinator_epoch = NO_EPOCH
-        """Of the newest marker."""
+        """The coordinator epoch of the newest marker."""
         self.txn_first_offset = NO_OFFSET
-        """Where its open transaction begins; NO_OFFSET without one."""
+        """The first offset of its open transaction; NO_OFFSET without one."""
 
     def repeated(self, base_sequence: int, offset_delta: int) -> RememberedBatch | None:
-        """The batch with these sequences, if it is one of the last."""
+        """The batch with these sequences, if it is one of the last ones."""
         last_sequence = advance_sequence(base_sequence, offset_delta)
         for batch in self.batches:
             if batch.last_sequence == last_sequence and batch.offset_delta == offset_delta:
@@ -48,7 +48,7 @@ class ProducerEntry:
 
 
 def to_snapshot(producers: Mapping[int, ProducerEntry]) -> Iterator[SnapshotEntry]:
-    """What a snapshot file holds of producers, by their ids."""
+    """The entries of a snapshot file, for producers by their ids."""
     for producer_id, entry in producers.items():
         batches = entry.batches or [RememberedBatch(-1, NO_OFFSET, 0, entry.last_timestamp)]
         for batch in batches:

@@ -1,12 +1,12 @@
-"""Producer snapshots: X.snapshot holds what is known of each idempotent producer before offset X.
+"""Producer snapshots: X.snapshot has the state of each idempotent producer before offset X.
 
 The format is Kafka's, version 1: version int16, CRC32C uint32 over the rest, then an array of
 (producer id, epoch, last sequence, last offset, offset delta, timestamp, coordinator epoch, first
 offset of the open transaction).
 
-Apache Kafka writes one entry per producer, its last batch. Written here are up to five for each,
-oldest first, so that duplicates are known after a restart as well; a reader of the format lets a
-later entry replace an earlier one, which leaves it with the last batch, as it expects.
+Apache Kafka writes one entry per producer, its last batch. raftka writes up to five, oldest first,
+so that duplicates are detected after a restart as well; when Apache Kafka reads the file, later
+entries replace earlier ones, so it ends up with the last batch.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ _COUNT_AT: Final = _PREFIX.size
 
 
 class SnapshotCorrupt(ValueError):
-    """A snapshot file cannot be right; the message says why."""
+    """A snapshot file is invalid; the message has the reason."""
 
 
 class SnapshotEntry(NamedTuple):
-    """One remembered batch of a producer; -1 where there is nothing."""
+    """One remembered batch of a producer; -1 for missing values."""
 
     producer_id: int
     producer_epoch: int
@@ -45,14 +45,14 @@ class SnapshotEntry(NamedTuple):
 
 
 def encode(entries: Iterable[SnapshotEntry]) -> bytes:
-    """A snapshot file of these entries."""
+    """Encode these entries as a snapshot file."""
     packed = [_ENTRY.pack(*entry) for entry in entries]
     body = _COUNT.pack(len(packed)) + b"".join(packed)
     return _PREFIX.pack(VERSION, crc32c(body)) + body
 
 
 def decode(data: bytes) -> list[SnapshotEntry]:
-    """The entries of a snapshot file. Raises SnapshotCorrupt."""
+    """Decode the entries of a snapshot file. Raises SnapshotCorrupt."""
     if len(data) < _COUNT_AT + _COUNT.size:
         raise SnapshotCorrupt(f"{len(data)} bytes are too few for a snapshot")
     version, crc = _PREFIX.unpack_from(data)

@@ -1,8 +1,8 @@
-"""What a partition remembers of its producers: so that a retry is stored only once, that a producer
-which was replaced writes nothing, and that every open transaction is known.
+"""A partition's state of its producers: it detects retries, fences replaced producers, and tracks
+open transactions.
 
-A producer numbers its records per partition. The log remembers each producer's last five batches:
-that many may be in flight at once, so a repeated batch is one of them. Source: KIP-98, KIP-360; for
+A producer numbers its records per partition. The log keeps each producer's last five batches: that
+many may be in flight at once, so a retried batch is one of them. Source: KIP-98, KIP-360; for
 transactions KIP-890 and KIP-1228.
 """
 
@@ -29,13 +29,13 @@ from raftka.storage.transaction_index import AbortedTransaction
 from raftka.storage.verification import WITHOUT_ID, Guard, Verification, Verifications
 
 REMEMBERED_BATCHES: Final = 5
-"""max.in.flight.requests.per.connection may not be larger with idempotence."""
+"""An idempotent producer's max.in.flight.requests.per.connection may not be larger."""
 
 EXPIRATION_MS: Final = 24 * 3600 * 1000
-"""Default of producer.id.expiration.ms."""
+"""The default of producer.id.expiration.ms."""
 
 _EPOCH_BUMPS: Final = 2
-"""The transaction.version from which a marker has a higher epoch than what it ends (KIP-890)."""
+"""The lowest transaction.version whose markers have a bumped epoch (KIP-890)."""
 
 
 def _old_epoch(producer_id: int, epoch: int, last: int, where: object) -> KafkaError:
@@ -77,10 +77,10 @@ class ProducerState:
     def __init__(
         self, rules_off: RulesOff = ALL_HOLD, verifies: Callable[[], bool] = lambda: True
     ) -> None:
-        """`verifies` is transaction.partition.verification.enable, as it is when it is asked."""
+        """`verifies` returns the current transaction.partition.verification.enable."""
         self.producers: dict[int, ProducerEntry] = {}
         self.end_offset = 0
-        """The state is that of all batches before this offset."""
+        """The state covers all batches before this offset."""
         self._rules_off = rules_off
         self._verifies = verifies
         one_batch = Rule.FIVE_BATCHES_REMEMBERED in rules_off
@@ -88,7 +88,7 @@ class ProducerState:
         self.transactions = OpenTransactions(self._rules_off)
         self.verifications = Verifications()
 
-    # ---- may it be appended?
+    # ---- before an append
 
     def check(
         self,
@@ -99,11 +99,11 @@ class ProducerState:
         is_transactional: int,
         where: object,
     ) -> RememberedBatch | None:
-        """Whether a client's batch may be appended; the earlier one when it is a repetition.
+        """Check that a client's batch may be appended; return the earlier one if it is a duplicate.
 
-        `where` names the partition for people. Raises KafkaError: INVALID_PRODUCER_EPOCH for a
-        producer that was replaced, OUT_OF_ORDER_SEQUENCE_NUMBER for a gap, INVALID_TXN_STATE
-        outside of the producer's open transaction. What opens a transaction is not checked here.
+        `where` names the partition in messages. Raises KafkaError: INVALID_PRODUCER_EPOCH for a
+        replaced producer, OUT_OF_ORDER_SEQUENCE_NUMBER for a gap, INVALID_TXN_STATE outside of the
+        producer's open transaction. `check_other` checks batches that open a transaction.
         """
         entry = self.producers.get(producer_id)
         if entry is None:
@@ -152,9 +152,8 @@ class ProducerState:
         guard: Guard | None,
         where: object,
     ) -> RememberedBatch | None:
-        """As `check`, for a batch of a transaction, which needs a `guard` to open one, and for one
-        of a coordinator, which has no sequence. Markers are the business of `check_marker`.
-        """
+        """The same for a transactional batch, which needs a `guard` to open a transaction, and for
+        a coordinator's batch, which has no sequence. `check_marker` checks markers."""
         is_transactional = attributes & TRANSACTIONAL_BIT
         entry = self.producers.get(producer_id)
         if attributes & CONTROL_BIT:
@@ -187,7 +186,7 @@ class ProducerState:
         base_sequence: int,
         where: object,
     ) -> None:
-        """Batches that wait for the same answer come in their order."""
+        """Batches that wait for the same verification must be appended in order."""
         if waiting.bumps_epoch and base_sequence != 0 and (entry is None or not entry.batches):
             than = "and version 2 of transactions begins with 0"
             raise _out_of_order(producer_id, base_sequence, where, than)
@@ -223,7 +222,7 @@ class ProducerState:
             )
 
     def check_marker(self, marker: EndMarker, transaction_version: int, where: object) -> None:
-        """Whether the end of a transaction may be appended; a repetition may, and changes nothing.
+        """Check that an end marker may be appended; a repeated one may, and changes nothing.
 
         Raises KafkaError: INVALID_PRODUCER_EPOCH, TRANSACTION_COORDINATOR_FENCED.
         """
@@ -256,14 +255,14 @@ class ProducerState:
             )
 
     def is_open(self, producer_id: int, epoch: int) -> bool:
-        """Whether a transaction of the producer in that epoch is open here."""
+        """Whether the producer has an open transaction with that epoch here."""
         entry = self.producers.get(producer_id)
         return entry is not None and entry.txn_first_offset >= 0 and entry.epoch == epoch
 
     def begin_verification(
         self, producer_id: int, epoch: int, sequence: int, *, bumps_epoch: bool, now_ms: int
     ) -> Guard | None:
-        """The guard with which to ask the coordinator; None when nothing must be asked, since the
+        """The guard for a question to the coordinator; None if none is needed, since the
         transaction is open here."""
         if self.is_open(producer_id, epoch):
             return None
@@ -271,7 +270,7 @@ class ProducerState:
             producer_id, epoch, sequence, bumps_epoch=bumps_epoch, now_ms=now_ms
         )
 
-    # ---- it was appended
+    # ---- after an append
 
     def appended(
         self,
@@ -283,7 +282,7 @@ class ProducerState:
         timestamp: int,
         attributes: int,
     ) -> None:
-        """Note a batch with records that is in the log now, with its place."""
+        """Record an appended batch with records, and its position."""
         entry = self.producers.get(producer_id)
         if entry is None:
             entry = self.producers[producer_id] = ProducerEntry(epoch)
@@ -303,13 +302,13 @@ class ProducerState:
             self.verifications.void(producer_id, epoch)
 
     def replay(self, header: BatchHeader, read: Callable[[], Buffer]) -> AbortedTransaction | None:
-        """Note a batch that is in the log; `read` gives its bytes if they are needed.
+        """Replay a batch of the log; `read` returns its bytes if they are needed.
 
-        What the index must say when it has ended a transaction that was aborted.
+        Returns the index entry if it ends a transaction with an abort.
         """
         aborted = None
         if header.producer_id < 0:
-            pass  # Of no producer; only the end moves.
+            pass  # No producer: only the end offset changes.
         elif header.attributes & CONTROL_BIT:
             aborted = self._ended(header, read_end_marker(header, read()))
         else:
@@ -326,9 +325,9 @@ class ProducerState:
         return aborted
 
     def _ended(self, header: BatchHeader, marker: EndMarker | None) -> AbortedTransaction | None:
-        """Note an end marker: it has no sequence, and may raise the producer's epoch (KIP-890).
+        """Record an end marker: it has no sequence, and may bump the producer's epoch (KIP-890).
 
-        None for one that compaction has emptied: nothing of its transaction is left.
+        Returns None for one that compaction has emptied: its transaction has no records left.
         """
         producer_id = header.producer_id
         entry = self.producers.get(producer_id)
@@ -347,10 +346,10 @@ class ProducerState:
         entry.coordinator_epoch = marker.coordinator_epoch
         return None if marker.commit else ended
 
-    # ---- from time to time
+    # ---- periodic work
 
     def expire(self, now_ms: int, expiration_ms: int = EXPIRATION_MS) -> int:
-        """Forget producers that were silent for long and have no transaction open; how many."""
+        """Remove long-silent producers without an open transaction; return the number."""
         keeps_open = Rule.OPEN_PRODUCERS_ARE_KEPT not in self._rules_off
         expired = [
             producer_id
@@ -365,7 +364,7 @@ class ProducerState:
         return len(expired)
 
     def clear(self, end_offset: int) -> None:
-        """Know nothing, as of a log that begins at `end_offset`."""
+        """Reset the state, as of a log that starts at `end_offset`."""
         self.producers.clear()
         self.transactions.restore({})
         self.verifications.clear()
@@ -374,11 +373,11 @@ class ProducerState:
     # ---- snapshots
 
     def to_entries(self) -> Iterator[SnapshotEntry]:
-        """What a snapshot file holds."""
+        """The entries of a snapshot file."""
         return to_snapshot(self.producers)
 
     def from_entries(self, entries: Iterable[SnapshotEntry], end_offset: int) -> None:
-        """Become the state of a snapshot taken at `end_offset`."""
+        """Restore the state of a snapshot taken at `end_offset`."""
         self.clear(end_offset)
         self.producers.update(from_snapshot(entries, self._remembered))
         self.transactions.restore(

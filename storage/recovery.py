@@ -1,23 +1,23 @@
-"""Opening a log: what is on the disk becomes a valid log, and a report says what was wrong.
+"""Opens a log: makes the files on disk a valid log, and reports problems.
 
-After a clean shutdown the files are taken as they are. After any other end:
+After a clean shutdown the files are trusted. Otherwise:
 
-- Segments that lie wholly before the recovery point were synced with their indexes when they were
-  closed; they are taken as they are if they end with a whole batch. An index is believed as far as
-  it agrees with its log.
-- Every batch of the others is read and its CRC checked, and their indexes are rebuilt. At the
-  first batch that is not whole and intact, or that goes back in offset or epoch, the log ends:
-  what follows in that file and all later segments go. So it does where a segment ends before the
-  next one begins, since files reach the disk independently, unless a cleaning has left it so: it
-  cleans behind a recovery point that is durable. What was acknowledged with acks=all comes back
-  from the other replicas.
-- A cleaned segment that was about to replace others does so, or goes (storage/cleaning/swap.py).
-- When nothing valid follows, that was a torn tail: a write that the crash cut off. When valid
-  batches follow, it is a corrupt middle. Then what is cut is kept beside the log under a name
-  ending in .corrupt, for an operator without another replica, and the report names it.
+- Segments entirely before the recovery point were synced with their indexes when they were closed;
+  they are trusted if they end with a whole batch. An index is trusted as far as it agrees with its
+  log.
+- Every batch of the others is read and its CRC checked, and their indexes are rebuilt. The log ends
+  at the first batch that is incomplete or damaged, or whose offset or epoch decreases: the rest of
+  that file and all later segments are removed. It also ends where a segment ends before the next
+  one begins, since files reach the disk independently, unless a cleaning has left that gap: it only
+  cleans before a durable recovery point. Records acknowledged with acks=all come back from the
+  other replicas.
+- An interrupted swap of a cleaned segment is finished or undone (storage/cleaning/swap.py).
+- If nothing valid follows, that was a torn tail: a write that the crash interrupted. If valid
+  batches follow, the middle is damaged. Then the removed bytes are kept under a name with the
+  suffix .corrupt, for an operator without another replica, and the report names the file.
 
-Whatever happens, no batch is served whose CRC was not seen to be right by this process: the
-segments that were not scanned are checked when they are first read (storage/segment.py).
+In any case this process verifies the CRC of every batch before serving it: segments that were not
+scanned are checked when they are first read (storage/segment.py).
 """
 
 from __future__ import annotations
@@ -57,15 +57,15 @@ _SEARCH_BYTES: Final = 1 << 20
 
 @dataclass(slots=True)
 class RecoveryReport:
-    """What opening a log found and did, in words and numbers."""
+    """The findings and actions of opening a log, in words and numbers."""
 
     topic_partition: TopicPartition
     scanned_bytes: int = 0
     truncated_bytes: int = 0
     corrupt_middle: bool = False
-    """Valid batches had to be given up because one before them was corrupt."""
+    """Whether valid batches were given up because one before them was damaged."""
     messages: list[str] = dataclasses.field(default_factory=list)
-    """Sentences for the broker's log, each naming the partition, and files and positions."""
+    """Messages for the broker's log, each with the partition, files and positions."""
 
     def say(self, message: str) -> None:
         self.messages.append(f"{self.topic_partition}: {message}")
@@ -88,10 +88,10 @@ def open_log(
     dice: Dice | None = None,
     owner: LogOwner | None = None,
 ) -> tuple[Log, RecoveryReport]:
-    """The log in `directory` (made if it does not exist), and what was found there.
+    """The log in `directory` (created if it does not exist), and the report.
 
-    `clean` says that the last process closed it; `recovery_point`, `log_start_offset` and
-    `cleaned_to` (the cleaner's) are the checkpoints' offsets. Raises OSError when the disk fails.
+    `clean`: the previous process closed it; `recovery_point`, `log_start_offset` and `cleaned_to`
+    (the cleaner's) are the checkpoints' offsets. Raises OSError if the disk fails.
     """
     report = RecoveryReport(topic_partition)
     opening = _Opening(disk, directory, config, now_ms, report)
@@ -106,7 +106,7 @@ def open_log(
     epochs = opening.load_epochs(segments)
     snapshots = ProducerSnapshots(disk, directory, snapshot_offsets)
     if not clean:
-        # A later one may be of records that were cut before the crash: its removal was lost.
+        # A later snapshot may cover truncated records: the crash has undone its removal.
         snapshots.drop_after(recovery_point)
     producers = ProducerState(rules_off, verifies)
     opening.load_producers(producers, snapshots, segments)
@@ -115,7 +115,7 @@ def open_log(
     log_end_offset = segments[-1].next_offset() or segments[-1].base_offset
     snapshots.drop_after(log_end_offset)
     if producers.end_offset > log_end_offset:
-        # Of records that were cut now, though they had been durable once.
+        # Snapshots of records that were removed now, although they had been durable.
         opening.load_producers(producers, snapshots, segments)
     replay_producers(segments, producers)
     log_start_offset = min(max(log_start_offset, segments[0].base_offset), log_end_offset)
@@ -144,17 +144,17 @@ def open_log(
 
 
 def _cut(epochs: LeaderEpochCache, start: int, end: int, *, is_empty: bool) -> None:
-    """Keep the epochs of a log's offsets, in the file too unless the log `is_empty`."""
+    """Keep only the epochs of the log's offsets, in the file too unless the log `is_empty`."""
     epochs.truncate_from_start(start)
     epochs.truncate_from_end(end)
-    # What is appended next may be of an earlier epoch: the file must not keep the later ones. The
-    # first batch of a log has the file written anyway, which takes ext4 some 8 ms for each log.
+    # The next records may be of an earlier epoch: the file must not keep later ones. An empty log's
+    # first batch writes the file anyway, and writing it here takes ext4 some 8 ms for each log.
     if not is_empty:
         epochs.save()
 
 
 class _Opening:
-    """One log being opened."""
+    """The state of opening one log."""
 
     def __init__(
         self, disk: Disk, directory: str, config: LogConfig, now_ms: int, report: RecoveryReport
@@ -177,7 +177,7 @@ class _Opening:
 
     def tidy(self, *, finishes_swaps: bool) -> tuple[list[int], list[int], set[int]]:
         """(base offsets of the segments, offsets of the snapshots, base offsets of the segments
-        with a transaction index); leftovers are removed."""
+        with a transaction index); removes leftovers."""
         if not self.disk.exists(self.directory):
             self.disk.make_dirs(self.directory)
             return [], [], set()
@@ -212,7 +212,7 @@ class _Opening:
     def judge(
         self, segments: list[Segment], indexed: set[int], clean: bool, recovery_point: int
     ) -> tuple[bool, int]:
-        """(whether the files may be taken as they are, before which offset if not)."""
+        """(whether the files can be trusted, the offset before which they can otherwise)."""
         if clean and segments[-1].next_offset() is None:
             self.report.say("was closed cleanly but does not end with a whole batch: it is scanned")
             clean, recovery_point = False, 0
@@ -227,7 +227,7 @@ class _Opening:
         return clean, recovery_point
 
     def load_epochs(self, segments: list[Segment]) -> LeaderEpochCache:
-        """The leader epochs by their file, or by all batches when it cannot be read."""
+        """The leader epochs from their file, or from all batches if it is unreadable."""
         epochs = LeaderEpochCache(self.disk, self.directory)
         try:
             epochs.load()
@@ -243,7 +243,7 @@ class _Opening:
     def load_producers(
         self, producers: ProducerState, snapshots: ProducerSnapshots, segments: list[Segment]
     ) -> None:
-        """The producers as of the newest snapshot that can be read."""
+        """The producers of the newest readable snapshot."""
         for words in snapshots.load_latest(producers, segments[0].base_offset):
             self.report.say(words)
 
@@ -255,15 +255,16 @@ class _Opening:
         recovery_point: int,
         cleaned_to: int,
     ) -> None:
-        """Scan what may have suffered, and end the log at the first batch that did.
+        """Scan the segments that may be damaged, and end the log at the first damaged batch.
 
-        Epochs and producers learn on the way what the scanned batches say.
+        The scan also adds the batches to epochs and producers.
         """
         ends = [segment.base_offset for segment in segments[1:]] + [None]
         for slot, (segment, end) in enumerate(zip(segments, ends, strict=True)):
             if end is not None and end <= recovery_point and segment.next_offset() is not None:
                 continue
-            # Their file and the log reach the disk independently; only the batches know.
+            # The epoch file and the log reach the disk independently; only the batches are
+            # reliable.
             epochs.truncate_from_end(segment.base_offset)
             replay_producers(segments[:slot], producers)
             valid, next_offset = self._scan(segment, epochs, producers)
@@ -279,13 +280,14 @@ class _Opening:
     def _scan(
         self, segment: Segment, epochs: LeaderEpochCache, producers: ProducerState
     ) -> tuple[int, int]:
-        """Check every batch and rebuild the indexes; the position and offset where all is valid."""
+        """Check every batch and rebuild the indexes; return the end of the valid batches."""
         segment.offset_index.reset()
         segment.time_index.reset()
-        # Before that, its entries are durable: as the snapshot is that the producers are of.
+        # Before that, the entries of the transaction index are durable, like the producers'
+        # snapshot.
         segment.transaction_index.truncate_to(producers.end_offset)
         segment.timestamps_known = True
-        segment.was_cut = True  # by whom, and whether durably, is not known
+        segment.was_cut = True  # It is unknown whether a cut by others is durable.
         valid, expected, epoch = 0, segment.base_offset, NO_EPOCH
         for position, header, is_intact in segment.checked(0, segment.size):
             if (
@@ -337,16 +339,16 @@ class _Opening:
         self.disk.sync_dir(self.directory)
 
     def _trim(self, segment: Segment, valid: int) -> None:
-        """Drop what stands behind the last batch, durably: batches in new files will follow it."""
+        """Remove the bytes after the last batch, durably: batches in new files will follow it."""
         if valid < segment.size:
             segment.file.truncate(valid)
             segment.file.sync()
             segment.size = valid
 
     def _find_valid_batch(self, segment: Segment, position: int) -> int | None:
-        """The position of an intact batch behind the corrupt one at `position`, if there is any.
+        """The position of an intact batch after the damaged one at `position`, or None.
 
-        Looked for at every byte that could be the magic of one, so a wrong length hides nothing.
+        Tries every byte that could be the magic of a batch, so a wrong length hides nothing.
         """
         at = position + 1
         while at + HEADER_BYTES <= segment.size:
@@ -368,7 +370,7 @@ class _Opening:
         return None
 
     def _keep_aside(self, segment: Segment, valid: int, later: list[Segment]) -> list[str]:
-        """Copy what is about to be cut to files that nothing reads or removes; their names."""
+        """Copy the bytes to be removed to files that nothing else uses; return their names."""
         names = []
         for source, start in [(segment, valid), *((other, 0) for other in later)]:
             if source.size == start:

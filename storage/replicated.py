@@ -1,8 +1,8 @@
-"""What a leader sent to its follower: whole batches, checked before any of them is written.
+"""The batches that a leader sent to its follower, checked before any of them is written.
 
-A follower takes up to a megabyte of a partition at once, and each batch may be a single record:
-what is done for each batch makes up most of a follower's time, so the loop calls nothing but the
-header's parser and the checksum.
+A follower receives up to a megabyte of a partition at once, and each batch may be a single record:
+a follower spends most of its time on the work per batch, so the loop only calls the header's parser
+and the checksum.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ Replicated = tuple[BatchHeader, int, memoryview]
 _unpack = HEADER.unpack_from
 _header: Final = partial(
     tuple.__new__, BatchHeader
-)  # a NamedTuple's own constructor is a call more
+)  # a NamedTuple's own constructor costs another call
 
 
 def read_replicated(records: Buffer, topic_partition: TopicPartition) -> list[Replicated]:
-    """The batches in `records`; a cut-off last one is left out.
+    """The batches in `records`; an incomplete last one is left out.
 
     Raises KafkaError CORRUPT_MESSAGE for an impossible length or magic, and a wrong CRC.
     """
@@ -66,9 +66,9 @@ def read_replicated(records: Buffer, topic_partition: TopicPartition) -> list[Re
 
 
 def check_order(batches: list[Replicated], end: int, topic_partition: TopicPartition) -> None:
-    """Check that batches continue a log that ends at `end`; a gap is a compacted leader's.
+    """Check that batches continue a log that ends at `end`; a compacted leader has gaps.
 
-    Raises KafkaError INVALID_RECORD for a step back.
+    Raises KafkaError INVALID_RECORD for a decreasing offset.
     """
     for header, _, _ in batches:
         base, delta = header[0], header[6]

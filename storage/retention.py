@@ -1,8 +1,8 @@
-"""Which segments may go: a plan made from numbers, carried out by the log.
+"""Which segments may be deleted: a pure plan, executed by the log.
 
-Whole segments from the oldest on, for one of three reasons: every record is older than
-retention.ms, the log would still hold retention.bytes without it, or it lies before the log's
-start. Never one that reaches past the high watermark, and never an empty last one.
+Whole segments are deleted, oldest first, for one of three reasons: every record is older than
+retention.ms, the log would still have retention.bytes without it, or it is before the log's start.
+Never one that reaches past the high watermark, and never an empty last one.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ def count_deletable(
     high_watermark: int,
     now_ms: int,
 ) -> int:
-    """How many of the first segments retention lets go, by whichever reason takes most.
+    """How many of the first segments retention deletes, by whichever reason deletes most.
 
-    Equal to `len(segments)` when all may go: the log then needs a new one first.
+    Equal to `len(segments)` if all may be deleted: the log then needs a new one first.
     """
     ends = [segment.base_offset for segment in segments[1:]] + [log_end_offset]
     deletable = 0
@@ -31,7 +31,7 @@ def count_deletable(
         if end > high_watermark or segment.size == 0:
             break
         deletable += 1
-    # The last segment is never only "before the start": it would be deleted for being empty.
+    # The last segment is never deleted just because it is before the start: it would be empty.
     counts = [_prefix(min(deletable, len(ends) - 1), lambda i: ends[i] <= log_start_offset)]
     if config.deletes and config.retention_ms >= 0:
         counts.append(
@@ -44,7 +44,7 @@ def count_deletable(
 
 
 def _prefix(limit: int, holds: Callable[[int], bool]) -> int:
-    """How many of 0, 1, ... below `limit` in a row `holds` is true for."""
+    """The number of consecutive indexes from 0, below `limit`, for which `holds` returns True."""
     for index in range(limit):
         if not holds(index):
             return index
@@ -63,7 +63,7 @@ def _count_by_size(segments: Sequence[Segment], surplus: int) -> int:
 def is_expired(segment: Segment, retention_ms: int, now_ms: int) -> bool:
     """Whether the latest record of a segment is older than `retention_ms`.
 
-    Records without a timestamp count from when this broker first saw their segment.
+    Records without a timestamp are as old as this broker's first sight of their segment.
     """
     segment.know_timestamps()
     latest = segment.max_timestamp if segment.max_timestamp >= 0 else segment.created_ms

@@ -1,11 +1,11 @@
-"""One segment: a run of batches in a file, with its indexes.
+"""One segment: a file of consecutive batches, with its indexes.
 
-The active segment's state is kept here and moved on by Log.append, which knows each batch's header
-already. Everything else reads headers from the file: from the nearest index entry on, at most
-`index.interval.bytes` and one batch away from what is looked for.
+Appending, which has parsed each batch's header already, updates the active segment's state here.
+Everything else reads headers from the file: from the nearest index entry on, at most
+`index.interval.bytes` and one batch away from the target.
 
-What was read from disk at start without a scan is checked, CRC by CRC, the first time that it is
-served: a bit that flipped on the disk never reaches a consumer.
+Batches that were not scanned at the start are verified the first time that they are served: a bit
+that flipped on the disk never reaches a consumer.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from raftka.storage.transaction_index import SUFFIX, TransactionIndex
 MAX_RELATIVE_OFFSET: Final = 2**31 - 1
 
 _READ_AHEAD: Final = 8192
-"""Bytes per read when headers are walked: an index interval, and the start of what follows."""
+"""Bytes per read when headers are scanned: an index interval, and the start of the next batch."""
 
 _SCAN_BYTES: Final = 1 << 20
 
@@ -38,7 +38,7 @@ def file_name(base_offset: int, suffix: str) -> str:
 
 
 class Segment:
-    """Batches from `base_offset` on. `size` is kept here: the file is never asked for it."""
+    """Batches from `base_offset` on. `size` is tracked here instead of asking the file."""
 
     __slots__ = (
         "_disk",
@@ -74,7 +74,7 @@ class Segment:
         create: bool,
         ending: str = "",
     ) -> None:
-        """`ending` is what the names of its files end in while a cleaning writes them."""
+        """`ending` is the suffix of its files while a cleaning writes them."""
         self._disk = disk
         self._ending = ending
         self.directory = directory
@@ -83,7 +83,7 @@ class Segment:
         self.index_interval_bytes = index_interval_bytes
         self.bytes_since_index = 0
         self.was_cut = False
-        """Truncated since it was last synced."""
+        """Whether it was truncated since the last sync."""
         self.first_timestamp: int | None = None
         self.max_timestamp = NO_TIMESTAMP
         self.max_timestamp_offset = base_offset
@@ -104,12 +104,12 @@ class Segment:
     def path(self, suffix: str) -> str:
         return f"{self.directory}/{file_name(self.base_offset, suffix)}{self._ending}"
 
-    # ---- growing
+    # ---- appending
 
     def note_batch(self, position: int, size: int, last_offset: int, max_timestamp: int) -> bool:
-        """Account for a batch at `position`: timestamps, and an index entry when one is due.
+        """Account for a batch at `position`: timestamps, and an index entry if one is due.
 
-        Whether that filled an index: the segment should get no further batch.
+        Return whether an index is full now: then the segment should get no further batch.
         """
         filled = False
         if max_timestamp > self.max_timestamp:
@@ -126,7 +126,7 @@ class Segment:
         return filled
 
     def note_run(self, position: int, run: Sequence[Replicated]) -> bool:
-        """As `note_batch` for each of these batches, one behind the other from `position` on."""
+        """The same for each of these consecutive batches, from `position` on."""
         filled = False
         if self.first_timestamp is None:
             self.first_timestamp = run[0][0][8]
@@ -145,14 +145,14 @@ class Segment:
         return filled
 
     def finish(self) -> None:
-        """Bring the index files up to date; the last time entry names the largest timestamp."""
+        """Write the index files; the last time entry has the largest timestamp."""
         if self.size and self.timestamps_known:
             self.time_index.need()
             self.time_index.maybe_append(self.max_timestamp, self.max_timestamp_offset)
         self.make_indexes()
 
     def make_indexes(self) -> None:
-        """Make the index files: a segment has them as soon as it has a batch."""
+        """Create the index files: a segment has them as soon as it has a batch."""
         self.offset_index.write()
         self.time_index.write()
 
@@ -160,15 +160,15 @@ class Segment:
     def is_index_full(self) -> bool:
         return self.offset_index.is_full or self.time_index.is_full
 
-    # ---- looking into it
+    # ---- reading
 
     def headers(
         self, position: int = 0, end: int | None = None
     ) -> Iterator[tuple[int, BatchHeader]]:
-        """(position, header) of the batches from a batch's `position` on, as far as they are whole.
+        """(position, header) of the complete batches from a batch's `position` on.
 
-        Stops at the first one whose length leads past `end` (default: the segment's end) or is
-        too small to be; the CRC is not looked at.
+        Stops at the first batch whose length exceeds `end` (default: the segment's end) or is too
+        small; the CRC is not checked.
         """
         limit = self.size if end is None else end
         chunk = b""
@@ -188,7 +188,7 @@ class Segment:
             position += size
 
     def position_of(self, offset: int) -> int:
-        """Where the first batch that reaches `offset` or beyond begins; the size if none does."""
+        """The position of the first batch that reaches `offset` or beyond; else the size."""
         if offset <= self.base_offset:
             return 0
         for position, header in self._headers_near(lambda: self.offset_index.lookup(offset)):
@@ -197,7 +197,7 @@ class Segment:
         return self.size
 
     def boundary_before(self, position: int) -> int:
-        """The largest start of a batch that is <= `position`; the size when that is smaller."""
+        """The largest start of a batch that is <= `position`; the size if that is smaller."""
         if position >= self.size:
             return self.size
         near = self._headers_near(lambda: self.offset_index.lookup_position(position))
@@ -209,7 +209,7 @@ class Segment:
     def _headers_near(
         self, lookup: Callable[[], tuple[int, int]]
     ) -> Iterator[tuple[int, BatchHeader]]:
-        """`headers` from where the offset index says, once it agrees with the log."""
+        """`headers` from the offset index's position on, if that agrees with the log."""
         try:
             last_offset, position = lookup()
             walk = self.headers(position)
@@ -219,7 +219,7 @@ class Segment:
             if first is not None and first[1].last_offset == last_offset:
                 return chain((first,), walk)
         except IndexDisagrees:
-            pass  # As when the header does not fit: the log is right and the index is rebuilt.
+            pass  # Treated like a mismatch with the header: the index is rebuilt from the log.
         self.rebuild_indexes()
         return self.headers(lookup()[1])
 
@@ -228,7 +228,7 @@ class Segment:
         return next((header for _, header in self.headers(position)), None)
 
     def next_offset(self) -> int | None:
-        """The offset after its last record; None unless it ends with a whole batch."""
+        """The offset after its last record; None unless it ends with a complete batch."""
         end, at = self.base_offset, 0
         start = self.boundary_before(self.size - 1) if self.size else 0
         for position, header in self.headers(start):
@@ -239,7 +239,7 @@ class Segment:
         return self.file.read(header.size, position)
 
     def checked(self, start: int, end: int) -> Iterator[tuple[int, BatchHeader, bool]]:
-        """(position, header, whether the CRC is right) of the whole batches in [start, end)."""
+        """(position, header, whether the CRC is right) of the complete batches in [start, end)."""
         data = memoryview(b"")
         data_at = start
         for position, header in self.headers(start, end):
@@ -255,7 +255,7 @@ class Segment:
     def verify(self, start: int, end: int) -> int:
         """The end of the intact batches in [start, end), both starts of batches.
 
-        Raises KafkaError CORRUPT_MESSAGE when not even the first one is intact.
+        Raises KafkaError CORRUPT_MESSAGE if the first one is damaged.
         """
         if self._verified.covers(start, min(end, self.unverified_end)):
             return end
@@ -273,7 +273,7 @@ class Segment:
         return good
 
     def trust(self) -> None:
-        """Every batch was just checked: none needs to be when it is read."""
+        """Every batch was just checked: skip the check when they are read."""
         self.unverified_end = 0
 
     # ---- indexes and truncation
@@ -291,10 +291,10 @@ class Segment:
             self.note_batch(position, header.size, header.last_offset, header.max_timestamp)
 
     def know_timestamps(self) -> None:
-        """Learn the largest timestamp of a segment that was not scanned at start.
+        """Determine the largest timestamp of a segment that was not scanned at the start.
 
-        Both indexes get their entries at the same moments: the last of the time index names the
-        largest timestamp up to the last of the offset index, and the batches behind that are read.
+        Both indexes get their entries together: the last time entry has the largest timestamp up to
+        the last entry of the offset index, and the batches after that are read.
         """
         if self.timestamps_known:
             return
@@ -320,7 +320,7 @@ class Segment:
         self.bytes_since_index = self.size - indexed
 
     def truncate(self, position: int, offset: int) -> None:
-        """Cut the log at `position`, where the batch of `offset` would begin, and the indexes."""
+        """Truncate the log at `position`, the start of the batch of `offset`, and the indexes."""
         self.file.truncate(position)
         self.size = position
         self.was_cut = True
@@ -341,8 +341,7 @@ class Segment:
     # ---- durability and the end
 
     def sync(self, *, with_indexes: bool) -> None:
-        """Make the log durable with its aborted transactions, and the other indexes once they no
-        longer change."""
+        """Sync the log and its aborted transactions, and the other indexes of a closed segment."""
         self.was_cut = False
         self.file.sync()
         self.transaction_index.sync()
@@ -351,9 +350,9 @@ class Segment:
             self.time_index.sync()
 
     def mark_deleted(self) -> list[str]:
-        """Rename the files to their .deleted names; the paths to remove later.
+        """Rename the files to their .deleted names; return the paths to remove later.
 
-        The log file is let go of, not closed: regions of it may still be on their way out.
+        The log file is not closed: regions of it may still be being sent.
         """
         doomed: list[str] = []
         for suffix in (".log", ".index", ".timeindex", ".txnindex"):

@@ -1,7 +1,7 @@
-"""The segments of one log: found by offset, added, dropped from either end.
+"""The segments of one log: lookup by offset, adding, and deletion at either end.
 
-Offsets only grow within a log, and a segment's name is the first offset that it may hold. A deleted
-segment's files are renamed first and removed later, so that a deletion is one step for the process
+Offsets ascend within a log, and a segment's name is the first offset that it may have. A deleted
+segment's files are renamed first and removed later, so that a deletion is atomic for the process
 that starts after a crash.
 """
 
@@ -26,7 +26,7 @@ def open_segment(
     created_ms: int,
     create: bool,
 ) -> Segment:
-    """A segment with the sizes of a topic's settings. Raises OSError."""
+    """A segment with the sizes in a topic's settings. Raises OSError."""
     return Segment(
         disk,
         directory,
@@ -59,18 +59,18 @@ class Segments(Sequence[Segment]):
         self._disk = disk
         self._directory = directory
         self.listed = listed
-        """To be read only; what changes it is here."""
+        """Read-only for others."""
         self._bases = [segment.base_offset for segment in listed]
         self._doomed: list[tuple[int, str]] = []
-        """(when to remove it, path) of deleted segments' files."""
+        """(time of removal, path) of deleted segments' files."""
         self.names_changed = not is_durable
-        """Names in the log's directory are not durable yet: a crash may undo them."""
+        """Whether names in the log's directory are not durable yet: a crash may undo them."""
         self.is_new = not is_durable
-        """Nor is the directory's own."""
+        """Whether the name of the directory itself is not durable yet."""
         self.prepared: int | None = None
-        """The base offset of a cleaned segment that waits to be put in."""
+        """The base offset of a cleaned segment that waits for `replace`."""
         self.changes = 0
-        """How often segments were taken away: a cleaning that read them is void."""
+        """How often segments were removed: a cleaning that has read them is invalid then."""
 
     def __len__(self) -> int:
         return len(self.listed)
@@ -87,15 +87,15 @@ class Segments(Sequence[Segment]):
 
     @property
     def size(self) -> int:
-        """Bytes of all batches."""
+        """The size of all batches in bytes."""
         return sum(segment.size for segment in self.listed)
 
     def place_of(self, offset: int) -> int:
-        """The index of the segment that holds `offset`, or would."""
+        """The index of the segment that has `offset`, or would have it."""
         return max(0, bisect_right(self._bases, offset) - 1)
 
     def add(self, base_offset: int, config: LogConfig, created_ms: int) -> Segment:
-        """Begin a segment, which is the active one from now on."""
+        """Begin a segment, which becomes the active one."""
         segment = open_segment(
             self._disk, self._directory, base_offset, config, created_ms=created_ms, create=True
         )
@@ -104,15 +104,15 @@ class Segments(Sequence[Segment]):
         self.names_changed = True
         return segment
 
-    # ---- what a cleaning has made takes the place of some (storage/cleaning/swap.py)
+    # ---- replacement by cleaned segments (storage/cleaning/swap.py)
 
     def prepare(self, base_offset: int) -> None:
-        """A cleaned segment is ready to replace the one of that name, and others behind it."""
+        """A cleaned segment is ready to replace the one of that name, and others after it."""
         self.prepared = base_offset
         swap.prepare(self._disk, self._directory, base_offset)
 
     def replace(self, bases: Sequence[int], config: LogConfig, due_ms: int) -> None:
-        """Put the segment that was prepared in the place of those that begin at `bases`."""
+        """Replace the segments that begin at `bases` with the prepared one."""
         first, count = self.place_of(bases[0]), len(bases)
         replaced = self.listed[first : first + count]
         for segment in replaced:
@@ -133,26 +133,26 @@ class Segments(Sequence[Segment]):
         self.names_changed = True
 
     def holds(self, bases: Sequence[int]) -> bool:
-        """Whether those are neighbours among the closed segments."""
+        """Whether those are adjacent closed segments."""
         first = self.place_of(bases[0])
         return self._bases[first : first + len(bases)] == list(bases) and first + len(bases) < len(
             self._bases
         )
 
     def _abandon_prepared(self) -> None:
-        """Other segments than those it was made of: no start may put it in."""
+        """The source segments have changed: no restart may use the prepared one."""
         self.changes += 1
         if self.prepared is not None:
             swap.abandon(self._disk, self._directory, self.prepared)
             self.prepared = None
 
-    # ---- some go
+    # ---- deletion
 
     def drop_from(self, first: int) -> None:
         """Delete the segments from index `first` on, durably.
 
-        Others of the same names may follow, and after a crash the old ones must not stand in for
-        them.
+        Others with the same names may follow, and must not be replaced by the old ones after a
+        crash.
         """
         dropped = self.listed[first:]
         if dropped:
@@ -168,7 +168,7 @@ class Segments(Sequence[Segment]):
     def retire(self, count: int, due_ms: int) -> None:
         """Delete the first `count` segments; their files are removed from `due_ms` on.
 
-        One must stay.
+        One must remain.
         """
         self._abandon_prepared()
         for segment in self.listed[:count]:
@@ -177,7 +177,7 @@ class Segments(Sequence[Segment]):
         del self._bases[:count]
 
     def remove_doomed(self, now_ms: int) -> int:
-        """Remove the files of retired segments whose delay has passed; how many."""
+        """Remove the files of retired segments whose delay has passed; return the number."""
         due = [path for due_ms, path in self._doomed if due_ms <= now_ms]
         self._doomed = [entry for entry in self._doomed if entry[0] > now_ms]
         for path in due:
@@ -186,7 +186,7 @@ class Segments(Sequence[Segment]):
         return len(due)
 
     def rest(self) -> None:
-        """Write what index entries wait, and forget the indexes of segments that are closed."""
+        """Write pending index entries, and drop the indexes of closed segments from memory."""
         for segment in self.listed[:-1]:
             segment.offset_index.release()
             segment.time_index.release()

@@ -1,7 +1,7 @@
-"""The producer snapshot files of one log: taken, found again, thrown away.
+"""The producer snapshot files of one log: creation, lookup, removal.
 
-One is taken where a segment begins and where the log ends at a clean shutdown. Each holds the
-state before its offset, so recovery reads only the batches after the newest that can be read.
+A snapshot is taken at the start of each segment, and at the end of the log in a clean shutdown. It
+has the state before its offset, so recovery only reads the batches after the newest readable one.
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ class ProducerSnapshots:
         return f"{self._directory}/{file_name(offset, SUFFIX)}"
 
     def take(self, state: ProducerState, offset: int) -> None:
-        """Write `state` as that before `offset`; not for an offset that has one, nor for 0."""
+        """Write `state` as that before `offset`; not if there is one for that offset, nor for 0."""
         if offset <= (self.offsets[-1] if self.offsets else 0):
             return
         replace_file(self._disk, self.path(offset), encode(state.to_entries()))
         self.offsets.append(offset)
 
     def load_latest(self, state: ProducerState, first_offset: int) -> list[str]:
-        """Make `state` that of the newest readable snapshot; without one, that of a log which
+        """Load the newest readable snapshot into `state`; without one, reset it to a log that
         begins at `first_offset`.
 
-        Snapshots that cannot be read are removed; the words for each.
+        Removes unreadable snapshots, and returns a message for each.
         """
         removed: list[str] = []
         while self.offsets:
@@ -58,18 +58,18 @@ class ProducerSnapshots:
         return removed
 
     def drop_after(self, offset: int) -> None:
-        """Remove snapshots of a state that includes records at `offset` or beyond."""
+        """Remove snapshots that include records at `offset` or beyond."""
         self._remove_from(bisect_right(self.offsets, offset))
 
     def drop_at(self, offsets: Sequence[int]) -> None:
-        """Remove the snapshots of segments that became part of another one."""
+        """Remove the snapshots of segments that were merged into another one."""
         for offset in offsets:
             if offset in self.offsets:
                 self._disk.remove(self.path(offset))
                 self.offsets.remove(offset)
 
     def drop_before(self, offset: int) -> None:
-        """Remove snapshots that lie before the first segment."""
+        """Remove snapshots before the first segment."""
         count = sum(1 for known in self.offsets if known < offset)
         for known in self.offsets[:count]:
             self._disk.remove(self.path(known))

@@ -1,4 +1,4 @@
-"""A set of disjoint stretches of a file, merged as they grow together."""
+"""A set of disjoint intervals of a file, merged when they touch."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from bisect import bisect_left, bisect_right
 
 
 class Spans:
-    """Stretches [start, end) of positions. Those that touch become one."""
+    """Intervals [start, end) of positions. Those that touch are merged."""
 
     __slots__ = ("_ends", "_starts")
 
@@ -15,7 +15,7 @@ class Spans:
         self._ends: list[int] = []
 
     def covers(self, start: int, end: int) -> bool:
-        """Whether all of [start, end) lies in one stretch."""
+        """Whether all of [start, end) is in one interval."""
         slot = bisect_right(self._starts, start) - 1
         return slot >= 0 and end <= self._ends[slot]
 

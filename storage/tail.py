@@ -1,8 +1,8 @@
-"""The end of one log, where batches are appended: when the active segment is full, and the places
-of its last batches.
+"""The end of one log, where batches are appended: decides when the active segment is full, and
+records the positions of its last batches.
 
-Followers and the high watermark point at the end of the log: what they ask for is found by the
-places that appending noted, without a look at the file.
+Followers and the high watermark are near the end of the log: their positions are found in memory,
+without reading the file.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from raftka.storage.replicated import Replicated
 from raftka.storage.segment import MAX_RELATIVE_OFFSET, Segment
 
 _REMEMBERED: Final = 1024
-"""Batches whose places are kept, at least."""
+"""The minimal number of batches whose positions are kept."""
 
 
 class Tail:
-    """The active segment of a log. Between neighbours among the places kept, no offset is missing.
+    """The active segment of a log. The recorded positions have no gaps between their offsets.
 
-    An append compares four numbers, `*_limit` and `roll_*`; `has_room` is asked only when one of
-    them is passed.
+    An append compares four numbers, `*_limit` and `roll_*`; `has_room` is called only when one of
+    them is exceeded.
     """
 
     __slots__ = (
@@ -52,7 +52,7 @@ class Tail:
         self.offsets = array("q")
         """Base offsets of the last batches."""
         self.positions = array("q")
-        """Where in the segment's file each of them begins."""
+        """Their positions in the segment's file."""
         self._jitter_ms = 0
         limit = min(self._config.segment_jitter_ms, self._config.segment_ms)
         if limit > 0 and self._dice is not None:
@@ -60,7 +60,7 @@ class Tail:
         self._set_limits(is_index_full=segment.is_index_full)
 
     def configure(self, config: LogConfig) -> None:
-        """Let other settings of the topic take effect."""
+        """Apply new settings of the topic."""
         self._config = config
         self.segment.index_interval_bytes = config.index_interval_bytes
         self._set_limits(is_index_full=self.segment.is_index_full)
@@ -81,9 +81,9 @@ class Tail:
     def has_room(
         self, size: int, last_offset: int, max_timestamp: int, now_ms: int, *, pending: int = 0
     ) -> bool:
-        """Whether the segment may take a batch, after `pending` bytes that go there too.
+        """Whether the segment may take a batch, after `pending` bytes that are appended with it.
 
-        An empty segment takes whatever its offsets can name.
+        An empty segment takes any batch whose offsets it can represent.
         """
         if last_offset > self.offset_limit:
             return False
@@ -113,7 +113,7 @@ class Tail:
             del self.positions[:_REMEMBERED]
 
     def note_run(self, position: int, run: Sequence[Replicated]) -> None:
-        """As `note`, for batches without a gap at `position`, which is not the segment's start."""
+        """The same for batches without a gap at `position`, which is not the segment's start."""
         segment, offsets, positions = self.segment, self.offsets, self.positions
         if segment.note_run(position, run):
             self._set_limits(is_index_full=True)
@@ -127,18 +127,18 @@ class Tail:
             del positions[:-_REMEMBERED]
 
     def forget_places(self) -> None:
-        """Offsets are about to leave a gap."""
+        """The next batch leaves a gap between offsets."""
         del self.offsets[:]
         del self.positions[:]
 
     def range_from(
         self, offset: int, max_bytes: int, upper_offset: int | None, min_one: bool
     ) -> tuple[int, int, int]:
-        """(start, end, last end) in the file of the batches from that which holds `offset` on.
+        """(start, end, last end) in the file of the batches from the one with `offset` on.
 
-        At most `max_bytes`, but one batch with `min_one`; none that reaches `upper_offset`, which
-        is None for all that there are. The last end is that of all batches, whether they fit or
-        not. `offset` is not before the first place that is kept.
+        At most `max_bytes`, but one batch with `min_one`; only batches before `upper_offset`, or
+        all if it is None. The last end is that of all these batches, whether they fit or not.
+        `offset` must not be before the first recorded position.
         """
         offsets, positions = self.offsets, self.positions
         slot = bisect_right(offsets, offset) - 1

@@ -1,13 +1,13 @@
 """X.txnindex: the aborted transactions whose end marker is in segment X, in Kafka's bytes.
 
-A reader of committed records is sent the aborted transactions that touch what it fetches, and drops
-their records itself (KIP-98). Each entry is version int16 = 0, producer id int64, first offset
-int64, offset of the marker int64, and the last stable offset after it int64; entries are in the
-order of their markers.
+A read_committed consumer gets the aborted transactions that overlap its fetch, and skips their
+records itself (KIP-98). Each entry is version int16 = 0, producer id int64, first offset int64,
+offset of the marker int64, and the last stable offset after it int64; entries are in the order of
+their markers.
 
-Unlike the other two indexes this one is no hint: without an entry an aborted record looks
-committed. It is written with its marker, made durable with it, and made again where a log is
-scanned. There is a file only once there was an entry.
+Unlike the other two indexes this one is not a hint: without an entry an aborted record looks
+committed. An entry is written and synced with its marker, and recreated when a log is scanned. The
+file is created with the first entry.
 """
 
 from __future__ import annotations
@@ -33,23 +33,23 @@ class AbortedTransaction(NamedTuple):
     producer_id: int
     first_offset: int
     last_offset: int
-    """Of the marker."""
+    """The offset of the marker."""
     last_stable_offset: int
-    """Before it no transaction was open when this one ended: no transaction that ends later, and
-    so stands behind this entry, has a record before it."""
+    """When this transaction ended, no other open one began before this offset: so no later entry,
+    of a transaction that ended later, has a record before it."""
 
 
 _last_offset: Final = attrgetter("last_offset")
 
 
 def decode(data: bytes) -> list[AbortedTransaction]:
-    """The entries of a file; a cut-off last one is left out."""
+    """Decode the entries of a file; an incomplete last one is ignored."""
     whole = len(data) - len(data) % ENTRY.size
     return [AbortedTransaction(*fields[1:]) for fields in ENTRY.iter_unpack(data[:whole])]
 
 
 def encode(entries: Iterable[AbortedTransaction]) -> bytes:
-    """The bytes of entries."""
+    """Encode entries."""
     return b"".join(ENTRY.pack(_VERSION, *entry) for entry in entries)
 
 
@@ -63,12 +63,12 @@ class TransactionIndex:
         self._disk = disk
         self._base_offset = base_offset
         self._entries: list[AbortedTransaction] | None = [] if is_new else None
-        """None while the file was not read."""
+        """None until the file is read."""
         self._unsynced = False
 
     @property
     def entries(self) -> list[AbortedTransaction]:
-        """Ascending by the offset of the marker; to be read only. Raises OSError."""
+        """Ascending by the offset of the marker; read-only. Raises OSError."""
         if self._entries is None:
             self._entries = decode(self._read())
         return self._entries
@@ -80,7 +80,7 @@ class TransactionIndex:
             return b""
 
     def check(self) -> None:
-        """Raises IndexDisagrees when the file cannot be right, OSError when it cannot be read."""
+        """Raises IndexDisagrees if the file is invalid, OSError if it is unreadable."""
         data = self._read()
         if len(data) % ENTRY.size:
             raise IndexDisagrees(f"{self.path} has {len(data)} bytes, no multiple of {ENTRY.size}")
@@ -93,7 +93,7 @@ class TransactionIndex:
             before = entry.last_offset
 
     def append(self, transaction: AbortedTransaction) -> bool:
-        """Add a transaction that has just ended; whether that made the file. Raises OSError."""
+        """Add an ended transaction; return whether that created the file. Raises OSError."""
         entries = self.entries
         is_first = not entries
         self._write(encode([transaction]), len(entries) * ENTRY.size)
@@ -101,7 +101,7 @@ class TransactionIndex:
         return is_first
 
     def _write(self, data: bytes, position: int) -> None:
-        """Let the file end with `data` at `position`."""
+        """Write `data` at `position` and end the file after it."""
         self._unsynced = True
         file = self._disk.open(self.path, create=True)
         try:
@@ -113,7 +113,7 @@ class TransactionIndex:
             file.close()
 
     def truncate_to(self, offset: int) -> None:
-        """Drop transactions that end at `offset` or beyond. Raises OSError."""
+        """Remove transactions that end at `offset` or beyond. Raises OSError."""
         entries = self.entries
         kept = bisect_left(entries, offset, key=_last_offset)
         if kept < len(entries):
@@ -121,13 +121,13 @@ class TransactionIndex:
             self._write(b"", kept * ENTRY.size)
 
     def reset(self) -> None:
-        """Drop all entries, of a file that cannot be right too. Raises OSError."""
+        """Remove all entries, even of an invalid file. Raises OSError."""
         self._entries = []
         self._write(b"", 0)
 
     def overlapping(self, offset: int, upper_offset: int) -> tuple[list[AbortedTransaction], bool]:
-        """Those with records, or their marker, in [offset, upper_offset); whether later segments
-        can have no further one."""
+        """Those with records, or their marker, in [offset, upper_offset), and whether later
+        segments can have no more of them."""
         entries = self.entries
         found: list[AbortedTransaction] = []
         for entry in entries[bisect_left(entries, offset, key=_last_offset) :]:
@@ -138,7 +138,7 @@ class TransactionIndex:
         return found, False
 
     def sync(self) -> None:
-        """Make the entries durable; the name of a new file is the directory's business."""
+        """Make the entries durable; the caller syncs the directory of a new file."""
         if not self._unsynced:
             return
         self._unsynced = False
@@ -149,6 +149,6 @@ class TransactionIndex:
             file.close()
 
     def release(self) -> None:
-        """Forget the entries until they are needed again."""
+        """Drop the entries from memory until they are needed again."""
         if self._entries:
             self._entries = None

@@ -1,10 +1,10 @@
-"""Guards: proof that a transaction's first write in a partition was agreed with its coordinator.
+"""Guards: proof that a transaction's first write in a partition was verified with its coordinator.
 
-Before a producer's first batch of a transaction is appended, the coordinator is asked whether the
-partition is in the transaction, or is asked to add it. A late batch of a transaction that has ended
-meanwhile must not slip in behind the marker: what it opens would never be ended. So the question
-begins with a guard, the append that opens a transaction demands it, and any marker or first batch
-of the producer voids it. Source: KIP-890, part 1 ("VerificationGuard").
+Before a producer's first batch of a transaction is appended, the coordinator must confirm that the
+partition is in the transaction, or add it. A late batch of an ended transaction must not be
+appended after the marker: it would open a transaction that is never ended. So a guard is created
+before the coordinator is asked, the append that opens a transaction requires it, and any marker or
+first batch of the producer invalidates it. Source: KIP-890, part 1 ("VerificationGuard").
 """
 
 from __future__ import annotations
@@ -15,25 +15,25 @@ from raftka.model.dataclass import dataclass
 
 
 class Guard:
-    """Stands for one question to the coordinator; known by its identity."""
+    """Represents one question to the coordinator; compared by identity."""
 
     __slots__ = ()
 
 
 WITHOUT_ID: Final = Guard()
-"""Of a request that names no transactional.id: it has no place in any transaction."""
+"""The guard of a request without a transactional.id, which cannot be in any transaction."""
 
 
 @dataclass(slots=True)
 class Verification:
-    """What a partition remembers of a producer between the question and its first append."""
+    """A producer's state between the question and its first append."""
 
     guard: Guard
     epoch: int
     lowest_sequence: int
-    """Of the batches that wait: a later one must not be appended before it."""
+    """The lowest sequence of the waiting batches: a later one must not be appended before it."""
     bumps_epoch: bool
-    """The producer's epoch goes up with each transaction (transaction.version 2)."""
+    """Whether the producer's epoch is bumped with each transaction (transaction.version 2)."""
     since_ms: int
 
 
@@ -51,7 +51,7 @@ class Verifications:
     def begin(
         self, producer_id: int, epoch: int, sequence: int, *, bumps_epoch: bool, now_ms: int
     ) -> Guard:
-        """The guard for a producer's first write; one for all of its batches that wait."""
+        """The guard for a producer's first write; shared by all of its waiting batches."""
         found = self._waiting.get(producer_id)
         if found is None:
             found = Verification(Guard(), epoch, sequence, bumps_epoch, now_ms)
@@ -63,12 +63,12 @@ class Verifications:
         return found.guard
 
     def get(self, producer_id: int) -> Verification | None:
-        """What is remembered of a producer; None when nothing of it waits."""
+        """The state of a producer; None if none of its batches wait."""
         return self._waiting.get(producer_id)
 
     def void(self, producer_id: int, epoch: int) -> None:
-        """A transactional batch of the producer was appended. One of an earlier epoch says nothing
-        of what waits."""
+        """A transactional batch of the producer was appended. A batch of an earlier epoch does not
+        affect waiting ones."""
         found = self._waiting.get(producer_id)
         if found is not None and epoch >= found.epoch:
             del self._waiting[producer_id]
@@ -76,16 +76,16 @@ class Verifications:
     def ended(self, producer_id: int, epoch: int) -> None:
         """A marker of the producer was appended.
 
-        With transaction.version 2 a marker has the epoch after that of its transaction: one with
-        the epoch of what waits ends the transaction before. A producer need not wait for it: it
-        hears of the end as soon as that is decided.
+        With transaction.version 2 a marker has the epoch after that of its transaction: a marker
+        with the epoch of the waiting batches ends the previous transaction. The producer need not
+        wait for it, since its request was answered once the end was decided.
         """
         found = self._waiting.get(producer_id)
         if found is not None and epoch >= found.epoch + found.bumps_epoch:
             del self._waiting[producer_id]
 
     def expire(self, now_ms: int, expiration_ms: int) -> None:
-        """Forget producers that have not come back."""
+        """Remove producers that have not returned."""
         for producer_id, found in list(self._waiting.items()):
             if now_ms - found.since_ms >= expiration_ms:
                 del self._waiting[producer_id]

@@ -1,7 +1,6 @@
-"""What the active controller decides, one file per subject.
+"""The decisions of the active controller, one file per subject.
 
-Every decision is a function of an image (and of what is asked, and of dice where chance matters)
-that returns the records to commit and the answer to give: `Result(records, response)`. Nothing
-here waits, remembers or changes anything; the records take effect when they are committed and
-replayed, on every node alike.
+Every decision is a function of an image, the request, and in some cases a random source; it returns
+the records to commit and the response: `Result(records, response)`. Nothing here waits or has
+state; the records take effect when they are committed and replayed, on every node alike.
 """

@@ -28,7 +28,7 @@ Deleted = list[Acl] | KafkaError
 
 
 class AclFilter(NamedTuple):
-    """Which ACLs are meant; None, or a number that stands for any, leaves a field open."""
+    """A filter of ACLs; None, or the protocol's number for any, matches every value."""
 
     resource_type: int = ResourceType.ANY
     resource_name: str | None = None
@@ -39,7 +39,7 @@ class AclFilter(NamedTuple):
     permission: int = Permission.ANY
 
     def matches(self, acl: Acl) -> bool:
-        """Whether an ACL is one of those."""
+        """Whether an ACL matches the filter."""
         return (
             self.resource_type in (ResourceType.ANY, acl.resource_type)
             and self._matches_pattern(acl)
@@ -63,7 +63,7 @@ class AclFilter(NamedTuple):
 
 
 def find_acls(image: MetadataImage, wanted: AclFilter) -> Iterator[tuple[bytes, Acl]]:
-    """The ACLs that a filter means, with their ids. Raises KafkaError INVALID_REQUEST."""
+    """The ACLs that match a filter, with their ids. Raises KafkaError INVALID_REQUEST."""
     for number, kind in (
         (wanted.resource_type, ResourceType),
         (wanted.pattern_type, PatternType),
@@ -79,7 +79,7 @@ def find_acls(image: MetadataImage, wanted: AclFilter) -> Iterator[tuple[bytes, 
 def create_acls(
     image: MetadataImage, dice: Dice, wishes: Sequence[Acl]
 ) -> Result[list[KafkaError | None]]:
-    """Add ACLs, each on its own; one that is there already stays as it is. An answer for each."""
+    """Add ACLs, each independently; an existing one stays unchanged. One result for each."""
     present = set(image.acls.values())
     records: list[MetadataRecord] = []
     answers: list[KafkaError | None] = []
@@ -93,7 +93,7 @@ def create_acls(
 
 
 def delete_acls(image: MetadataImage, filters: Sequence[AclFilter]) -> Result[list[Deleted]]:
-    """Remove what each filter matches; an ACL that two filters match is in both answers."""
+    """Remove the ACLs that match each filter; one that matches two filters is in both results."""
     records: dict[bytes, MetadataRecord] = {}
     answers: list[Deleted] = []
     for wanted in filters:
@@ -109,7 +109,7 @@ def delete_acls(image: MetadataImage, filters: Sequence[AclFilter]) -> Result[li
 
 
 def _flaw(acl: Acl) -> KafkaError | None:
-    """Why an ACL cannot be; the texts are Kafka's."""
+    """Why an ACL is invalid; the texts are Kafka's."""
     if acl.resource_type == ResourceType.CLUSTER and acl.resource_name != CLUSTER_NAME:
         words = f"The only valid name for the CLUSTER resource is {CLUSTER_NAME}"
     elif not acl.resource_name:

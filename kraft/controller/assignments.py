@@ -1,4 +1,4 @@
-"""Manual replica assignments, and the first state of partitions."""
+"""Manual replica assignments, and the initial state of partitions."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.reasons import Why
 
 MAX_PARTITIONS_AT_ONCE = 10_000
-"""New partitions in one request; more are refused (POLICY_VIOLATION), as by Apache Kafka."""
+"""The limit of new partitions in one request (POLICY_VIOLATION), as in Apache Kafka."""
 
 MAX_RECORDS_AT_ONCE = 10_000
-"""Records of one request's decision, which one batch must hold; as by Apache Kafka."""
+"""The limit of records in one request's decision, hence in its batch; as in Apache Kafka."""
 
 
 def check_assignment(
@@ -22,9 +22,9 @@ def check_assignment(
     replication_factor: int | None = None,
     present: Collection[int] = (),
 ) -> None:
-    """Raise KafkaError INVALID_REPLICA_ASSIGNMENT unless these can be a partition's replicas.
+    """Raise KafkaError INVALID_REPLICA_ASSIGNMENT unless these are valid replicas of a partition.
 
-    Those that are `present` may stay where all log directories are cordoned (KIP-1066).
+    Replicas in `present` may stay on brokers whose log directories are all cordoned (KIP-1066).
     """
     if not replicas:
         raise _invalid("The manual partition assignment includes an empty replica list.")
@@ -57,9 +57,9 @@ def check_assignment(
 def new_partition(
     image: MetadataImage, topic_id: bytes, index: int, replicas: Sequence[int]
 ) -> PartitionRecord:
-    """A partition's first state: the live replicas are its ISR, the first of them leads.
+    """A partition's initial state: the live replicas are its ISR, and the first of them leads.
 
-    Raises KafkaError INVALID_REPLICA_ASSIGNMENT when none is alive.
+    Raises KafkaError INVALID_REPLICA_ASSIGNMENT if none is alive.
     """
     isr = tuple(each for each in replicas if image.is_active(each))
     if not isr:

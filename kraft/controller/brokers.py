@@ -1,16 +1,16 @@
 """Brokers: registration, heartbeats, fencing, controlled shutdown (KIP-631, KIP-841, KIP-966).
 
-    registered (fenced) --caught up--> active --asks to stop--> controlled shutdown --> fenced
-              ^----------- session lost, or it asks to be fenced -----------'
+registered (fenced) --caught up--> active --asks to stop--> controlled shutdown --> fenced
+^----------- session lost, or it asks to be fenced -----------'
 
 Whether a broker's session is alive is soft state of the active controller
-(broker/controller/sessions.py) and comes in as an argument.
+(broker/controller/sessions.py) and is passed as an argument.
 
-A broker may have more partitions than fit into a batch. What its end changes in them comes first,
-then its own record, with the last batch: a controller that dies in between leaves a broker that
-looks as if nothing had happened to it yet, so that the next controller, or the broker's next
-request, does the rest. (Apache Kafka has the same order.) A broker that is back is unfenced first,
-and leads then.
+A broker may have more partitions than fit into a batch. Fencing first writes the partitions'
+changes, then the broker's own record, with the last batch: if the controller fails in between, the
+broker still looks unfenced, so that the next controller, or the broker's next request, finishes the
+change. (Apache Kafka has the same order.) A returning broker is unfenced first, and becomes a
+leader then.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from raftka.model.rules import Rule
 
 @dataclass(frozen=True, slots=True)
 class Registration:
-    """What a broker registers with."""
+    """The fields of a broker's registration."""
 
     broker_id: int
     incarnation_id: bytes
@@ -50,12 +50,12 @@ class Registration:
     rack: str | None = None
     log_dirs: tuple[bytes, ...] = ()
     previous_broker_epoch: int = -1
-    """The epoch that it had when it last shut down cleanly, or -1."""
+    """The broker's epoch before its last clean shutdown, or -1."""
 
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat:
-    """What a broker reports with each heartbeat."""
+    """The fields of a heartbeat."""
 
     broker_id: int
     broker_epoch: int
@@ -65,12 +65,12 @@ class Heartbeat:
     want_shut_down: bool = False
     offline_log_dirs: tuple[bytes, ...] = ()
     cordoned_log_dirs: tuple[bytes, ...] | None = None
-    """Those that shall get no new replicas (KIP-1066); None: nothing is known of it yet."""
+    """The directories that must get no new replicas (KIP-1066); None if unknown yet."""
 
 
 @dataclass(frozen=True, slots=True)
 class HeartbeatAnswer:
-    """What the controller makes of it."""
+    """The controller's answer."""
 
     is_caught_up: bool
     is_fenced: bool
@@ -78,7 +78,7 @@ class HeartbeatAnswer:
 
 
 class BrokerState(enum.Enum):
-    """Where a registered broker is on its way."""
+    """The state of a registered broker."""
 
     FENCED = "fenced"
     ACTIVE = "active"
@@ -89,10 +89,10 @@ class BrokerState(enum.Enum):
 def register(
     image: MetadataImage, rules: Rules, request: Registration, *, other_is_alive: bool
 ) -> Result[int]:
-    """Give a broker process its place; it starts fenced.
+    """Register a broker process; it starts fenced.
 
-    `other_is_alive`: the process that holds this id now has a live session. The response is the
-    broker epoch, or OFFSET_OF_THE_BATCH when it is the offset of the commit. Raises KafkaError:
+    `other_is_alive`: the process that has this id now has a live session. The response is the
+    broker epoch; OFFSET_OF_THE_BATCH if that is the offset of the commit. Raises KafkaError:
     DUPLICATE_BROKER_REGISTRATION, UNSUPPORTED_VERSION, INVALID_REGISTRATION.
     """
     existing = image.brokers.get(request.broker_id)
@@ -145,7 +145,7 @@ def _check_features(image: MetadataImage, request: Registration) -> None:
 def _shutdown_changes(
     image: MetadataImage, rules: Rules, existing: BrokerImage | None, request: Registration
 ) -> Iterable[MetadataRecord]:
-    """What follows from the end of the earlier process, which only its successor reports."""
+    """The changes due to the previous process's shutdown, which only its successor reports."""
     broker_id = request.broker_id
     wiped = existing is not None and not _same_disks(existing, request)
     clean = existing is not None and existing.epoch == request.previous_broker_epoch and not wiped
@@ -153,8 +153,8 @@ def _shutdown_changes(
         clean, wiped = True, False
 
     def is_wiped(partition: PartitionImage) -> bool:
-        # A replica in a known directory is not elected until that is there again, nor once it has
-        # been put into another one (log_directories.py): it keeps its claim until then.
+        # A replica in a known directory is not elected until that directory is back, nor after it
+        # was placed in another one (log_directories.py): until then it keeps its claim.
         return wiped and partition.directory_of(broker_id) == UNASSIGNED_DIRECTORY
 
     if clean:
@@ -168,12 +168,12 @@ def _shutdown_changes(
 
 
 def _same_disks(existing: BrokerImage, request: Registration) -> bool:
-    """Whether every log directory of before is there again; unknown ones count as the same."""
+    """Whether every previous log directory is present again; unknown ones count as present."""
     return not request.log_dirs or set(existing.log_dirs) <= set(request.log_dirs)
 
 
 def registered(image: MetadataImage, broker_id: int, broker_epoch: int) -> BrokerImage:
-    """The broker, if this is the process that is registered.
+    """Return the broker if this is the registered process.
 
     Raises KafkaError: BROKER_ID_NOT_REGISTERED, STALE_BROKER_EPOCH.
     """
@@ -199,10 +199,10 @@ def current_state(broker: BrokerImage) -> BrokerState:
 def next_state(
     broker: BrokerImage, beat: Heartbeat, *, leads_anything: bool, others_know: bool
 ) -> BrokerState:
-    """Where a heartbeat takes a broker.
+    """The broker's state after a heartbeat.
 
-    `leads_anything` and `others_know` (the live brokers have seen that it no longer leads anything)
-    only matter to a broker that wants to shut down.
+    `leads_anything` and `others_know` (the live brokers know that it no longer leads anything) only
+    matter if the broker wants to shut down.
     """
     state = current_state(broker)
     if state is BrokerState.FENCED:
@@ -224,8 +224,8 @@ def next_state(
 def heartbeat(
     image: MetadataImage, rules: Rules, beat: Heartbeat, state: BrokerState
 ) -> Result[HeartbeatAnswer]:
-    """Take a broker to `state`, as `next_state` found it, or take note of directories that are
-    offline. No records when nothing is new."""
+    """Move a broker to `state`, the result of `next_state`, or record its offline directories. No
+    records if nothing has changed."""
     broker = registered(image, beat.broker_id, beat.broker_epoch)
     if state is BrokerState.ACTIVE and broker.fenced:
         moved = unfence(rules, broker)
@@ -254,14 +254,14 @@ def heartbeat(
 def has_news(
     image: MetadataImage, broker: BrokerImage, beat: Heartbeat, state: BrokerState
 ) -> bool:
-    """Whether a heartbeat, which takes the broker to `state`, says what the image does not have."""
+    """Whether a heartbeat that moves the broker to `state` changes the image."""
     moves = state is not current_state(broker)
     failed = newly_offline(broker, beat.offline_log_dirs)
     return moves or bool(failed) or is_newly_cordoned(image, broker, beat)
 
 
 def is_newly_cordoned(image: MetadataImage, broker: BrokerImage, beat: Heartbeat) -> bool:
-    """Whether other log directories are cordoned than the image has it.
+    """Whether the cordoned log directories differ from the image.
 
     Not while nodes may run that do not know the record: an upgrade ends with raftka.version.
     """
@@ -271,7 +271,7 @@ def is_newly_cordoned(image: MetadataImage, broker: BrokerImage, beat: Heartbeat
 
 
 def fence(image: MetadataImage, rules: Rules, broker: BrokerImage, why: Why) -> Result[None]:
-    """Take a broker out of all ISRs and leaderships."""
+    """Remove a broker from all ISRs and leaderships."""
     fencing = BrokerRegistrationChangeRecord(
         broker.broker_id,
         broker.epoch,
@@ -285,12 +285,12 @@ def fence(image: MetadataImage, rules: Rules, broker: BrokerImage, why: Why) -> 
 
 
 def unfence(rules: Rules, broker: BrokerImage) -> Result[None]:
-    """Let a broker serve; it may lead at once what has no leader and waited for it."""
+    """Let a broker serve; it may lead leaderless partitions that waited for it."""
     why = Why("broker-back", broker=broker.broker_id)
     unfencing = BrokerRegistrationChangeRecord(
         broker.broker_id, broker.epoch, fenced=False, why=why.packed()
     )
-    # The broker accepts clients once it is answered, and leads with the first batch already.
+    # The broker accepts clients once it is answered, and leads from the first batch on.
     return Result(
         [unfencing],
         None,
@@ -302,7 +302,7 @@ def unfence(rules: Rules, broker: BrokerImage) -> Result[None]:
 def start_controlled_shutdown(
     image: MetadataImage, rules: Rules, broker: BrokerImage
 ) -> Result[None]:
-    """Move leadership and ISR membership away from a broker that is about to stop."""
+    """Move leadership and ISR membership away from a broker that will shut down."""
     cause = Why("broker-shutting-down", broker=broker.broker_id)
     leaving = BrokerRegistrationChangeRecord(
         broker.broker_id, broker.epoch, in_controlled_shutdown=True, why=cause.packed()
@@ -313,10 +313,10 @@ def start_controlled_shutdown(
 
 
 def unregister(image: MetadataImage, rules: Rules, broker_id: int) -> Result[None]:
-    """Forget a broker (UnregisterBroker). Its replicas stay assigned until they are moved.
+    """Unregister a broker (UnregisterBroker). Its replicas stay assigned until they are moved.
 
-    Should the id register again, nothing that it has on disk is trusted: it is a new replica.
-    Raises KafkaError BROKER_ID_NOT_REGISTERED.
+    If the id registers again, the records on its disks are not trusted: it is a new replica. Raises
+    KafkaError BROKER_ID_NOT_REGISTERED.
     """
     broker = image.brokers.get(broker_id)
     if broker is None:

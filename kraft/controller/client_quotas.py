@@ -24,20 +24,20 @@ CONTROLLER_MUTATION_RATE: Final = "controller_mutation_rate"
 CONNECTION_CREATION_RATE: Final = "connection_creation_rate"
 
 _LONG_MAX: Final = float(2**63)
-"""What Java compares a double with for its largest long."""
+"""The double with which Java compares for the largest long."""
 _INT_MAX: Final = 2**31 - 1
 _WHOLE: Final[Mapping[str, tuple[float, str]]] = {
     PRODUCER_BYTE_RATE: (_LONG_MAX, "LONG"),
     CONSUMER_BYTE_RATE: (_LONG_MAX, "LONG"),
     CONNECTION_CREATION_RATE: (_INT_MAX, "INT"),
 }
-"""Quotas that are whole numbers: the highest, and the name of that type."""
+"""The integral quotas: the maximum, and the name of the type."""
 _OF_CLIENTS: Final = frozenset(
     (PRODUCER_BYTE_RATE, CONSUMER_BYTE_RATE, REQUEST_PERCENTAGE, CONTROLLER_MUTATION_RATE)
 )
 _OF_ADDRESSES: Final = frozenset((CONNECTION_CREATION_RATE,))
 _FRACTION: Final = 1e-6
-"""What a whole number may differ from one by."""
+"""The tolerance in comparing a value with an integer."""
 
 
 class QuotaChange(NamedTuple):
@@ -48,14 +48,14 @@ class QuotaChange(NamedTuple):
 
 
 class QuotaAlteration(NamedTuple):
-    """What shall change for one entity."""
+    """The changes to one entity."""
 
     entity: QuotaEntity
     changes: tuple[QuotaChange, ...]
 
 
 class Match(IntEnum):
-    """How a component of a filter matches names, by the protocol's numbers."""
+    """How a filter component matches names; the values are the protocol's."""
 
     EXACT = 0
     DEFAULT = 1
@@ -63,7 +63,7 @@ class Match(IntEnum):
 
 
 class Component(NamedTuple):
-    """One type of entity that a filter asks for."""
+    """One entity type in a filter."""
 
     type: str
     match: int
@@ -74,7 +74,7 @@ class Component(NamedTuple):
 
 
 def quota_entity(pairs: Iterable[tuple[str, str | None]]) -> QuotaEntity:
-    """An entity of pairs in any order; of pairs with the same type the last one counts."""
+    """The entity of pairs in any order; the last of several pairs with the same type counts."""
     return tuple(sorted(dict(pairs).items()))
 
 
@@ -84,9 +84,9 @@ def alter_client_quotas(
     *,
     is_address: Callable[[str], bool],
 ) -> Result[dict[QuotaEntity, KafkaError | None]]:
-    """Alter each entity as a whole, or refuse it; of one that comes twice, the second is refused.
+    """Alter each entity completely, or refuse it; of a repeated entity the second one is refused.
 
-    `is_address` says whether quotas of addresses may have that name.
+    `is_address` returns whether a quota of addresses may have that name.
     """
     records: list[MetadataRecord] = []
     answers: dict[QuotaEntity, KafkaError | None] = {}
@@ -103,7 +103,7 @@ def alter_client_quotas(
 
 
 def _keys_of(entity: QuotaEntity, is_address: Callable[[str], bool]) -> frozenset[str]:
-    """The quotas that such an entity may have. Raises KafkaError INVALID_REQUEST."""
+    """The quotas that an entity may have. Raises KafkaError INVALID_REQUEST."""
     if not entity:
         raise _invalid("Invalid empty client quota entity")
     for kind, name in entity:
@@ -143,7 +143,7 @@ def _changes(
 
 
 def _check_value(key: str, value: float, keys: frozenset[str]) -> None:
-    """Raise KafkaError INVALID_REQUEST unless the quota exists for the entity, and can be that."""
+    """Raise KafkaError INVALID_REQUEST unless the entity may have the quota with that value."""
     if key not in keys:
         raise _invalid(f"Invalid configuration key {key}")
     if not isfinite(value):
@@ -163,7 +163,7 @@ def _article(type_name: str) -> str:
 
 
 def _java_text(entity: QuotaEntity) -> str:
-    """An entity as Kafka's errors print it."""
+    """An entity as Kafka's error messages print it."""
     pairs = ", ".join(f"{kind}={'null' if name is None else name}" for kind, name in entity)
     return f"ClientQuotaEntity(entries={{{pairs}}})"
 
@@ -178,7 +178,7 @@ def _invalid(words: str) -> KafkaError:
 def find_client_quotas(
     image: MetadataImage, components: Sequence[Component], *, strict: bool
 ) -> list[tuple[QuotaEntity, Mapping[str, float]]]:
-    """The entities that all components match; with `strict`, only those with no other type.
+    """The entities that match all components; with `strict`, only those without other types.
 
     Raises KafkaError: INVALID_REQUEST, UNSUPPORTED_VERSION for an unknown type.
     """

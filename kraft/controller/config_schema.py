@@ -1,4 +1,4 @@
-"""What the controller has to know about settings: a port, implemented in broker/controller/."""
+"""The controller's port for knowledge about settings; broker/controller/ implements it."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from raftka.kraft.image import ConfigResource
 
 
 class ConfigSchema(Protocol):
-    """What the controller has to know about settings."""
+    """Knowledge about settings."""
 
     def check(self, resource: ConfigResource, entries: Mapping[str, str]) -> None:
-        """Raise KafkaError (INVALID_CONFIG) unless the resource may have exactly these."""
+        """Raise KafkaError (INVALID_CONFIG) unless the resource may have exactly these settings."""
         ...
 
     def is_list(self, resource: ConfigResource, name: str) -> bool:
@@ -20,5 +20,5 @@ class ConfigSchema(Protocol):
         ...
 
     def default(self, resource: ConfigResource, name: str) -> str:
-        """What holds while the resource itself says nothing; "" when that is nothing."""
+        """The value without an override; "" if there is none."""
         ...

@@ -1,8 +1,8 @@
 """Settings of topics and brokers: IncrementalAlterConfigs (KIP-339) and AlterConfigs.
 
-What a setting is called, which values it takes and which may change at run time is known to the
-`ConfigSchema` that is handed in; the records only carry text. A broker has looked at its own
-settings before (broker/altering.py), because only it knows its file.
+The `ConfigSchema` argument knows the names and valid values of settings, and which may change at
+run time; the records only contain text. A broker validates its own settings first
+(broker/altering.py), because only it knows its file.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from raftka.model.text import java_int
 
 
 class Op(enum.IntEnum):
-    """What to do to a setting, numbered as in the protocol."""
+    """The operation on a setting, numbered as in the protocol."""
 
     SET = 0
     DELETE = 1
@@ -55,14 +55,14 @@ class Alteration:
 
     name: str
     op: int
-    """One of Op; another number is refused."""
+    """One of Op; other numbers are refused."""
     value: str | None = None
 
 
 Answers = list[tuple[ConfigResource, KafkaError | None]]
 Present = Mapping[str, str]
 Wanted = Callable[[Present], dict[str, str]]
-"""From a resource's settings to those that it shall have. Raises KafkaError."""
+"""Maps a resource's settings to the new ones. Raises KafkaError."""
 
 
 def alter_incrementally(
@@ -71,7 +71,7 @@ def alter_incrementally(
     schema: ConfigSchema,
     wishes: Sequence[tuple[ConfigResource, Sequence[Alteration]]],
 ) -> Result[Answers]:
-    """Change the settings that are named, resource by resource; the others stay."""
+    """Change the named settings of each resource; the others keep their values."""
     changes = [(each, partial(altered, schema, each, alterations)) for each, alterations in wishes]
     return _alter(image, rules, schema, changes)
 
@@ -125,7 +125,7 @@ def _alter(
 
 
 def repeats(resources: Sequence[ConfigResource]) -> set[ConfigResource]:
-    """Those that are named more than once."""
+    """The names that occur more than once."""
     return {resource for resource, count in Counter(resources).items() if count > 1}
 
 
@@ -135,12 +135,12 @@ def altered(
     alterations: Sequence[Alteration],
     present: Present,
 ) -> dict[str, str]:
-    """The resource's settings after the alterations. Raises KafkaError."""
+    """A resource's settings after the alterations. Raises KafkaError."""
     check_names([(each.name, each.value, each.op == Op.DELETE) for each in alterations])
     entries = dict(present)
     for each in alterations:
         if each.op not in tuple(Op):
-            # Kafka's codes for it; the words are ours.
+            # The codes are Kafka's, the texts are not.
             is_broker = resource.type == BROKER_RESOURCE
             code = ErrorCode.INVALID_REQUEST if is_broker else ErrorCode.UNKNOWN_SERVER_ERROR
             words = f"Operation {each.op} on {each.name} does not exist: use 0 (set), 1 (delete),"
@@ -165,15 +165,15 @@ def altered(
 
 
 def replaced(entries: Sequence[tuple[str, str | None]], present: Present) -> dict[str, str]:
-    """Exactly these settings, whatever there was. Raises KafkaError."""
+    """Exactly these settings, in place of all previous ones. Raises KafkaError."""
     check_names([(name, value, False) for name, value in entries])
     return {name: value or "" for name, value in entries}
 
 
 def check_names(entries: Sequence[tuple[str, str | None, bool]]) -> None:
-    """Raise KafkaError unless each name comes once, and with a value where one is needed.
+    """Raise KafkaError unless each name occurs once, and has a value if it needs one.
 
-    Each entry is (name, value, whether the value may be lacking).
+    Each entry is (name, value, whether the value may be missing).
     """
     if nulls := [name for name, value, may_lack in entries if value is None and not may_lack]:
         words = f"Null value not supported for : {','.join(nulls)}"
@@ -216,8 +216,9 @@ def _check_resource(image: MetadataImage, resource: ConfigResource) -> None:
 
 
 def _check_min_isr_stays(resource: ConfigResource, before: Present, after: Present) -> None:
-    """The cluster's minimum cannot go back to what each node's file says: files may differ, and
-    the controller's elections and the leaders' commits rest on one value (KIP-966)."""
+    """Forbid deleting the cluster's minimum, which would restore the value in each node's file:
+    files may differ, but the controller's elections and the leaders' commits rely on one value
+    (KIP-966)."""
     if (
         resource == ConfigResource(BROKER_RESOURCE, CLUSTER_DEFAULT)
         and MIN_INSYNC_REPLICAS in before
@@ -252,7 +253,7 @@ def _after(image: MetadataImage, records: Sequence[MetadataRecord]) -> MetadataI
 
 
 def _affected(image: MetadataImage, records: Sequence[MetadataRecord], name: str) -> list[str]:
-    """The topics for which a setting of that name was changed, or may have been."""
+    """The topics for which a setting of that name has, or may have, changed."""
     changed = [r for r in records if isinstance(r, ConfigRecord) and r.name == name]
     if any(record.resource_type == BROKER_RESOURCE for record in changed):
         return list(image.topics)
@@ -262,7 +263,7 @@ def _affected(image: MetadataImage, records: Sequence[MetadataRecord], name: str
 def _smaller_isr_suffices(
     image: MetadataImage, rules: Rules, records: Sequence[MetadataRecord]
 ) -> Iterator[MetadataRecord]:
-    """ELRs that end because min.insync.replicas goes down to what the ISR has (KIP-966).
+    """ELRs that end because min.insync.replicas is lowered to the size of the ISR (KIP-966).
 
     They end in the same batch, or before: as soon as a leader knows the new minimum, it commits
     records that the ELR does not have.

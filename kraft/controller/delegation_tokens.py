@@ -1,6 +1,6 @@
-"""Delegation tokens: giving, renewing, ending and forgetting them (KIP-48). Pure decisions.
+"""Creating, renewing, expiring and removing delegation tokens (KIP-48). Pure decisions.
 
-The order of the checks, and what they answer, are Apache Kafka's (DelegationTokenControlManager).
+The order of the checks, and their errors, are Apache Kafka's (DelegationTokenControlManager).
 """
 
 from __future__ import annotations
@@ -19,33 +19,33 @@ from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.named_tuple import NamedTuple
 
 USER: Final = "User"
-"""The only type of principal that tokens are given to."""
+"""The only type of principal that may have tokens."""
 
 
 class TokenRules(NamedTuple):
-    """How long tokens last, in ms."""
+    """The lifetimes of tokens, in ms."""
 
     lasts_ms: int
-    """delegation.token.expiry.time.ms: without being renewed."""
+    """delegation.token.expiry.time.ms: the lifetime without a renewal."""
     max_ms: int
-    """delegation.token.max.lifetime.ms: however often it is renewed."""
+    """delegation.token.max.lifetime.ms: the lifetime with any number of renewals."""
 
 
 class Wish(NamedTuple):
-    """A token that a client asks for."""
+    """A request for a token."""
 
     token_id: str
     owner: Principal
     requester: Principal
     renewers: Sequence[Principal]
     max_ms: int
-    """How long it shall last at most; not above 0 for as long as it may."""
+    """The requested maximal lifetime; not above 0 for the longest allowed."""
 
 
 def create(
     image: MetadataImage, rules: TokenRules, wish: Wish, now_ms: int
 ) -> Result[DelegationToken]:
-    """Give a token. Raises KafkaError INVALID_PRINCIPAL_TYPE for a renewer that is no user."""
+    """Create a token. Raises KafkaError INVALID_PRINCIPAL_TYPE for a renewer that is no user."""
     check_renewers(wish.renewers)
     assert wish.token_id not in image.tokens
     longest_ms = min(rules.max_ms, wish.max_ms) if wish.max_ms > 0 else rules.max_ms
@@ -76,7 +76,7 @@ def renew(
     period_ms: int,
     now_ms: int,
 ) -> Result[int]:
-    """A token is good for longer; until when. Raises KafkaError DELEGATION_TOKEN_..."""
+    """Extend a token; return its new expiry. Raises KafkaError DELEGATION_TOKEN_..."""
     found_id, token = _changeable(image, token_id, by, now_ms)
     lasts_ms = min(rules.lasts_ms, period_ms) if period_ms > 0 else rules.lasts_ms
     return _until(found_id, token, min(token.max_ms, now_ms + lasts_ms))
@@ -85,7 +85,7 @@ def renew(
 def expire(
     image: MetadataImage, token_id: str | None, by: Principal, period_ms: int, now_ms: int
 ) -> Result[int]:
-    """A token is good for `period_ms` still, or gone when that is below 0; until when.
+    """Let a token expire after `period_ms`, or remove it if that is below 0; return its expiry.
 
     Raises KafkaError DELEGATION_TOKEN_...
     """
@@ -96,7 +96,7 @@ def expire(
 
 
 def forget_expired(image: MetadataImage, rules: Rules, now_ms: int) -> Result[None]:
-    """Remove tokens that can no longer be used."""
+    """Remove expired tokens."""
     gone: list[MetadataRecord] = [
         RemoveDelegationTokenRecord(token_id)
         for token_id, token in image.tokens.items()

@@ -1,17 +1,17 @@
 """One partition's next state: its leader, ISR and ELR, with the reason.
 
 Theory of operation
-- The ISR are the replicas that the leader waits for. While it has at least min.insync.replicas
-  members, every committed record is on each of them.
+- The ISR is the set of replicas that the leader waits for. While it has at least
+  min.insync.replicas members, every committed record is on each of them.
 - When it shrinks below that, the high watermark stops, and replicas that left keep every committed
   record: they are the ELR, the eligible leader replicas (KIP-966). ISR and ELR are disjoint, and
   together at least min.insync.replicas strong.
-- A broker that comes back from an unclean shutdown may have lost what it had not synced, so it
-  leaves both. If that empties both, the last leader is the best that is left, and is elected when
-  it returns; if its disk is another one, the replica that left before it. Anything further needs
-  the operator (unclean election).
+- A broker that returns after an unclean shutdown may have lost unflushed records, so it leaves
+  both. If that empties both, the last leader is the best remaining replica, and is elected when it
+  returns; if its disk was replaced, the replica that left before it. Anything else requires an
+  unclean election by the operator.
 
-A leader is taken from the ISR, preferred replica first; from the ELR when the ISR is empty.
+A leader is elected from the ISR, preferred replica first; from the ELR if the ISR is empty.
 Sources: KIP-966, KIP-631, KIP-455 (reassignment), KIP-704 (recovery state), KIP-841.
 """
 
@@ -31,19 +31,19 @@ Ids = tuple[int, ...]
 
 
 class Election(enum.Enum):
-    """How far an election may go."""
+    """Which replicas an election may choose."""
 
     PREFERRED = "preferred"
-    """To the preferred replica where that is safe; otherwise as ONLINE."""
+    """The preferred replica if that is safe; otherwise as ONLINE."""
     ONLINE = "online"
-    """The present leader stays if it can; another one only out of ISR or ELR."""
+    """The current leader if possible; else another one, only out of ISR or ELR."""
     UNCLEAN = "unclean"
-    """As ONLINE, and when no safe replica is alive, any live one: committed records may be lost."""
+    """As ONLINE, and if no safe replica is alive, any live one: committed records may be lost."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The leader to elect, whether that may lose records, and the reason in words."""
+    """The leader to elect, whether records may be lost by that, and the reason in words."""
 
     leader: int
     unclean: bool
@@ -52,7 +52,7 @@ class Verdict:
 
 @dataclass(slots=True)
 class PartitionPlan:
-    """Collects changes to a partition; `record` turns them into one record."""
+    """Collects changes to a partition; `record` combines them in one record."""
 
     topic_id: bytes
     index: int
@@ -61,7 +61,7 @@ class PartitionPlan:
     """Whether a broker may lead: registered, not fenced, not shutting down."""
     min_isr: int
     cause: Why
-    """What set this off."""
+    """What caused the change."""
     election: Election = Election.ONLINE
     isr: Ids | None = None
     replicas: Ids | None = None
@@ -69,12 +69,12 @@ class PartitionPlan:
     removing: Ids | None = None
     recovery_state: int | None = None
     unclean_shutdown: AbstractSet[int] = frozenset()
-    """Replicas that may have lost unsynced records: out of ISR and ELR."""
+    """Replicas that may have lost unflushed records: they leave ISR and ELR."""
     wiped: AbstractSet[int] = frozenset()
-    """Replicas that have another disk: not even the last resort."""
+    """Replicas whose disk was replaced: never elected, not even as the last known leader."""
 
     def record(self) -> PartitionChangeRecord | None:
-        """The change, or None when everything stays as it is."""
+        """The change, or None if nothing changes."""
         before = self.before
         goal = self._goal()
         isr, elr, last_known = goal.isr, self._elr(goal), self._last_known(goal)
@@ -84,14 +84,14 @@ class PartitionPlan:
         if verdict.leader != before.leader:
             leader, reason = verdict.leader, self.cause.therefore(verdict.words)
             if verdict.unclean:
-                # The new leader's log is the truth from now on; replicas with more truncate to it.
+                # The new leader's log is authoritative from now on; longer replicas truncate to it.
                 isr, elr, last_known, recovery = (leader,), (), (), RECOVERING
             elif leader in elr:
                 isr, elr = (leader,), _without(elr, (leader,))
             elif leader == NO_LEADER and before.leader in set(goal.replicas) - self.wiped:
                 last_known = (before.leader, *_without(last_known, (before.leader,)))
         elif before.has_leader and not set(before.replicas) <= set(goal.replicas):
-            # A removed replica must not act as a follower of this epoch any longer.
+            # A removed replica must no longer act as a follower in this epoch.
             leader, reason = before.leader, self.cause.therefore(Why("fewer-replicas"))
         if self._suffices(goal, isr):
             elr = last_known = ()
@@ -121,7 +121,7 @@ class PartitionPlan:
         )
 
     def _goal(self) -> _Goal:
-        """The assignment and ISR asked for, with a reassignment finished if that ISR allows it."""
+        """The requested assignment and ISR; a reassignment is completed if that ISR allows it."""
         before = self.before
         isr = before.isr if self.isr is None else self.isr
         goal = _Goal(
@@ -133,7 +133,7 @@ class PartitionPlan:
         return goal.completed(self.min_isr) or goal
 
     def _suffices(self, goal: _Goal, isr: Ids) -> bool:
-        """Whether records that all of this ISR have count as committed."""
+        """Whether records that this whole ISR has count as committed."""
         return len(isr) >= min(self.min_isr, len(goal.replicas))
 
     def _elr(self, goal: _Goal) -> Ids:
@@ -144,7 +144,7 @@ class PartitionPlan:
         return tuple(each for each in candidates if each in goal.replicas and each not in gone)
 
     def _last_known(self, goal: _Goal) -> Ids:
-        """Replicas that held all committed records until an unclean shutdown, last leader first."""
+        """Replicas that had all committed records until an unclean shutdown, last leader first."""
         before = self.before
         if self._suffices(goal, goal.isr):
             return ()
@@ -185,7 +185,7 @@ class PartitionPlan:
 
 @dataclass(frozen=True, slots=True)
 class _Goal:
-    """The assignment and the ISR that a plan wants."""
+    """The assignment and the ISR that a plan aims at."""
 
     replicas: Ids
     isr: Ids
@@ -193,11 +193,11 @@ class _Goal:
     removing: Ids
 
     def completed(self, min_isr: int) -> _Goal | None:
-        """The state after the reassignment, or None when there is none or it cannot end yet.
+        """The state after the reassignment, or None if there is none or it cannot be completed yet.
 
-        It ends when all replicas that it adds are in sync, and when the ISR that stays is large
-        enough to hold what was committed. (Apache Kafka lets a single member be enough; but then
-        one lost disk loses records that min.insync.replicas disks were promised to keep.)
+        It is completed when all added replicas are in sync, and the remaining ISR is large enough
+        for committed records. (For Apache Kafka a single member is enough; but then one lost disk
+        loses records that min.insync.replicas promises to keep on several.)
         """
         if not self.adding and not self.removing:
             return None

@@ -1,4 +1,4 @@
-"""Feature levels of the whole cluster (KIP-584): what may be written and spoken from now on."""
+"""Feature levels of the whole cluster (KIP-584): which records and protocols may be used."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ from raftka.model.scram import ScramCredential
 
 TRANSACTION_VERSION: Final = "transaction.version"
 GROUP_VERSION: Final = "group.version"
-"""From 1 on groups may speak the consumer protocol (KIP-848)."""
+"""From level 1 on groups may use the consumer protocol (KIP-848)."""
 SHARE_VERSION: Final = "share.version"
 STREAMS_VERSION: Final = "streams.version"
-"""From 1 on groups may speak the streams protocol (KIP-1071)."""
+"""From level 1 on groups may use the streams protocol (KIP-1071)."""
 
 SUPPORTED: Final[Mapping[str, tuple[int, int]]] = {
     METADATA_VERSION: (FIRST_METADATA_VERSION, LATEST_METADATA_VERSION),
@@ -41,7 +41,7 @@ SUPPORTED: Final[Mapping[str, tuple[int, int]]] = {
     STREAMS_VERSION: (0, 1),
     RAFTKA_VERSION: (0, 1),
 }
-"""Lowest and highest level of each feature that this release has; 0 would be off."""
+"""The lowest and highest level of each feature in this release; 0 means off."""
 
 BOOTSTRAP: Final[Mapping[str, int]] = {
     METADATA_VERSION: DEFAULT_METADATA_VERSION,
@@ -52,11 +52,11 @@ BOOTSTRAP: Final[Mapping[str, int]] = {
     STREAMS_VERSION: 1,
     RAFTKA_VERSION: 1,
 }
-"""The levels with which a new cluster begins when its nodes were formatted with no others."""
+"""The levels of a new cluster whose nodes were formatted without explicit ones."""
 
 
 class Change(enum.IntEnum):
-    """In which direction a level may go; the values are those of UpdateFeatures."""
+    """The allowed direction of a change; the values are those of UpdateFeatures."""
 
     UPGRADE = 1
     SAFE_DOWNGRADE = 2
@@ -65,7 +65,7 @@ class Change(enum.IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class FeatureUpdate:
-    """A wish for one feature's level; 0 turns it off."""
+    """A requested level of one feature; 0 turns it off."""
 
     name: str
     level: int
@@ -73,7 +73,7 @@ class FeatureUpdate:
 
 
 def supported_features() -> tuple[tuple[str, int, int], ...]:
-    """What a broker of this release registers with: (name, lowest, highest level) each."""
+    """The features that a broker of this release registers: (name, lowest, highest level)."""
     return tuple((name, low, high) for name, (low, high) in SUPPORTED.items())
 
 
@@ -82,7 +82,7 @@ def bootstrap_records(
     levels: Mapping[str, int] = BOOTSTRAP,
     scram: Mapping[ScramKey, ScramCredential] = NO_CREDENTIALS,
 ) -> list[MetadataRecord]:
-    """The first records of a new cluster; none when it has a metadata.version already."""
+    """The first records of a new cluster; none if it has a metadata.version already."""
     if METADATA_VERSION in image.features:
         return []
     return [
@@ -100,9 +100,9 @@ def bootstrap_records(
 def update(
     image: MetadataImage, updates: Sequence[FeatureUpdate], controller_id: int = 0
 ) -> Result[dict[str, KafkaError | None]]:
-    """Change levels: all of them, or none when one is refused.
+    """Change levels: all of them, or none if one is refused.
 
-    Words and codes are those of Apache Kafka 4.4.0.
+    Error codes and messages are those of Apache Kafka 4.4.0.
     """
     answers: dict[str, KafkaError | None] = {}
     records: list[MetadataRecord] = []
@@ -147,7 +147,7 @@ def _refusal(image: MetadataImage, wish: FeatureUpdate, controller_id: int) -> s
 
 
 def _unreadable_before(image: MetadataImage) -> str:
-    """In words, what the metadata has that a release before raftka.version 1 cannot read."""
+    """The metadata that releases before raftka.version 1 cannot read, in words."""
     cordoned = [each.broker_id for each in image.brokers.values() if each.cordoned_log_dirs]
     found = {
         "ACLs (kafka-acls)": image.acls,
@@ -160,9 +160,9 @@ def _unreadable_before(image: MetadataImage) -> str:
 
 
 def check_readable(image: MetadataImage, records: Sequence[MetadataRecord]) -> None:
-    """Whether every node of the cluster can read what was decided.
+    """Check that every node of the cluster can read the decided records.
 
-    Raises KafkaError UNSUPPORTED_VERSION while an upgrade from a release of before is not complete.
+    Raises KafkaError UNSUPPORTED_VERSION until an upgrade from an earlier release is finalized.
     """
     if image.features.get(RAFTKA_VERSION, 0) or not any(map(is_own, records)):
         return
@@ -178,8 +178,8 @@ def check_readable(image: MetadataImage, records: Sequence[MetadataRecord]) -> N
 
 
 def _lossy(present: int, wish: FeatureUpdate) -> str | None:
-    """Why metadata.version cannot go down: records of the present level may not be readable at
-    the lower one. Here that is so only when one of ours has changed in between."""
+    """Why metadata.version cannot be lowered: the lower level may not have the current layout of
+    records. That is so only if the layout of a record changed in between."""
     if not records_changed(wish.level, present):
         return None
     intro = f"Unsupported metadata.version downgrade from {present} to {wish.level}."

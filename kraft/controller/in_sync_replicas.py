@@ -1,7 +1,7 @@
 """AlterPartition: a leader proposes another ISR, which may complete a reassignment.
 
 Sources: KIP-497 (the request), KIP-704 (recovery state), KIP-841 (no fenced or leaving replicas),
-KIP-903 (a replica counts only under the broker epoch that it has now).
+KIP-903 (a replica counts only with its current broker epoch).
 """
 
 from __future__ import annotations
@@ -21,32 +21,32 @@ from raftka.model.reasons import Why
 from raftka.model.rules import Rule
 
 ANY_BROKER_EPOCH = -1
-"""In a wished ISR: the leader does not know under which epoch it saw the replica."""
+"""In a proposed ISR: the leader does not know the replica's broker epoch."""
 
 
 @dataclass(frozen=True, slots=True)
 class IsrWish:
-    """What a leader wants one partition to be."""
+    """A leader's proposal for one partition."""
 
     topic_id: bytes
     partition: int
     leader_epoch: int
     partition_epoch: int
     isr: tuple[tuple[int, int], ...]
-    """(broker id, its epoch or ANY_BROKER_EPOCH) each."""
+    """(broker id, its epoch or ANY_BROKER_EPOCH)."""
     leader_recovery_state: int = RECOVERED
 
 
 IsrAnswer = tuple[IsrWish, PartitionImage | KafkaError]
-"""The partition as it is after the wish was granted, or why it was not."""
+"""The partition after the proposal was accepted, or the error."""
 
 
 def alter_partitions(
     image: MetadataImage, rules: Rules, broker_id: int, broker_epoch: int, wishes: Sequence[IsrWish]
 ) -> Result[list[IsrAnswer]]:
-    """Grant or refuse each wish of the leader `broker_id`.
+    """Accept or refuse each proposal of the leader `broker_id`.
 
-    Raises KafkaError STALE_BROKER_EPOCH or BROKER_ID_NOT_REGISTERED for the request as a whole.
+    Raises KafkaError STALE_BROKER_EPOCH or BROKER_ID_NOT_REGISTERED for the whole request.
     """
     registered(image, broker_id, broker_epoch)
     records: list[MetadataRecord] = []
@@ -91,13 +91,13 @@ def _check(
     partition: PartitionImage,
     wish: IsrWish,
 ) -> None:
-    """Raise KafkaError unless the wish is the present leader's, up to date and allowed."""
+    """Raise KafkaError unless the proposal is the current leader's, up to date and allowed."""
     name = f"{topic.name}-{wish.partition}"
     if (
         wish.leader_epoch > partition.leader_epoch
         or wish.partition_epoch > partition.partition_epoch
     ):
-        # The broker has seen newer metadata than this controller: it must find another one.
+        # The broker has seen newer metadata than this controller: it must find another controller.
         words = f"{name}: the request is ahead of this controller's metadata."
         raise KafkaError(ErrorCode.NOT_CONTROLLER, words)
     may_be_late = Rule.ISR_CHANGES_ARE_UP_TO_DATE in rules.off
@@ -147,7 +147,7 @@ def ineligible(
     broker_epoch: int = ANY_BROKER_EPOCH,
     partition: PartitionImage | None = None,
 ) -> str | None:
-    """Why a replica must not be in an ISR, or None when it may."""
+    """Why a replica must not be in an ISR, or None if it may."""
     broker = image.brokers.get(replica)
     if broker is None:
         return f"broker {replica} is not registered"
@@ -199,7 +199,7 @@ def _why_changed(partition: PartitionImage, wish: IsrWish) -> Why:
 def _answer_after(
     before: PartitionImage, after: PartitionImage, topic: TopicImage, wish: IsrWish
 ) -> PartitionImage | KafkaError:
-    """Completing a reassignment can take leadership from the broker that proposed."""
+    """A completed reassignment can take leadership from the broker that proposed the ISR."""
     if after.leader == before.leader and after.leader_epoch == before.leader_epoch:
         return after
     return KafkaError(

@@ -1,4 +1,4 @@
-"""Leadership over many partitions: after a broker's change, on request, and by the clock."""
+"""Leadership of many partitions: after a broker's change, on request, and periodically."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from raftka.model.ids import TopicPartition
 from raftka.model.reasons import Why
 
 MAX_REBALANCED_AT_ONCE = 1000
-"""Elections of one round of the preferred leader rebalance, as in Apache Kafka."""
+"""The limit of elections in one round of the preferred leader rebalance, as in Apache Kafka."""
 
 
 def changes_after_broker(
@@ -28,15 +28,14 @@ def changes_after_broker(
     unclean: int | None = None,
     wiped: Callable[[PartitionImage], bool] = lambda _: False,
 ) -> Iterator[PartitionChangeRecord]:
-    """What a broker's change means for all partitions.
+    """The changes in all partitions that follow from a broker's change.
 
     `leaving`: it is fenced or shuts down, and leaves ISRs and leadership. `returning`: it is
-    unfenced, and may lead what has no leader. `unclean`: it registered after an unclean shutdown
-    and is no longer trusted to have what it had not synced; where `wiped` holds of a partition, not
-    even with what it had synced.
+    unfenced, and may lead leaderless partitions. `unclean`: it registered after an unclean shutdown
+    and may have lost unflushed records; if `wiped` is true for a partition, also flushed ones.
 
-    Partitions in the same state share one decision: a broker that hosts ten thousand is gone by as
-    many records, and the controller must answer its quorum meanwhile.
+    Partitions in the same state share one decision: fencing a broker with ten thousand partitions
+    takes as many records, and the controller must answer its quorum meanwhile.
     """
     unclean_set = frozenset() if unclean is None else frozenset((unclean,))
     decided: dict[object, PartitionChangeRecord | None] = {}
@@ -74,7 +73,7 @@ def changes_after_broker(
 
 
 def _state(partition: PartitionImage) -> tuple[object, ...]:
-    """All of a partition that a `PartitionPlan` decides by, whether its replicas live apart."""
+    """The state of a partition that a `PartitionPlan` depends on, apart from liveness."""
     return (
         partition.replicas, partition.isr, partition.leader, partition.elr,
         partition.last_known_elr, partition.adding_replicas, partition.removing_replicas,
@@ -95,7 +94,7 @@ def _concerned(
 
 
 def lead_what_waited(image: MetadataImage, rules: Rules, broker_id: int) -> Result[None]:
-    """A broker that is back leads what has no leader and waited for it; nothing where it is not."""
+    """A returning broker leads leaderless partitions that waited for it; no change for others."""
     if not image.is_active(broker_id):
         return Result((), None)
     cause = Why("broker-back", broker=broker_id)
@@ -105,7 +104,7 @@ def lead_what_waited(image: MetadataImage, rules: Rules, broker_id: int) -> Resu
 
 
 def finish_returns(image: MetadataImage, rules: Rules) -> Result[None]:
-    """What an earlier controller may have left undone: live brokers lead what waits for them."""
+    """Finish an earlier controller's work: live brokers lead the partitions that wait for them."""
     waiting = {
         replica
         for _, _, partition in image.partitions()
@@ -120,7 +119,7 @@ def finish_returns(image: MetadataImage, rules: Rules) -> Result[None]:
 
 
 def leads_anything(image: MetadataImage, broker_id: int) -> bool:
-    """Whether any partition is led by the broker."""
+    """Whether the broker leads any partition."""
     return any(partition.leader == broker_id for _, _, partition in image.partitions())
 
 
@@ -132,7 +131,7 @@ def elect_leaders(
 ) -> Result[list[tuple[TopicPartition, KafkaError | None]]]:
     """The ElectLeaders request (KIP-183, KIP-460): preferred or unclean, for some or all.
 
-    For all partitions (None) only those are answered where an election was needed.
+    For all partitions (None) the answer has only those that needed an election.
     """
     records: list[MetadataRecord] = []
     answers: list[tuple[TopicPartition, KafkaError | None]] = []
@@ -211,9 +210,9 @@ def _plan(
 
 
 def rebalance_preferred(image: MetadataImage, rules: Rules) -> Result[bool]:
-    """Give leadership back to preferred replicas that are in sync (auto.leader.rebalance.enable).
+    """Return leadership to in-sync preferred replicas (auto.leader.rebalance.enable).
 
-    The response says whether there may be more to do at once.
+    The response is whether there may be more to do at once.
     """
     cause = Why("rebalance")
     wanting = _each(image, lambda p: p.leader != p.preferred_leader and p.preferred_leader in p.isr)
@@ -234,7 +233,7 @@ def elect_uncleanly_where_allowed(
 ) -> Result[None]:
     """Unclean elections for partitions without a leader whose topics allow them.
 
-    Looks at all topics, or at those named, after unclean.leader.election.enable was set.
+    Checks all topics, or after unclean.leader.election.enable was set only the named ones.
     """
     changes = _unclean_elections(image, rules, topics)
     again = partial(elect_uncleanly_where_allowed, rules=rules, topics=topics)

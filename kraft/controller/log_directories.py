@@ -1,10 +1,10 @@
-"""Which log directory each replica is in, and what follows when one is offline (KIP-858).
+"""The log directories of replicas, and what happens when one is offline (KIP-858).
 
-A broker with several log directories says which replica is in which (AssignReplicasToDirs), and in
-its heartbeats which directories are offline. Replicas in such a directory leave the ISR and the
-leadership at once, all others of the broker stay. A replica that had all committed records keeps
-its claim to them (it may be an eligible leader replica), but is not elected while its directory is
-offline; once it is placed in another directory it has nothing, and has no claim any longer.
+A broker with several log directories reports the directory of each replica (AssignReplicasToDirs),
+and in its heartbeats the offline directories. Replicas in an offline directory leave the ISR and
+the leadership at once; the broker's other replicas stay. A replica that had all committed records
+may stay an eligible leader replica, but is not elected while its directory is offline; once it is
+placed in another directory it is empty, and no longer eligible.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from raftka.model.rules import Rule
 
 
 class Placement(NamedTuple):
-    """Where a broker has put one of its replicas."""
+    """The directory in which a broker has placed one of its replicas."""
 
     topic_id: bytes
     partition: int
@@ -39,9 +39,9 @@ class Placement(NamedTuple):
 
 
 def newly_offline(broker: BrokerImage, offline: Sequence[bytes]) -> list[bytes]:
-    """The directories of a broker that it reports as offline, and that count as working yet.
+    """Directories that a broker reports as offline, and that the image has as online.
 
-    Nothing when none would be left: such a broker ends, and is fenced.
+    None if no directory would be left: such a broker shuts down, and is fenced.
     """
     found = [each for each in broker.log_dirs if each in offline]
     return [] if len(found) == len(broker.log_dirs) else found
@@ -52,7 +52,7 @@ def directories_failed(
 ) -> Result[None]:
     """A broker's directories are offline: their replicas leave ISRs and leaderships.
 
-    The directories are offline in the metadata with the last batch of it.
+    The last batch records the directories as offline in the metadata.
     """
     left = tuple(each for each in broker.log_dirs if each not in failed)
     why = Why("directory-offline", broker=broker.broker_id)
@@ -83,7 +83,7 @@ def _plan(
     partition: PartitionImage,
     leaving: int,
 ) -> PartitionPlan:
-    """What follows when a replica's directory is offline."""
+    """The plan for a replica whose directory is offline."""
     plan = PartitionPlan(
         topic.topic_id,
         index,
@@ -101,7 +101,7 @@ def _plan(
 def assign_replicas(
     image: MetadataImage, rules: Rules, broker: BrokerImage, placements: Sequence[Placement]
 ) -> Result[list[KafkaError | None]]:
-    """Note where replicas of a broker are. An answer for each."""
+    """Record the directories of a broker's replicas. One result for each."""
     records: list[MetadataRecord] = []
     answers: list[KafkaError | None] = []
     for each in placements:
@@ -122,7 +122,7 @@ def _assign(
     topic, partition = _find(image, broker.broker_id, wish)
     me = broker.broker_id
     if not image.features.get(RAFTKA_VERSION, 0):
-        # Nodes of a release before these fields may follow: only what they can read is decided.
+        # Nodes of an earlier release may be observers: write only what they can read.
         if wish.directory not in broker.log_dirs:
             return _plan(image, rules, topic, wish.partition, partition, me).record()
         words = "Log directories of replicas are not noted before raftka.version is at 1."
@@ -139,7 +139,7 @@ def _assign(
             topic.topic_id,
             wish.partition,
             partition,
-            # Its new directory works, whatever the metadata still says of the old one.
+            # Its new directory is online, even if the metadata has the old one as offline.
             lambda replica: (
                 image.is_active(me) if replica == me else image.may_lead(partition, replica)
             ),

@@ -1,4 +1,4 @@
-"""CreatePartitions (KIP-195): a topic grows; what it has stays where it is."""
+"""CreatePartitions (KIP-195): adds partitions to a topic; existing ones stay where they are."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from raftka.model.ports import Dice
 
 @dataclass(frozen=True, slots=True)
 class Growth:
-    """A wish for more partitions."""
+    """A request for more partitions."""
 
     topic: str
     count: int
-    """How many there shall be in all."""
+    """The new total."""
     assignments: tuple[tuple[int, ...], ...] | None = None
-    """The replicas of each additional one, when they are chosen by hand."""
+    """The replicas of each additional one, if they are assigned manually."""
 
 
 def create_partitions(
     image: MetadataImage, dice: Dice, wishes: Sequence[Growth], charge: Charge = free
 ) -> Result[dict[str, KafkaError | None]]:
-    """Let topics grow, each of which may fail on its own.
+    """Add partitions to topics, each of which may fail independently.
 
     Raises KafkaError POLICY_VIOLATION for too many partitions at once.
     """

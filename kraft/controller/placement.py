@@ -1,11 +1,11 @@
-"""Where replicas go: spread over racks first, then over brokers.
+"""Places replicas: spread over racks first, then over brokers.
 
-Brokers stand in a circle in which neighbours are of different racks as far as possible. A topic
-starts at a place that the dice choose; each partition's preferred leader is one further along, so
-that leadership is even. Its followers come from the rest of the circle, by a shift that changes
-with every turn, so that not always the same brokers share partitions; each takes a rack that the
-partition does not have yet, as long as there is one. Source: KIP-36 and Apache Kafka's striped
-placement, for what is promised; the algorithm is our own.
+Brokers form a circle in which neighbours are in different racks as far as possible. A topic starts
+at a random position; the preferred leader of each partition is the next broker, so that leadership
+is even. Its followers come from the rest of the circle, by a shift that changes with every round,
+so that partitions are not always shared by the same brokers; each is in a rack that the partition
+does not have yet, as long as there is one. Source: KIP-36 and Apache Kafka's striped placement, for
+the guarantees; the algorithm is raftka's own.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from raftka.model.ports import Dice
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """A broker as a place for replicas."""
+    """A broker that replicas can be placed on."""
 
     broker_id: int
     rack: str | None
@@ -37,9 +37,9 @@ def place(
 ) -> list[tuple[int, ...]]:
     """The replicas of each of `partitions` new partitions, preferred leader first.
 
-    Fenced brokers are only used when there are not enough others, and then never first; those whose
-    log directories are all cordoned never are (KIP-1066).
-    Raises KafkaError INVALID_REPLICATION_FACTOR when there are too few brokers.
+    Fenced brokers are only used if there are not enough others, and then never first; brokers whose
+    log directories are all cordoned are not used (KIP-1066). Raises KafkaError
+    INVALID_REPLICATION_FACTOR if there are too few brokers.
     """
     brokers = [broker for _, broker in sorted(image.brokers.items())]
     usable = [each for each in brokers if not each.is_cordoned]
@@ -81,7 +81,7 @@ def _check_enough(
 
 
 def _circle(brokers: Sequence[BrokerImage]) -> list[Site]:
-    """Brokers in an order in which one rack follows another; brokers without a rack share one."""
+    """The brokers in an order that alternates racks; brokers without a rack count as one rack."""
     racks: dict[str, list[Site]] = {}
     for each in brokers:
         racks.setdefault(each.rack or "", []).append(Site(each.broker_id, each.rack))
@@ -90,7 +90,7 @@ def _circle(brokers: Sequence[BrokerImage]) -> list[Site]:
 
 
 def _replicas(circle: Sequence[Site], first: int, shift: int, count: int) -> list[int]:
-    """`count` different brokers, the first at `first`, with as many racks as there are."""
+    """`count` different brokers, starting at `first`, in as many racks as possible."""
     size = len(circle)
     leader = circle[first % size]
     chosen, racks = [leader.broker_id], {leader.rack}

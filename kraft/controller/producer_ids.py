@@ -1,4 +1,4 @@
-"""Producer ids, handed to brokers in blocks (KIP-730)."""
+"""Allocates producer ids to brokers in blocks (KIP-730)."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Moving replicas (KIP-455): AlterPartitionReassignments and ListPartitionReassignments.
 
-A reassignment adds the new replicas beside the old ones; when all new ones are in sync
-(kraft/controller/election.py notices it with the ISR that completes it), the old ones go. It can
-be changed or cancelled at any time before, and a dead broker can be moved away from.
+A reassignment adds the new replicas to the old ones; once all new ones are in sync
+(kraft/controller/election.py checks that with every new ISR), the old ones are removed. It can be
+changed or cancelled before, and the old broker may be dead.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from raftka.model.reasons import Why
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """Where one partition's replicas shall be; None cancels the move under way."""
+    """The target replicas of one partition; None cancels the current move."""
 
     partition: TopicPartition
     replicas: tuple[int, ...] | None
@@ -36,7 +36,7 @@ def alter_reassignments(
     *,
     allow_replication_factor_change: bool = True,
 ) -> Result[list[tuple[TopicPartition, KafkaError | None]]]:
-    """Begin, change or cancel moves, each of which may fail on its own."""
+    """Begin, change or cancel moves, each of which may fail independently."""
     records: list[MetadataRecord] = []
     answers: list[tuple[TopicPartition, KafkaError | None]] = []
     for move in moves:
@@ -91,8 +91,8 @@ def _begin(
     wanted = move.replicas
     assert wanted is not None
     check_assignment(image, wanted, present=partition.replicas)
-    # Counted from what was there before any earlier move, so that a changed move neither keeps
-    # nor removes by mistake what the earlier one had only begun to add.
+    # Start from the replicas before any earlier move, so that a changed move neither keeps replicas
+    # that the earlier one was adding nor removes ones that it was removing.
     settled = _settled(partition)
     removing = tuple(each for each in settled if each not in wanted)
     adding = tuple(each for each in wanted if each not in settled)
@@ -125,7 +125,7 @@ def _cancel(
 def _kept_isr(plan: PartitionPlan, which: TopicPartition) -> tuple[int, ...]:
     """The ISR without replicas that an abandoned move had added.
 
-    Raises KafkaError INVALID_REPLICA_ASSIGNMENT when committed records would be on too few disks.
+    Raises KafkaError INVALID_REPLICA_ASSIGNMENT if committed records would be on too few disks.
     """
     before, replicas = plan.before, plan.replicas
     assert replicas is not None
@@ -161,7 +161,7 @@ def _plan(
 def ongoing(
     image: MetadataImage, wanted: Sequence[TopicPartition] | None
 ) -> list[tuple[TopicPartition, PartitionImage]]:
-    """The partitions that are being moved (ListPartitionReassignments), of all or of some."""
+    """The partitions that are being moved (ListPartitionReassignments): all, or some of these."""
     if wanted is not None:
         found = ((each, image.partition(each.topic, each.partition)) for each in wanted)
         return [(each, p) for each, p in found if p is not None and p.is_reassigning]

@@ -1,4 +1,4 @@
-"""What a decision returns, and the rules that it is made under."""
+"""The result of a decision, and the rules for decisions."""
 
 from __future__ import annotations
 
@@ -19,43 +19,44 @@ UNCLEAN_LEADER_ELECTION: Final = "unclean.leader.election.enable"
 
 @dataclass(frozen=True, slots=True)
 class Result(Generic[R]):
-    """Records to commit (maybe none), and the answer once they are committed."""
+    """Records to commit (maybe none), and the response once they are committed."""
 
     records: Sequence[MetadataRecord]
     response: R
     then: Callable[[MetadataImage], Result[Any]] | None = None
-    """What the operation decides next, on an image that shows these records; nothing else is
-    decided in between. Its response does not matter. The records of both may come in batches of
-    their own, of which the second is lost where the controller dies: each must be safe alone, and
-    whatever begins the operation again must come to what was lost."""
+    """The operation's next decision, on an image that contains these records; nothing else is
+    decided in between, and its response is ignored. The records of both may be in different
+    batches, and the second one is lost if the controller fails: each batch must be safe alone, and
+    whatever starts the operation again must also do the lost part."""
     answered_first: bool = False
-    """Whether the caller is answered when these records are committed, before what comes next."""
+    """Whether the caller is answered once these records are committed, before the next decision."""
 
 
 Charge = Callable[[object, int], None]
-"""Counts changed partitions against a quota (KIP-599): charge(what they are for, how many).
+"""Counts changed partitions against a quota (KIP-599): charge(purpose, count).
 
-Raises KafkaError THROTTLING_QUOTA_EXCEEDED. To charge for the same again does nothing, since a
-decision may be made more than once."""
+Raises KafkaError THROTTLING_QUOTA_EXCEEDED. A repeated charge for the same purpose does nothing,
+since a decision may be made more than once.
+"""
 
 
 def free(_what: object, _partitions: int) -> None:
-    """The charge where no quota holds."""
+    """The charge without a quota."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The controller's own settings: what holds where no topic and no cluster default differs."""
+    """The controller's own settings: the values without an override by topic or cluster."""
 
     num_partitions: int = 1
     replication_factor: int = 1
     min_insync_replicas: int = 1
     unclean_leader_election: bool = False
     changes_at_once: int = 1000
-    """How many partitions the change of one broker changes in a batch. While a batch is decided,
+    """How many partitions a broker's change may change in one batch. While a batch is decided,
     encoded and replayed, a controller answers neither its quorum nor any broker."""
     off: RulesOff = ALL_HOLD
-    """Safety rules that decisions are made without: none, outside of tests and simulations."""
+    """Safety rules that are switched off: none, except in tests and simulations."""
 
     def min_isr(self, image: MetadataImage, topic: str) -> int:
         """The topic's min.insync.replicas: its own, the cluster's, or the controller's."""
@@ -63,7 +64,7 @@ class Rules:
         return self.min_insync_replicas if text is None else int(text)
 
     def allows_unclean_election(self, image: MetadataImage, topic: str) -> bool:
-        """The topic's unclean.leader.election.enable, found likewise."""
+        """The topic's unclean.leader.election.enable, found in the same way."""
         text = _setting(image, topic, UNCLEAN_LEADER_ELECTION)
         return self.unclean_leader_election if text is None else text.lower() == "true"
 
@@ -75,10 +76,10 @@ def in_batches(
     response: R,
     again: Callable[[MetadataImage], Result[Any]],
 ) -> Result[R]:
-    """As many of the changes as a batch shall have; `last` comes with the last of them.
+    """The first batch of changes; `last` is added to the last batch.
 
-    `again` decides what is left: the same decision, which does not find what is done already. As
-    long as `last` is not committed, the next controller finds the whole of it undone, and does so.
+    `again` decides the rest: the same decision, which does not find the finished changes. Until
+    `last` is committed, the next controller finds the change unfinished, and finishes it.
     """
     at_once = list(islice(changes, rules.changes_at_once))
     if len(at_once) < rules.changes_at_once:

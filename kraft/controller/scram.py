@@ -24,14 +24,14 @@ from raftka.model.scram import (
 
 
 class ScramDeletion(NamedTuple):
-    """A user's credential for one mechanism goes."""
+    """Deletes a user's credential for one mechanism."""
 
     user: str
     mechanism: int
 
 
 class ScramUpsertion(NamedTuple):
-    """A user gets a credential for one mechanism, in place of the one before."""
+    """Sets or replaces a user's credential for one mechanism."""
 
     user: str
     mechanism: int
@@ -46,8 +46,7 @@ ScramWish = ScramDeletion | ScramUpsertion
 def alter_scram(
     image: MetadataImage, wishes: Sequence[ScramWish]
 ) -> Result[dict[str, KafkaError | None]]:
-    """Change credentials; an answer for each user. Nothing of a user's wishes is done when one of
-    them is refused."""
+    """Change credentials; all changes of a user succeed, or none. One result for each user."""
     times = Counter((each.user, each.mechanism) for each in wishes)
     answers: dict[str, KafkaError | None] = {}
     for wish in wishes:
@@ -60,7 +59,7 @@ def alter_scram(
 def describe_scram(
     image: MetadataImage, users: Sequence[str] | None
 ) -> Iterator[tuple[str, Mapping[int, ScramCredential] | KafkaError]]:
-    """By user, the credentials by their mechanisms; of all users for None."""
+    """The credentials by user and mechanism; of all users for None."""
     known: dict[str, dict[int, ScramCredential]] = {}
     for (user, mechanism), credential in image.scram.items():
         known.setdefault(user, {})[mechanism] = credential
@@ -82,7 +81,7 @@ def describe_scram(
 
 
 def _flaw(image: MetadataImage, wish: ScramWish, times: int) -> KafkaError | None:
-    """Why a wish cannot be; the texts are Kafka's."""
+    """Why a change is invalid; the texts are Kafka's."""
     if not wish.user:
         return KafkaError(ErrorCode.UNACCEPTABLE_CREDENTIAL, "Username must not be empty")
     if wish.mechanism not in NUMBERS:

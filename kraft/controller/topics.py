@@ -25,7 +25,7 @@ from raftka.model.ids import Uuid
 from raftka.model.ports import Dice
 
 BY_DEFAULT: Final = -1
-"""As a number of partitions or replicas: what the controller is configured for."""
+"""As a number of partitions or replicas: the controller's configured default."""
 MAX_NAME_LENGTH: Final = 249
 METADATA_TOPIC: Final = "__cluster_metadata"
 
@@ -41,13 +41,13 @@ class NewTopic:
     num_partitions: int = BY_DEFAULT
     replication_factor: int = BY_DEFAULT
     assignments: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
-    """Replicas by partition, when they are chosen by hand."""
+    """Replicas by partition, if they are assigned manually."""
     configs: Mapping[str, str | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class CreatedTopic:
-    """A topic as it was made."""
+    """A created topic."""
 
     topic_id: Uuid
     num_partitions: int
@@ -56,7 +56,7 @@ class CreatedTopic:
 
 
 def check_name(name: str) -> None:
-    """Raise KafkaError INVALID_TOPIC_EXCEPTION unless it may be a topic's name."""
+    """Raise KafkaError INVALID_TOPIC_EXCEPTION unless it is a valid topic name."""
     words = None
     if not name:
         words = "Topic name is invalid: the empty string is not allowed"
@@ -79,8 +79,8 @@ def check_name(name: str) -> None:
 def colliding_name(name: str, topics: Mapping[str, object]) -> str | None:
     """An existing topic whose name differs only in '.' and '_', which metrics cannot distinguish.
 
-    A name with few such characters is looked up in all its spellings, so that creating many
-    topics does not search all that exist for each.
+    For names with few such characters all spellings are looked up, so that creating many topics
+    does not search all existing ones for each.
     """
     parts = re.split(r"[._]", name)
     if len(parts) == 1:
@@ -106,7 +106,7 @@ def create_topics(
     wishes: Sequence[NewTopic],
     charge: Charge = free,
 ) -> Result[dict[str, CreatedTopic | KafkaError]]:
-    """Create topics, each of which may fail on its own.
+    """Create topics, each of which may fail independently.
 
     Raises KafkaError POLICY_VIOLATION for too many partitions or records at once.
     """
@@ -182,7 +182,7 @@ def _checked_configs(schema: ConfigSchema, wish: NewTopic) -> dict[str, str]:
 
 
 def _assigned(image: MetadataImage, wish: NewTopic) -> list[tuple[int, ...]]:
-    """The replicas that were chosen by hand, checked."""
+    """The manually assigned replicas, validated."""
     for what, given in (
         ("replication factor", wish.replication_factor),
         ("number of partitions", wish.num_partitions),
@@ -205,7 +205,7 @@ def _assigned(image: MetadataImage, wish: NewTopic) -> list[tuple[int, ...]]:
 def _placed(
     image: MetadataImage, rules: Rules, dice: Dice, wish: NewTopic
 ) -> list[tuple[int, ...]]:
-    """Replicas that the controller chooses."""
+    """The replicas that the controller chooses."""
     if wish.replication_factor == 0 or wish.replication_factor < BY_DEFAULT:
         words = "Replication factor must be larger than 0, or -1 to use the default value."
         raise KafkaError(ErrorCode.INVALID_REPLICATION_FACTOR, words)
@@ -222,12 +222,12 @@ def _placed(
 
 
 def new_topic_id(image: MetadataImage, dice: Dice) -> Uuid:
-    """A random id that no topic has, and that no command line takes for an option."""
+    """A random id that no topic has, and that command lines do not take for an option."""
     while True:
         raw = bytearray(dice.randbytes(16))
         raw[6] = (raw[6] & 0x0F) | 0x40
         raw[8] = (raw[8] & 0x3F) | 0x80
-        # 0xF8..0xFB begin with '-' when written in base64.
+        # 0xF8..0xFB begin with '-' in base64.
         if raw[0] & 0xFC != 0xF8 and bytes(raw) not in image.topic_names:
             return Uuid(bytes(raw))
 
@@ -235,9 +235,9 @@ def new_topic_id(image: MetadataImage, dice: Dice) -> Uuid:
 def delete_topics(
     image: MetadataImage, wishes: Sequence[tuple[str | None, bytes]], charge: Charge = free
 ) -> Result[list[TopicImage | KafkaError]]:
-    """Delete topics, each given by name, or by id when the name is None.
+    """Delete topics, each given by name, or by id if the name is None.
 
-    One answer for each wish, in the same order: the topic that goes, or why it does not.
+    One result for each request, in order: the deleted topic, or the error.
     """
     records: list[MetadataRecord] = []
     answers: list[TopicImage | KafkaError] = []

@@ -1,39 +1,37 @@
 """The metadata quorum: Raft by pysyncobj, hardened, behind one port. Nothing else imports it.
 
-Theory of operation
-===================
+Theory of operation ===================
 
-A quorum is a few voters that keep one log the same, and observers that follow it. The log's
-entries are batches of metadata records; an entry's index is its offset, Raft's term is the epoch.
-One voter leads: it alone appends, and an entry is committed once a majority of the voters has it
-on disk.
+A quorum is a few voters that replicate one log, and observers that follow it. The log's entries are
+batches of metadata records; an entry's index is its offset, Raft's term is the epoch. One voter
+leads: only it appends, and an entry is committed once a majority of the voters has it on disk.
 
-    port.py             what the rest of raftka sees: types, errors, the listener, the settings
+    port.py the interface to the rest of raftka: types, errors, the listener, the settings
     quorum.py           the port's implementation
-    driver.py           under it one task that does the steps, in this order:
+    driver.py           one task that runs the engine's steps, in this order:
                         deliver inbox -> calls -> tick -> sync -> send
-    links.py link.py    dialing; hellos, frames, and losing a link
+    links.py link.py    dialing; hellos, frames, and the end of a link
     codec.py            messages as msgpack, checked field by field
 
-    setup.py            what an engine is made from
+    setup.py            the inputs of an engine
     engine.py           one replica as steps without time and I/O: proposals, events, snapshots
     reconfiguration.py    replicas and their links, voters, changes of voters
     leader.py             the leader's side: windows, probes, snapshots in pieces (progress.py)
     follower.py           the follower's side: what may be truncated, committed, acknowledged
     elections.py          pre-vote, sticky leaders, leases, votes by name
-    seams.py              pysyncobj's SyncObj by names of our own
+    seams.py pysyncobj's SyncObj with public names
 
     store.py            journal.py (records.py) and snapshots.py of one directory, kept in step
-    membership.py       voter sets and since which offset they count
-    description.py      what DescribeQuorum shows
+    membership.py       voter sets and the offsets from which they are in force
+    description.py      the answer to DescribeQuorum
     inspect.py          reading a directory without starting anything
 
 The engine is one class in layers; each layer overrides hooks of the one below and at the bottom is
-the library, which still holds elections, accepts entries, counts what is committed and applies it.
-The engine gets the time and never waits, so the same code runs under a fuzzer of its own
-(tests/kraft/raft/fuzz.py), in the simulator and in production.
+the library, which still runs elections, accepts entries, computes the commit index and applies
+entries. The engine gets the time as an argument and never waits, so the same code runs under a
+fuzzer of its own (tests/kraft/raft/fuzz.py), in the simulator and in production.
 
-What pysyncobj 0.3.17 does wrong, and where it is put right
+Defects of pysyncobj 0.3.17, and where they are fixed
 ===========================================================
 
      1  acknowledgements carry no term                              leader, follower
@@ -56,10 +54,10 @@ What pysyncobj 0.3.17 does wrong, and where it is put right
      -  pickle in frames, files and commands                        codec; out of reach by seams
      -  an own entry counts for the leader before it is durable     leader: admit_commit
 
-Safety rests on four things that are easy to lose when changing this code: nothing leaves before
-`store.sync` (driver.py); only what was compared is acknowledged (follower.py); the commit index
-moves in one place, `admit_commit`; and a voter set counts from when it is in the log, not from when
-it is committed (reconfiguration.py).
+Safety depends on four properties that are easy to break when changing this code: nothing is sent
+before `store.sync` (driver.py); only compared entries are acknowledged (follower.py); the commit
+index moves in one place, `admit_commit`; and a voter set is in force once it is in the log, not
+once it is committed (reconfiguration.py).
 """
 
 import sys
@@ -72,8 +70,8 @@ def _no_encryption(password: object) -> NoReturn:
 
 
 def _without_encryptor() -> None:
-    """Keep pysyncobj from importing cryptography where that is installed: a tenth of a second of
-    each start, for something that the quorum does not use."""
+    """Keep pysyncobj from importing cryptography, if installed: that takes a tenth of a second of
+    each start, and the quorum does not use it."""
     stand_in = ModuleType("pysyncobj.encryptor")
     stand_in.__dict__.update(HAS_CRYPTO=False, getEncryptor=_no_encryption)
     sys.modules.setdefault(stand_in.__name__, stand_in)

@@ -1,8 +1,8 @@
-"""Raft messages on the wire: msgpack inside frames with a size in front, checked field by field.
+"""Raft messages on the wire: msgpack in size-prefixed frames, validated field by field.
 
-Whatever a peer sends, the engine only ever sees messages that `decode` accepted: a known type,
-every field of it and no other, entries that follow each other. Nothing here can name a class or a
-function, which is what made pysyncobj's pickle open to any client that could connect.
+Whatever a peer sends, the engine only sees messages that `decode` accepted: a known type, exactly
+its fields, consecutive entries. The format cannot name classes or functions; pysyncobj's pickle
+could, which let any client that could connect run code.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ Entry = tuple[bytes, int, int]
 
 SIZE: Final = struct.Struct(">I")
 FRAME_OVERHEAD: Final = 256 * 1024
-"""What a frame may hold beyond the entry or the chunk that fills it."""
+"""The size that a frame may have beyond its largest entry or chunk."""
 
 
 class MalformedMessage(ValueError):
-    """Bytes of a peer that are no message; the link that brought them must be closed."""
+    """A malformed message from a peer; its link must be closed."""
 
 
 _NUMBER, _TIME, _FLAG, _BYTES, _TUPLE = int, float, bool, bytes, tuple
@@ -55,19 +55,19 @@ _CHUNK_FIELDS: Final[dict[str, type]] = {
     "sent": _TIME,
     "serialized": _TUPLE,
 }
-"""pysyncobj sends a piece of a snapshot as append_entries too, told apart by this field."""
+"""pysyncobj also sends pieces of snapshots as append_entries, distinguished by this field."""
 
 
 def encode(message: Message) -> bytes:
-    """The frame for `message`, its size in front."""
+    """The size-prefixed frame of `message`."""
     body: bytes = msgpack.packb(message)
     return SIZE.pack(len(body)) + body
 
 
 def decode(body: bytes | bytearray | memoryview) -> Message:
-    """The message in the body of a frame.
+    """Decode the message in the body of a frame.
 
-    Raises MalformedMessage, saying what is wrong, for anything that `encode` cannot have written.
+    Raises MalformedMessage, with the problem, for anything that `encode` cannot have written.
     """
     try:
         message = msgpack.unpackb(body, use_list=False, strict_map_key=True)

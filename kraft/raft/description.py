@@ -1,4 +1,4 @@
-"""What DescribeQuorum shows, out of an engine between its steps (KIP-595, KIP-836)."""
+"""The answer to DescribeQuorum, from an engine between its steps (KIP-595, KIP-836)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from raftka.kraft.raft.seams import Peer
 
 
 def describe(engine: Engine, now: float, wall_ms: int) -> QuorumDescription:
-    """`now` and `wall_ms` are the same moment on the engine's clock and on the wall."""
+    """`now` and `wall_ms` are the same moment on the engine's clock and the wall clock."""
     voters = tuple(_voter(engine, voter, now, wall_ms) for voter in engine.voters.current)
     observers = tuple(
         _state(engine, key, peer, now, wall_ms)

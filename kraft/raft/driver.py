@@ -1,13 +1,13 @@
-"""The engine's driver under trio: one task that does all of its steps.
+"""The engine's driver under trio: one task that runs all of its steps.
 
-It is woken by what comes (messages, links, calls) and by the engine's own next deadline:
+It is woken by input (messages, links, calls) and by the engine's next deadline:
 
-    deliver inbox -> make calls -> tick -> store.sync() in a thread -> send outbox
+deliver inbox -> make calls -> tick -> store.sync() in a thread -> send outbox
 
-(to a heartbeat there is only an answer, so that a step of nothing else is the first and the last)
+(a heartbeat only needs an answer, so such a step consists of the first and the last action)
 
-so nothing leaves before it is durable, and all that gathered during one sync shares the next.
-The listener is notified right after each tick, before anything else of the node can run.
+so nothing is sent before it is durable, and everything that arrives during one sync shares the
+next. The listener is notified right after each tick, before anything else on the node can run.
 """
 
 from __future__ import annotations
@@ -49,13 +49,13 @@ log = get_logger(__name__)
 _MESSAGES_A_STEP: Final = 512
 _CALLS_A_STEP: Final = 4096
 _STOOD_STILL_S: Final = 0.5
-"""A step that is so late was held up by more than other work."""
+"""A step that is later than this was delayed by more than other work."""
 _LONGEST_REST_S: Final = 0.5
 _QUEUED_BYTES_MAX: Final = 64 * 1024 * 1024
 
 
 class _Call:
-    """A caller's work for the engine, and its wait for the outcome."""
+    """A caller's work for the engine, and its result."""
 
     __slots__ = ("_done", "error", "offset", "size", "work")
 
@@ -101,7 +101,7 @@ class Driver:
         self.watch: QuorumWatch | None = None
         """Sees all messages."""
         self.engine: Engine | None = None
-        """None until the directory has been read."""
+        """None until the directory was read."""
         self._replica, self._directory, self._listener = replica, directory, listener
         self._clock, self._dice, self._disk = clock, dice, disk
         self._can_vote, self._static_voters = can_vote, static_voters
@@ -115,7 +115,7 @@ class Driver:
         self._open_calls: dict[_Call, None] = {}
         self._queued_bytes = 0
         self._drained: trio.Event | None = None
-        """While a caller waits for room."""
+        """Set while a caller waits for room."""
         self._linked_for: tuple[VoterSet, bool] | None = None
         self._repeats = Repeats()
         self._unrest = Unrest()
@@ -137,7 +137,7 @@ class Driver:
             await self._drained.wait()
 
     async def call(self, work: Callable[[Done], Any], size: int = 0) -> int:
-        """Have `work` called with the engine at rest; what it is finished with, or raises."""
+        """Run `work` while the engine is between steps; return its result, or raise its error."""
         call = _Call(work, size)
         self._open_calls[call] = None
         self._queued_bytes += size
@@ -202,7 +202,7 @@ class Driver:
     async def _drive(self) -> None:
         engine = self.engine
         assert engine is not None
-        due = -math.inf  # What was loaded may matter.
+        due = -math.inf  # The loaded state may need a tick.
         while True:
             engine.at(self._clock.monotonic())
             matters = self._take_inbox(engine)
@@ -213,14 +213,14 @@ class Driver:
                 await self._write_snapshot(engine, self._take_snapshot())
             if self._inbox or self._calls:
                 self._alarm.ring()
-            due = engine.next_deadline()  # What does not matter moves it away at most.
+            due = engine.next_deadline()  # Heartbeats at most postpone it.
             if self.watch is None:
                 await self._alarm.wait(due)
             else:
                 await self._rest(due, self.watch)
 
     async def _rest(self, due: float, watch: QuorumWatch) -> None:
-        """Wait, not for long without a look at the clock: it shows when the process did not run."""
+        """Wait, but check the clock regularly, to detect that the process was suspended."""
         began = self._clock.monotonic()
         until = min(due, began + _LONGEST_REST_S)
         await self._alarm.wait(until)
@@ -229,7 +229,7 @@ class Driver:
             watch.stood_still(now - began, now - until)
 
     async def _step(self, engine: Engine) -> None:
-        """All of it, until what it leads to may be sent."""
+        """Run a step up to the point at which its messages may be sent."""
         self._make_calls(engine)
         engine.tick()
         self._tell_listener()
@@ -246,7 +246,7 @@ class Driver:
             self._links.renew(self._settings.fetch_timeout_s)
 
     def _take_inbox(self, engine: Engine) -> bool:
-        """Whether a tick may find work in it beyond the answers to send."""
+        """Deliver the inbox; return whether a tick is needed beyond the answers."""
         matters = False
         for _ in range(_MESSAGES_A_STEP):
             if not self._inbox:
@@ -345,7 +345,7 @@ class Driver:
             )
 
     def _want_links(self, engine: Engine) -> None:
-        """To all voters, and while none of them is known to lead, to the bootstrap servers too."""
+        """Keep links to all voters, and until a leader is known, to the bootstrap servers too."""
         basis = (engine.voters.current, engine.leader_id is None)
         if basis == self._linked_for:
             return

@@ -1,14 +1,14 @@
-"""Elections that disturb no live leader, need no luck and count each vote once.
+"""Elections that never disrupt a live leader, converge quickly and count each vote once.
 
-The library holds elections as the Raft paper does: a node that hears nothing for a random time
-raises its term and asks for votes. Added here (dissertation 4.2.3, 6.4 and 9.6; KIP-996):
+The library implements the Raft paper: a node without a leader for a random time increments its term
+and requests votes. Added here (dissertation 4.2.3, 6.4 and 9.6; KIP-996):
 
-- a node first asks whether it could win (pre-vote), and only then raises its term;
+- a node first asks whether it could win (pre-vote), and only then increments its term;
 - a node that hears from a live leader supports no other, and a leader is live while a majority
   answers it (its lease);
-- a broken link to the leader, or its farewell, starts this at once, after a few random
-  milliseconds; of two that ask at the same time the lesser gives way;
-- votes are kept by name.
+- a broken link to the leader, or its resignation, starts an election within a few random
+  milliseconds; of two simultaneous candidates the one with the lower id gives way;
+- votes are recorded by voter.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ class Elections(Seams):
         self._heard_at = -math.inf
         self._heard: Peer | None = None
         self._reason = "it knows no leader"
-        """Why an election would be due; while a leader is heard, that it was not for a while."""
+        """Why an election would be due; while there is a leader, its silence."""
         self._news: list[str] = []
         self.raised_by = "it has just started"
-        """Why the present epoch began, as far as this node can tell."""
+        """Why the current epoch began, as far as this node can tell."""
         self.stood_because = ""
         """Why this node last stood for election."""
         self._leader_lost = False
@@ -60,8 +60,9 @@ class Elections(Seams):
 
     @property
     def may_stand(self) -> bool:
-        """Voters stand for election, and so does a voter that is being removed until that is
-        committed: it may be the only one with all committed entries (dissertation 4.2.2)."""
+        """Whether this node may stand for election: voters, and a voter that is being removed,
+        until that is committed: it may be the only one with all committed entries (dissertation
+        4.2.2)."""
         if not self.can_vote or self.replica in self.voters.current:
             return self.can_vote
         return self.voters.changed_at > self.commit_index and self.replica in self.voters.previous
@@ -77,13 +78,13 @@ class Elections(Seams):
 
     @property
     def lease_end(self) -> float:
-        """When the lease is over, unless more answers come."""
+        """When the lease expires unless more answers arrive."""
         return NEVER if Rule.LEADER_LEASE in self._off else self._lease_end
 
     @property
     def _lease_end(self) -> float:
-        """One sum answers both questions: at that very moment the lease is over, or the
-        engine would be due again and again until the clock has moved on."""
+        """One sum decides both: otherwise rounding could make the engine due again and again until
+        the clock has advanced, although the lease has not expired."""
         needed = self.voters.current.majority - self.is_voter
         if needed <= 0:
             return NEVER
@@ -105,20 +106,20 @@ class Elections(Seams):
         return known and self.now - self._heard_at < self._election_s
 
     def heard_from(self, leader: Peer) -> None:
-        """A message that only the leader of a current term sends has come."""
+        """A message arrived that only the leader of a current term sends."""
         self._heard_at, self._leader_lost = self.now, False
         self._attempts, self._asking = 0, False
         self._heard, self._reason = leader, ""
 
     def leader_gone(self, reason: str) -> None:
-        """The leader has resigned, or the link to it broke: look for another at once. What was
-        known first is the reason: one that resigns ends its links soon after."""
+        """The leader has resigned, or its link broke: start an election at once. The first reason
+        is kept: a leader that resigns closes its links soon after."""
         if not self._leader_lost:
             self._leader_lost, self._reason = True, reason
         self.hasten_election()
 
     def hasten_election(self) -> None:
-        """Ask for support within milliseconds; random ones, so that not all ask together."""
+        """Request support within a few, random milliseconds, so that nodes do not ask together."""
         if self.may_stand and not self.is_leader:
             soon = self.now + self._dice.uniform(0, self._election_s / 50)
             self.election_deadline = min(self.election_deadline, soon)
@@ -126,15 +127,14 @@ class Elections(Seams):
     # Hooks of the library.
 
     def election_timeout(self) -> float:
-        """From one to two election timeouts while all is well; while a leader is being looked
-        for, short at first and then twice as long each time."""
+        """One to two election timeouts; without a leader first short, then doubled each time."""
         patience = self._election_s
         if self._attempts:
             patience = min(patience, patience / 10 * 2 ** (self._attempts - 1))
         return self._dice.uniform(patience, 2 * patience)
 
     def may_start_election(self) -> bool:
-        """Called when the election deadline has passed; False puts the election off."""
+        """Called when the election deadline has passed; False postpones the election."""
         if not self.may_stand:
             self.election_deadline = NEVER
             return False
@@ -171,7 +171,7 @@ class Elections(Seams):
         return {"last_log_index": self.log.last_index, "last_log_term": self.log.last_term}
 
     def _holds_our_log(self, message: Message) -> bool:
-        """Whether the sender has everything that we have, as far as log ends show."""
+        """Whether the sender has all our entries, judging by the log ends."""
         theirs = (message["last_log_term"], message["last_log_index"])
         return theirs >= (self.log.last_term, self.log.last_index)
 
@@ -194,7 +194,7 @@ class Elections(Seams):
         self.emit(node, {"type": "pre_vote_response", **answer})
 
     def _sticks_to_leader(self, node: Peer) -> bool:
-        """Whether `node` asks for support against a leader that is alive."""
+        """Whether `node` requests support against a live leader."""
         return Rule.STICKY_LEADER not in self._off and self.hears_leader and node != self.leader
 
     def _asks_with_more_right(self, node: Peer, message: Message) -> bool:
@@ -249,7 +249,7 @@ class Elections(Seams):
             self.leader_gone(f"its leader, node {node}, resigned")
 
     def ask_again(self, peer: Peer) -> None:
-        """A link came up: requests over the one before may be lost, so send them again."""
+        """A new link: requests over the previous one may be lost, so send them again."""
         if peer not in self.other_voters:
             return
         if self.role == CANDIDATE and self.voted_for == self.replica.id:

@@ -1,12 +1,13 @@
-"""The engine as its driver sees it: steps in, messages and events out, no time and no I/O.
+"""The engine's interface for its driver: steps in, messages and events out, without time and I/O.
 
-One step is: `link_up`/`link_down`/`deliver` what came, `propose` what waits, `tick`, make the store
-durable, and only then send what `take_outbox` gives. The driver says in every step what time it is
-(seconds, monotonic) and calls again at `next_deadline`, or at once while `wants_tick`. A step that
-only delivers what `deliver` says is of no consequence, before the deadline, needs no tick.
+In a step the driver calls `link_up`/`link_down`/`deliver` for what has arrived, `propose` for
+waiting calls, and `tick`, makes the store durable, and only then sends the messages of
+`take_outbox`. In every step it passes the time (seconds, monotonic), and it calls again at
+`next_deadline`, or at once while `wants_tick`. A step before the deadline needs no tick if
+`deliver` returned False for all its messages.
 
-Entries are b"\\0" + epoch + expected offset (0: any) + payload. The stamp travels with the entry,
-so every node finds the same entries void: those that did not land where they were decided for.
+Entries are b"\\0" + epoch + expected offset (0: any) + payload. The stamp is part of the entry, so
+every node discards the same entries: those that did not get their expected offset.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ STAMP: Final = struct.Struct(">cQQ")
 
 
 class Committed(NamedTuple):
-    """A proposal is committed, here and everywhere."""
+    """A proposal is committed, and applied on this node."""
 
     offset: int
     epoch: int
@@ -48,7 +49,7 @@ class Committed(NamedTuple):
 
 
 class SnapshotLoaded(NamedTuple):
-    """State that replaces everything up to and with `offset`."""
+    """State that replaces everything up to and including `offset`."""
 
     offset: int
     epoch: int
@@ -56,7 +57,7 @@ class SnapshotLoaded(NamedTuple):
 
 
 class LeaderChanged(NamedTuple):
-    """With the own id only once everything committed before has come as an event."""
+    """With this node's own id only after everything committed before was delivered as events."""
 
     leader_id: int | None
     epoch: int
@@ -105,14 +106,14 @@ class Engine(Reconfiguration):
         return self.last_applied, self.log.term_at(self.last_applied) or 0
 
     def at(self, now: float) -> None:
-        """The time of the step that follows."""
+        """Set the time of the following step."""
         self.now = step_clock.now = now
 
     # Steps.
 
     def deliver(self, key: ReplicaKey, message: Message) -> bool:
-        """A message that codec.decode accepted, in the order in which the link brought it; whether
-        a tick may find something that follows from it."""
+        """Process a message that codec.decode accepted, in the order of the link; return whether a
+        tick may be needed because of it."""
         peer = self.peer_behind(key)
         if peer is None:
             return False
@@ -137,12 +138,14 @@ class Engine(Reconfiguration):
         return matters
 
     def _is_old_news(self, peer: Peer, message: Message) -> bool:
-        """Whether it is a heartbeat of the known leader, or the answer to one: most of what comes,
-        and all that follows from it is an answer, or a later deadline."""
+        """Whether it is a heartbeat of the known leader, or the answer to one: these are most
+        messages, and only cause an answer or a later deadline."""
         if message["term"] != self.term or self._barriers:
             return False
         if message["type"] == "append_entries":
-            brings_nothing = not message.get("entries", True)  # A piece of a snapshot has none.
+            brings_nothing = not message.get(
+                "entries", True
+            )  # A piece of a snapshot has no entries.
             known = peer == self.leader and not self._leader_lost
             return known and brings_nothing and message["commit_index"] <= self.commit_index
         if message["type"] != "acknowledgement" or not (self.is_leader and message["success"]):
@@ -153,7 +156,8 @@ class Engine(Reconfiguration):
         return bool(message["next_index"] - 1 <= self.match_index[peer])
 
     def propose(self, payload: bytes, epoch: int, expected_offset: int | None, done: Done) -> int:
-        """Append to the leader's log; the offset. `done` is called once, then or in a later step.
+        """Append to the leader's log; return the offset. `done` is called once, at once or in a
+        later step.
 
         Raises NotLeader unless this node leads in `epoch`, ProposalVoid unless the next offset is
         `expected_offset`.
@@ -172,8 +176,8 @@ class Engine(Reconfiguration):
         return index
 
     def read_barrier(self, done: Done) -> None:
-        """Call `done` with the offset up to which a read sees everything committed before now,
-        once a majority has confirmed that this node still leads and the offset is applied."""
+        """Call `done` with the offset at which a read sees everything committed before now, once a
+        majority has confirmed that this node still leads and the offset is applied."""
         if not self.is_leader:
             raise NotLeader(self.leader_id, self.term)
         index = max(self.commit_index, self._first_index_as_leader)
@@ -181,7 +185,7 @@ class Engine(Reconfiguration):
         self.send_to_all(heartbeat=True)
 
     def tick(self) -> None:
-        """Whatever follows from what came and from the time: elections, commits, events."""
+        """Act on what has arrived and on the time: elections, commits, events."""
         if self.is_leader and Rule.COMMIT_OWN_TERM in self._off:
             self.commit_index = self.index_of_majority()
         if self.is_leader and Rule.LEADER_LEASE not in self._off and not self.has_lease:
@@ -212,17 +216,17 @@ class Engine(Reconfiguration):
         self.election_deadline = self.now + self._election_s
 
     def take_outbox(self) -> list[tuple[ReplicaKey, Message]]:
-        """What may be sent once the store is durable."""
+        """The messages that may be sent once the store is durable."""
         outbox, self._outbox = self._outbox, []
         return outbox
 
     def take_news(self) -> list[str]:
-        """What happened, in words, for the log."""
+        """News in words, for the log."""
         news, self._news = self._news, []
         return news
 
     def why_no_leader_lasts(self) -> str:
-        """What this node sees of the cause: the present epoch's, and which voters have no link."""
+        """The likely cause on this node: why the epoch began, and voters without a link."""
         linked = set(self.links.values())
         lost = sorted((peer for peer in self.other_voters - linked), key=lambda peer: peer.order)
         named = " and ".join(map(str, lost))
@@ -230,20 +234,20 @@ class Engine(Reconfiguration):
         return f"last because {self.raised_by}; {links}"
 
     def take_stale_links(self) -> bool:
-        """Whether the driver should redial links over which no leader was heard for too long."""
+        """Whether the driver should redial links on which no leader was heard for too long."""
         stale, self._links_are_stale = self._links_are_stale, False
         return stale
 
     @property
     def wants_tick(self) -> bool:
-        """Whether something became committable by becoming durable here."""
+        """Whether an entry became committable because it became durable here."""
         if not self.is_leader:
             return False
         index = self.index_of_majority()
         return index > self.commit_index and self.log.term_at(index) == self.term
 
     def next_deadline(self) -> float:
-        """When to tick although nothing comes."""
+        """When to tick if nothing arrives."""
         if self.is_leader:
             return min(self.heartbeat_is_due_at(), self.lease_end)
         if self.may_stand:
@@ -266,8 +270,8 @@ class Engine(Reconfiguration):
             self._outbox.append((key, message))
 
     def apply(self, command: bytes) -> None:
-        """The next committed entry. Nothing here can fail half way: what the state machine makes
-        of it is the driver's to see, after the step."""
+        """Apply the next committed entry. Nothing here can fail half way: the driver passes the
+        events to the state machine after the step."""
         index = self.last_applied + 1
         kind, term = command[:1], self.log[index - self.log.base_index][2]
         outcome: Exception | None = None
@@ -294,7 +298,7 @@ class Engine(Reconfiguration):
     def role_changed(self, before: int) -> None:
         super().role_changed(before)
         if before == LEADER:
-            self._waiting_since = self.now  # There was no other leader to hear until now.
+            self._waiting_since = self.now  # Until now there was no other leader to hear.
         if before == LEADER and Rule.PROPOSALS_END not in self._off:
             pending, self._pending = self._pending, {}
             barriers, self._barriers = self._barriers, []
@@ -304,12 +308,11 @@ class Engine(Reconfiguration):
             for _, index, done in barriers:
                 done(index, lost)
 
-    # Snapshots of our own.
+    # Own snapshots.
 
     @property
     def snapshot_is_due(self) -> bool:
-        """Whether enough has been applied, or for long enough, since the last one, or one was
-        requested."""
+        """Whether enough entries or time have passed since the last one, or one was requested."""
         if self._snapshot_is_wanted:
             return self.last_applied > self.store.snapshot_index
         if self._bytes_since_snapshot >= self._settings.snapshot_after_bytes:
@@ -318,22 +321,22 @@ class Engine(Reconfiguration):
         return old and self._bytes_since_snapshot > 0
 
     def want_snapshot(self) -> None:
-        """A snapshot is due, however little has been applied since the last one."""
+        """Request a snapshot, even if few entries were applied since the last one."""
         self._snapshot_is_wanted = True
 
     def snapshot_of(self, payload: bytes) -> Snapshot:
-        """`payload` is the state after the last event was handled."""
+        """A snapshot of `payload`, the state after the last event was handled."""
         named = VoterSet() if self.voters_are_static else self.voters.at(self.last_applied)
         return Snapshot(*self._position(), named, payload)
 
     def adopt_snapshot(self, snapshot: Snapshot) -> None:
-        """It is durable: the log may forget what it contains."""
+        """The snapshot is durable: the log may drop the entries that it contains."""
         self.store.adopt(snapshot)
         self.voters.forget_before(snapshot.index)
         self._snapshot_is_wanted = False
         self._bytes_since_snapshot, self._snapshot_at = 0, self.now
 
-    # What follows from a tick.
+    # Consequences of a tick.
 
     def _give_up_silent_leader(self) -> None:
         """An observer sends nothing unasked, so it cannot notice a dead peer; after silence it

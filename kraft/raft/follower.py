@@ -1,9 +1,9 @@
-"""The follower's side: taking a leader's entries and snapshots without harm to what is there.
+"""The follower's side: accepts a leader's entries and snapshots without losing matching entries.
 
-The library truncates everything behind the point where a message begins, whether it matches or not,
-commits whatever its log holds up to the leader's commit index, and acknowledges a snapshot that it
-could not load. Here a message is first reduced to what is new in it, so that only entries that
-contradict the leader are truncated, and what is acknowledged or committed is what was compared.
+The library truncates everything after the start of a message, even if it matches, commits whatever
+its log contains up to the leader's commit index, and acknowledges a snapshot that it could not
+load. Here a message is first reduced to its new entries, so that only conflicting entries are
+truncated, and only compared entries are acknowledged or committed.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ _TRUNCATE_WITH_CARE = frozenset({Rule.KEEP_MATCHING_ENTRIES, Rule.KEEP_COMMITTED
 
 
 class QuorumCorrupt(Exception):
-    """This replica's log contradicts what the quorum has committed. Going on would spread it."""
+    """This replica's log contradicts committed entries. Continuing would spread the damage."""
 
 
 class Follower(Elections):
-    """The layer of the engine that follows a leader."""
+    """The engine's layer that follows a leader."""
 
     def __init__(self, setup: Setup, voters: VoterHistory) -> None:
         self.store = setup.store
@@ -45,12 +45,12 @@ class Follower(Elections):
         """Another voter set is in force."""
 
     def snapshot_installed(self, snapshot: Snapshot) -> None:
-        """The log now begins after this snapshot."""
+        """The log now starts after this snapshot."""
 
     # Entries.
 
     def receive_append_entries(self, node: Peer, message: Message) -> None:
-        """Entries, a heartbeat, or a piece of a snapshot."""
+        """Process entries, a heartbeat, or a piece of a snapshot."""
         self._answering = message["sent"]
         if message["term"] < self.term:
             self.acknowledge(node, reset=False, next_index=1, success=False)
@@ -73,8 +73,8 @@ class Follower(Elections):
             self._learn_voters(entries)
 
     def _skip_matching(self, message: Message) -> None:
-        """Cut the entries off the front of `message` that the log already has. What is committed
-        is the same as the leader's, all of it, whether the message shows it or not."""
+        """Remove the entries that the log already has from the start of `message`. All committed
+        entries equal the leader's, even those outside of the message."""
         log, entries = self.log, message["entries"]
         index, term = message["previous_index"], message["previous_term"]
         if index > log.base_index and log.term_at(index) != term:
@@ -108,7 +108,7 @@ class Follower(Elections):
             )
 
     def _learn_voters(self, entries: tuple[Any, ...]) -> None:
-        """A voter set is in force from when it is in the log."""
+        """A voter set is in force as soon as it is in the log."""
         changed = False
         for command, index, _ in entries:
             if command[:1] == MEMBERSHIP and index > self.voters.changed_at:
@@ -135,8 +135,8 @@ class Follower(Elections):
         self.emit(node, {**head, **answer})
 
     def _start_of_term(self, index: int) -> int:
-        """The first entry of the term that entry `index` has here: the leader's log has none of
-        it, or it would have matched. Committed entries always match."""
+        """The first entry of the term that entry `index` has here: the leader's log has no entry of
+        that term, or it would have matched. Committed entries always match."""
         term = self.log.term_at(index)
         while index > self.commit_index + 1 and self.log.term_at(index - 1) == term:
             index -= 1
@@ -145,7 +145,7 @@ class Follower(Elections):
     # Snapshots.
 
     def _receive_chunk(self, node: Peer, message: Message) -> None:
-        """Until the whole is there and proven, it commits nothing."""
+        """A snapshot commits nothing until it is complete and verified."""
         if Rule.COMMIT_ONLY_VERIFIED not in self._off:
             message["commit_index"] = self.commit_index
         if message["serialized"][1]:
@@ -168,7 +168,7 @@ class Follower(Elections):
         return last
 
     def install_snapshot(self) -> None:
-        """All pieces are there. A snapshot that says what the log already holds is not needed."""
+        """All pieces have arrived. A snapshot of entries that the log already has is ignored."""
         chunks, self._chunks, self._chunks_from = self._chunks, bytearray(), None
         try:
             snapshot = Snapshot.decode(chunks)

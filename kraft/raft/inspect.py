@@ -1,6 +1,6 @@
-"""Looking into a replica's log on disk without starting anything or changing a byte.
+"""Reads a replica's log on disk without starting anything or changing a byte.
 
-For tools, on the directory of a stopped node or a copy of a running one's.
+For tools, on the directory of a stopped node or a copy of a running node's.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from raftka.model.ports import Buffer, Disk, File
 
 @dataclass(frozen=True, slots=True)
 class LoggedEntry:
-    """One entry of the log. `payload` is what was proposed, or an encoded voter set."""
+    """One entry of the log. `payload` is a proposal, or an encoded voter set."""
 
     offset: int
     epoch: int
@@ -29,12 +29,12 @@ class LoggedEntry:
     payload: bytes
     committed: bool
     void: bool
-    """A proposal that does not stand where it was decided for, and is applied nowhere."""
+    """Whether it is a proposal that did not get its expected offset, and is applied nowhere."""
 
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """A replica's log directory, as it would be found by a start."""
+    """A replica's log directory, as a node would load it."""
 
     snapshot: Snapshot | None
     entries: tuple[LoggedEntry, ...]
@@ -43,11 +43,11 @@ class Inspection:
     committed: int
     """The last offset that this replica knows to be committed; the quorum may know more."""
     voters: VoterSet
-    """Those in force at the end of the log; empty when controller.quorum.voters names them."""
+    """The voter set at the end of the log; empty if controller.quorum.voters defines it."""
     problems: tuple[str, ...]
 
     def proposals(self) -> Iterator[tuple[int, int, bytes]]:
-        """(offset, epoch, payload) of what the state machine gets after the snapshot."""
+        """(offset, epoch, payload) of the proposals after the snapshot."""
         start = self.snapshot.index if self.snapshot is not None else 0
         for entry in self.entries:
             if entry.kind == "proposal" and not entry.void and entry.offset > start:
@@ -57,7 +57,7 @@ class Inspection:
 def inspect(disk: Disk, directory: str) -> Inspection:
     """Read <log dir>/__cluster_metadata-0.
 
-    Raises FileNotFoundError, and CorruptJournal for a log that a node would not start with.
+    Raises FileNotFoundError, and CorruptJournal for a log with which a node would not start.
     """
     snapshot, problems = snapshots.load_latest(disk, directory)
     journal = Journal(cast(Disk, _Untouched(disk)), directory)
@@ -80,7 +80,7 @@ def inspect(disk: Disk, directory: str) -> Inspection:
 
 
 def logged_entry(command: bytes, index: int, term: int, committed: int) -> LoggedEntry:
-    """An entry of the journal, for a reader of the file."""
+    """Decode an entry of the journal."""
     kind, known = command[:1], index <= committed
     if kind == REGULAR:
         _, epoch, expected = STAMP.unpack_from(command)
@@ -92,7 +92,7 @@ def logged_entry(command: bytes, index: int, term: int, committed: int) -> Logge
 
 
 class _UntouchedFile:
-    """A file whose changes are thought away: a torn tail is skipped, not cut."""
+    """A file whose changes are discarded: a torn tail is skipped instead of truncated."""
 
     def __init__(self, file: File) -> None:
         self.path, self._file = file.path, file
@@ -107,10 +107,10 @@ class _UntouchedFile:
         raise PermissionError(f"{self.path} is only looked at")
 
     def truncate(self, size: int) -> None:
-        """Not done."""
+        """Do nothing."""
 
     def sync(self) -> None:
-        """Nothing was changed."""
+        """Do nothing: nothing was changed."""
 
     def fileno(self) -> int:
         return -1
@@ -120,7 +120,7 @@ class _UntouchedFile:
 
 
 class _Untouched:
-    """The part of a disk that reading a journal needs."""
+    """The subset of a disk that reading a journal needs."""
 
     def __init__(self, disk: Disk) -> None:
         self._disk = disk
@@ -132,10 +132,10 @@ class _Untouched:
         return self._disk.list_dir(path)
 
     def sync_dir(self, path: str) -> None:
-        """Nothing was changed."""
+        """Do nothing: nothing was changed."""
 
     def remove(self, path: str) -> None:
-        """Not done."""
+        """Do nothing."""
 
     def rename(self, source: str, target: str) -> None:
         raise PermissionError(f"{source} is only looked at")

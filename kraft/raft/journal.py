@@ -1,12 +1,12 @@
-"""The Raft log of one node on disk, behind the interface that pysyncobj expects of a journal.
+"""The Raft log of one node on disk, with the interface that pysyncobj expects of a journal.
 
 Entries live in memory, from a base (the last entry that a snapshot replaced) to the end, and in
-files that are only ever appended to: a truncation, a new term or vote, a snapshot that takes the
-log's place are records too (records.py). Changes gather in memory; `sync` makes all of them durable
-in one write. Until then nothing that depends on them may leave the node.
+append-only files: a truncation, a new term or vote, and a snapshot that replaces the log are
+records too (records.py). Changes are collected in memory; `sync` makes all of them durable in one
+write. Until then no message that depends on them may be sent.
 
-Files are numbered and roll by size. Each begins with what holds at that point, so that the ones
-before it can be removed once a snapshot covers them.
+Files are numbered and roll by size. Each begins with the state at that point, so that earlier files
+can be removed once a snapshot covers them.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ VotedFor = int | ReplicaKey | None
 
 
 class CorruptJournal(Exception):
-    """The journal on disk is not what was written; starting would break promises made."""
+    """The journal on disk is damaged; a start could break acknowledged writes or votes."""
 
 
 class Segment(NamedTuple):
-    """A journal file and the highest index of any entry in it, truncated ones included."""
+    """A journal file and the highest index of its entries, including truncated ones."""
 
     number: int
     last_index: int
@@ -47,12 +47,12 @@ class Segment(NamedTuple):
 
 
 class Journal:
-    """Not safe to change while `sync` runs in another thread."""
+    """Must not be changed while `sync` runs in another thread."""
 
     def __init__(self, disk: Disk, directory: str, *, segment_bytes: int = 1 << 24) -> None:
-        """Read what is on disk.
+        """Read the files.
 
-        Raises CorruptJournal when it cannot be trusted; a torn tail is cut and listed in `repairs`.
+        Raises CorruptJournal if they are damaged; a torn tail is truncated and listed in `repairs`.
         """
         self._disk, self._directory, self._segment_bytes = disk, directory, segment_bytes
         self._entries: list[Entry] = [(NO_OP, 0, 0)]
@@ -73,7 +73,7 @@ class Journal:
         self.durable_index = self.last_index
         self._durable_start = self._start()
 
-    # What pysyncobj calls, by the names it calls them.
+    # The interface for pysyncobj, by its names.
 
     def add(self, command: bytes, idx: int, term: int) -> None:
         self._entries.append((command, idx, term))
@@ -83,7 +83,7 @@ class Journal:
         self.reset(self.last_index, self.last_term)
 
     def deleteEntriesFrom(self, entryFrom: int) -> None:
-        """Positions, not indexes: pysyncobj counts from its first entry."""
+        """Takes a position, not an index: pysyncobj counts from its first entry."""
         self.truncate_from(self.base_index + entryFrom)
 
     def deleteEntriesTo(self, entryTo: int) -> None:
@@ -100,7 +100,7 @@ class Journal:
         return len(self._entries)
 
     def setRaftCommitIndex(self, raftCommitIndex: int) -> None:
-        """Kept with the next write: losing it costs a message of the leader, not a promise."""
+        """Written with the next write: losing it costs a message from the leader, not safety."""
         self._commit_index = raftCommitIndex
 
     def getRaftCommitIndex(self) -> int:
@@ -119,16 +119,16 @@ class Journal:
         return self._voted_for
 
     def onOneSecondTimer(self) -> None:
-        """pysyncobj would write its state file now; ours is written by `sync`."""
+        """Do nothing: pysyncobj would write its state file here; `sync` writes the journal's."""
 
     def _destroy(self) -> None:
         self.close()
 
-    # What the engine asks.
+    # The interface for the engine.
 
     @property
     def base_index(self) -> int:
-        """The entry before the first that can be read."""
+        """The index before the first readable entry."""
         return self._entries[0][1]
 
     @property
@@ -140,12 +140,12 @@ class Journal:
         return self._entries[-1][2]
 
     def term_at(self, index: int) -> int | None:
-        """None when the entry is before the base or after the end."""
+        """None if the entry is before the base or after the end."""
         position = index - self.base_index
         return self._entries[position][2] if 0 <= position < len(self._entries) else None
 
     def entries(self, first: int, end: int) -> list[Entry]:
-        """Those from `first` up to but without `end`, after the base."""
+        """The entries from `first` up to but excluding `end`, after the base."""
         base = self.base_index
         return self._entries[max(1, first - base) : max(1, end - base)]
 
@@ -155,17 +155,17 @@ class Journal:
         self._remember(Kind.TRUNCATE, INDEX.pack(index))
 
     def reset(self, index: int, term: int) -> None:
-        """A snapshot up to (index, term) takes the place of every entry."""
+        """A snapshot up to (index, term) replaces every entry."""
         self._entries = [(NO_OP, index, term)]
         self._commit_index = index
         self.durable_index = min(self.durable_index, index)
         self._remember(Kind.BASE, POSITION.pack(index, term))
 
     def drop_before(self, index: int) -> None:
-        """Make `index` the base: a snapshot covers it. Files go with the next write.
+        """Make `index` the base: a snapshot covers it. The next write removes files.
 
-        What is written next begins a new file, so that the present one can go with the snapshot
-        after this: however large files may get, the log stays as short as snapshots are frequent.
+        The next write begins a new file, so that the current one can be removed after the next
+        snapshot: whatever the size of files, the log stays as short as snapshots are frequent.
         """
         position = index - self.base_index
         if position <= 0:
@@ -177,16 +177,16 @@ class Journal:
             self._garbage.append(self._segments.pop(0))
 
     def name_base(self, term: int) -> None:
-        """Give the base the term that only the snapshot knows."""
+        """Set the base's term, which only the snapshot knows."""
         self._entries[0] = (NO_OP, self.base_index, term)
 
     @property
     def dirty(self) -> bool:
-        """Whether something waits for `sync` that others may have to rely on."""
+        """Whether there are unsynced changes that others may have to rely on."""
         return bool(self._pending)
 
     def sync(self) -> None:
-        """Make all changes durable. After an OSError the journal must not be used again."""
+        """Make all changes durable. After an OSError the journal must not be used any more."""
         if self._pending:
             if self._commit_index != self._durable_commit:
                 self._remember(Kind.COMMIT, INDEX.pack(self._commit_index))
@@ -216,7 +216,7 @@ class Journal:
             self._file.close()
 
     def _start(self) -> tuple[int, VotedFor, int, int]:
-        """What the next file has to begin with."""
+        """The first records of the next file."""
         return self._term, self._voted_for, self.last_index, self.last_term
 
     def _remember(self, kind: Kind, *body: bytes) -> None:
@@ -247,7 +247,7 @@ class Journal:
             records.encode(write, Kind.COMMIT, INDEX.pack(self._durable_commit)),
         ]
 
-    # Reading what is on disk.
+    # Reading the files.
 
     def _replay(self, position: int, *, is_last: bool) -> None:
         segment = self._segments[position]
@@ -288,7 +288,9 @@ class Journal:
             self._entries.append((bytes(body[POSITION.size :]), index, term))
         elif kind == Kind.TRUNCATE:
             (index,) = INDEX.unpack(body)
-            if index <= self.base_index:  # The entries in front went with files now removed.
+            if (
+                index <= self.base_index
+            ):  # The preceding entries were in files that are removed now.
                 self._entries = [(NO_OP, index - 1, UNKNOWN_TERM)]
             del self._entries[max(1, index - self.base_index) :]
         elif kind == Kind.STATE:
@@ -309,10 +311,10 @@ class Journal:
             raise CorruptJournal(f"a record of the unknown kind {kind}")
 
     def _continue(self, path: str, end: int, size: int) -> None:
-        """Open the last file for more.
+        """Open the last file for appending.
 
-        What was read may have been in the system's cache only, and the node is about to promise it
-        to others: it is made durable first, the cut included.
+        The data read may have been in the page cache only, and the node is about to promise it to
+        others: make it durable first, including the truncation.
         """
         if end == 0:
             self._disk.remove(path)
@@ -321,6 +323,6 @@ class Journal:
             self._file, self._file_end = self._disk.open(path), end
             if end != size:
                 self._file.truncate(end)
-                self._write += 1  # A write that was cut must not lend its number to the next.
+                self._write += 1  # A torn write must not share its number with the next one.
             self._file.sync()
         self._disk.sync_dir(self._directory)

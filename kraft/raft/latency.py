@@ -1,4 +1,4 @@
-"""How long proposals took of late, for metrics."""
+"""The commit latency of recent proposals, for metrics."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ _MOST: Final = 1000
 
 
 class CommitLatency:
-    """The proposals of the last minute that this node committed as leader, a thousand at most."""
+    """Proposals that this node committed as leader in the last minute, at most a thousand."""
 
     def __init__(self) -> None:
         self._commits: deque[tuple[float, float]] = deque(maxlen=_MOST)
-        """(when it was committed, how long it took), in monotonic seconds"""
+        """(time of the commit, latency), in monotonic seconds"""
 
     def record(self, began_s: float, now_s: float) -> None:
-        """A proposal of `began_s` is committed."""
+        """A proposal made at `began_s` is committed."""
         self._commits.append((now_s, now_s - began_s))
 
     def mean_s(self, now_s: float) -> float:
-        """0 without a commit."""
+        """The mean in seconds; 0 without a commit."""
         found = self._recent(now_s)
         return sum(found) / len(found) if found else 0.0
 
     def most_s(self, now_s: float) -> float:
-        """The longest; 0 without a commit."""
+        """The maximum in seconds; 0 without a commit."""
         return max(self._recent(now_s), default=0.0)
 
     def _recent(self, now_s: float) -> list[float]:

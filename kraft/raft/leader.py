@@ -1,9 +1,9 @@
-"""The leader's side: bringing every connected replica's log to its own, and knowing how far it is.
+"""The leader's side: replicates its log to every connected replica, and tracks their progress.
 
-The library sends everything from a replica's next index on, at once and without regard to what is
-on its way, and walks back one entry a heartbeat when logs diverge. Here each replica has a window,
-a probe finds where logs diverge (the follower names the place, see follower.py), and a snapshot
-goes in pieces of which few are unanswered.
+The library sends everything from a replica's next index on, regardless of messages in flight, and
+steps back one entry per heartbeat when logs diverge. Here each replica has a window, a probe finds
+where logs diverge (the follower answers the index, see follower.py), and a snapshot is sent in
+pieces, with few unanswered.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from raftka.kraft.raft.setup import Setup
 from raftka.model.rules import Rule
 
 ENTRIES_MAX = 4096
-"""Entries in one message, however small they are."""
+"""The limit of entries in one message."""
 ENTRY_OVERHEAD = 32
 _ORDER = attrgetter("order")
 
 
 class Leader(Follower):
-    """The layer of the engine that sends the log."""
+    """The engine's layer that sends the log."""
 
     def __init__(self, setup: Setup, voters: VoterHistory) -> None:
         self.progress: dict[Peer, Progress] = {}
@@ -35,8 +35,8 @@ class Leader(Follower):
     # Links.
 
     def start_replica(self, peer: Peer) -> None:
-        """A link came up. What the replica had acknowledged over the one before, it may have lost
-        with its disk, so it acknowledges again."""
+        """A new link. The replica may have lost acknowledged entries with its disk since the last
+        one, so it must acknowledge them again."""
         self.stop_replica(peer)
         self.progress[peer] = Progress()
         self.next_index[peer] = self.log.last_index + 1
@@ -48,7 +48,7 @@ class Leader(Follower):
         self.match_index[peer] = 0
 
     def rename_replica(self, before: Peer, after: Peer) -> None:
-        """It became a voter, or no longer is one."""
+        """The replica became a voter, or is no longer one."""
         self.progress[after] = self.progress.pop(before)
         for table in (self.next_index, self.match_index):
             table[after] = table.pop(before, 0)
@@ -57,9 +57,9 @@ class Leader(Follower):
     # Committing.
 
     def admit_commit(self, index: int) -> int:
-        """Never back; and on the leader no further than a majority of voters, each counted once
-        and itself only if it votes, has it durable. The library counts an own entry before it is
-        on the disk."""
+        """Never decreases; and on the leader at most the index that a majority of voters has
+        durably, each counted once, and this node only if it is a voter. The library counts an own
+        entry before it is on disk."""
         if self.is_leader:
             index = min(index, self.index_of_majority())
             own_term = self.log.term_at(index) == self.term
@@ -80,7 +80,7 @@ class Leader(Follower):
     # Sending.
 
     def replicate(self) -> None:
-        """The library's heartbeat, also when it has just become leader."""
+        """The library's heartbeat, also sent when it has just become the leader."""
         self.heartbeat_is_due_at(self.now + self._heartbeat_of(len(self.progress)))
         if Rule.FAST_BACK_OFF in self._off:
             self.stock_replicate()
@@ -88,7 +88,7 @@ class Leader(Follower):
             self.send_to_all(heartbeat=True)
 
     def send_to_all(self, *, heartbeat: bool = False) -> None:
-        """Send what the windows allow; to those without news only a heartbeat."""
+        """Send what the windows allow; only a heartbeat to replicas that have everything."""
         for peer in sorted(self.progress, key=_ORDER):
             self._send_to(peer, self.progress[peer], heartbeat)
 
@@ -148,7 +148,7 @@ class Leader(Follower):
             self._emit_append(peer, {"serialized": chunk})
 
     def _begin_transfer(self, progress: Progress) -> None:
-        """One that failed is begun again with the next heartbeat, not at once."""
+        """A failed transfer is restarted with the next heartbeat, not at once."""
         if self.now < progress.transfer_after or (file := self.store.open_snapshot()) is None:
             return
         progress.transfer_after = self.now + self._election_s / 4
@@ -157,7 +157,7 @@ class Leader(Follower):
     # Answers.
 
     def receive_acknowledgement(self, peer: Peer, message: Message) -> None:
-        """How far a replica's log is the same as ours, or where to look for the place."""
+        """Process how far a replica's log matches, or where to probe next."""
         if message["term"] > self.term:
             self.set_term(message["term"])
             self.become_follower()
@@ -186,7 +186,7 @@ class Leader(Follower):
             progress.transfer.unanswered = max(0, progress.transfer.unanswered - 1)
 
     def _back_off(self, peer: Peer, progress: Progress, hint: int) -> None:
-        """Only ever downwards: hints for messages sent before the last one are behind the times."""
+        """Only decreases it: hints for messages before the last one are outdated."""
         progress.end_transfer()
         if hint < self.next_index[peer]:
             progress.rejected()

@@ -1,9 +1,9 @@
-"""The wire between two replicas: the peer's identity, messages in order, and loss only by resets.
+"""The connection between two replicas: the peer's identity, and messages in order until it breaks.
 
-A link starts with four bytes that set it apart from Kafka's protocol on the same port, and a hello
-in both directions: version, cluster, node, directory. What does not fit is refused in words. Then
-both sides send frames (codec.py) until the connection ends; there is at most one link between two
-replicas, and when it breaks both know that what was on its way may be lost.
+A link starts with four bytes that distinguish it from Kafka's protocol on the same port, and a
+hello in both directions: version, cluster, node, directory. A mismatch is refused with a message.
+Then both sides send frames (codec.py) until the connection closes; there is at most one link
+between two replicas, and when it breaks both know that messages in flight may be lost.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ _READ_BYTES: Final = 128 * 1024
 
 
 class Refused(Exception):
-    """The two sides do not belong together, or already have a link; the message says which."""
+    """The two sides do not match, or already have a link; the message has the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hello:
-    """How a replica introduces itself."""
+    """The identification of a replica."""
 
     cluster_id: str
     replica: ReplicaKey
@@ -54,7 +54,7 @@ def encode_refusal(reason: str) -> bytes:
 
 
 def decode_hello(body: bytes) -> Hello:
-    """Raises Refused with the other side's words, or ours for a malformed hello."""
+    """Raises Refused with the other side's message, or ours for a malformed hello."""
     try:
         content: Any = msgpack.unpackb(body)
         if isinstance(content, str):
@@ -71,17 +71,17 @@ def decode_hello(body: bytes) -> Hello:
 
 
 class Inbox:
-    """What the links bring, in order, for the driver; bounded by letting the readers wait."""
+    """Messages from the links, in order, for the driver; bounded by blocking the readers."""
 
     def __init__(self, wake: Callable[[], None]) -> None:
         self._items: deque[tuple[Link, Message | bool, int]] = deque()
         self._bytes = 0
         self._wake = wake
         self._drained: trio.Event | None = None
-        """While a reader waits for room."""
+        """Set while a reader waits for room."""
 
     def put(self, link: Link, item: Message | bool, size: int = 0) -> None:
-        """A message, or True for a link that is up and False for one that is down."""
+        """Add a message, or True for a link that is up and False for one that is down."""
         self._items.append((link, item, size))
         self._bytes += size
         self._wake()
@@ -115,7 +115,7 @@ class Link:
     unread: bytearray = field(default_factory=bytearray)
     closed: trio.Event = field(default_factory=trio.Event)
     opening: bytes = b""
-    """Sent before all else."""
+    """Sent before everything else."""
     given_up: bool = False
     """Whether this side closed it only to redial, which proves nothing about the peer."""
     _outgoing: list[Piece] = field(default_factory=list)
@@ -124,8 +124,7 @@ class Link:
     _more: trio.Event = field(default_factory=trio.Event)
 
     def send(self, frames: list[bytes]) -> None:
-        """Send frames, at once if the system takes them. A peer that takes too little for too long
-        loses the link."""
+        """Send frames, at once if possible. A peer that reads too slowly loses the link."""
         pieces: list[Piece] = [*frames]
         if not self._writing:
             try:
@@ -146,7 +145,7 @@ class Link:
         self.closed.set()
 
     async def run(self, inbox: Inbox, frame_bytes_max: int) -> str:
-        """Read and write until the connection ends; why it did."""
+        """Read and write until the connection closes; return the reason."""
         reason = "closed here"
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._write)
@@ -155,14 +154,14 @@ class Link:
             except (BrokenConnection, MalformedMessage) as error:
                 reason = str(error)
             except trio.ClosedResourceError:
-                pass  # We closed it: the reason stands above.
+                pass  # This side closed it: the reason is set above.
             finally:
                 self.close()
             nursery.cancel_scope.cancel()
         return reason
 
     async def _write(self) -> None:
-        """Send what the system did not take at once."""
+        """Send the rest that the socket did not accept at once."""
         try:
             await self.connection.send([self.opening])
             while True:
@@ -202,7 +201,7 @@ def _size(piece: Piece) -> int:
 
 
 async def read_hello(connection: Connection, unread: bytearray) -> bytes:
-    """The body of the first frame; what follows stays in `unread`."""
+    """The body of the first frame; the bytes after it stay in `unread`."""
     chunk = bytearray(HELLO_BYTES_MAX)
     size = None
     while size is None or len(unread) < SIZE.size + size:
@@ -221,7 +220,7 @@ async def read_hello(connection: Connection, unread: bytearray) -> bytes:
 
 
 async def within(clock: Clock, seconds: float, work: Callable[[], Awaitable[T]], what: str) -> T:
-    """The result of `work`, or BrokenConnection when it takes longer than that."""
+    """The result of `work`, or BrokenConnection if it takes longer."""
     with clock.within(seconds):
         return await work()
     raise BrokenConnection(f"{what}: no answer within {seconds:g} s")

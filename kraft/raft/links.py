@@ -1,8 +1,8 @@
-"""Keeping one link to every replica that this node should talk to.
+"""Keeps one link to every replica that this node should talk to.
 
-Voters dial each other, the one with the lesser id a moment later; all others dial the voters.
-A dial that fails is repeated after a delay that doubles, up to a quarter of a second: a voter that
-comes back is found at once, and no node is flooded.
+Voters dial each other, the one with the lower id a moment later; all others dial the voters. A
+failed dial is retried after a delay that doubles, up to a quarter of a second: a returning voter is
+found at once, and no node is flooded.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _CROSSING_S: Final = 1.0
 ITSELF: Final = "both sides are the same replica"
 LINKED: Final = "there is a link already"
 _STABLE_S: Final = 1.0
-"""A link that lasted this long was healthy: the next dial comes without back-off."""
+"""After a link that lasted this long, the next dial has no back-off."""
 
 
 class Target(NamedTuple):
@@ -66,7 +66,7 @@ class Links:
         self._clock, self._dice, self._network = clock, dice, network
         self._links: dict[ReplicaKey, Link] = {}
         self._namesakes: set[ReplicaKey] = set()
-        """Replicas that were refused because another has their id; each is warned of once."""
+        """Replicas that were refused because another has their id; each is logged once."""
         self._calling: dict[Target, trio.CancelScope] = {}
         self._nursery: trio.Nursery | None = None
         self._wanted: list[Target] = []
@@ -75,7 +75,7 @@ class Links:
         return self._links.get(replica)
 
     async def run(self) -> None:
-        """Dial the wanted targets until cancelled; all links close with it."""
+        """Dial the wanted targets until cancelled; then all links close."""
         try:
             async with trio.open_nursery() as nursery:
                 self._nursery = nursery
@@ -87,17 +87,17 @@ class Links:
                 link.close()
 
     def want(self, targets: Iterable[Target]) -> None:
-        """From now on keep links to these, and stop dialing others; links that are up stay."""
+        """Keep links to these from now on, and stop dialing others; existing links stay."""
         wanted = sorted(set(targets), key=lambda target: (target.host, target.port))
         if wanted != self._wanted:
             self._wanted = wanted
             self._start_calls()
 
     def renew(self, older_than_s: float) -> None:
-        """End the links that are older than this and that this side made, or would make now: their
-        targets are dialed again. Over a connection that the other side has lost nothing ever comes,
-        not even its end. A voter that dialed this node while it was one, too, does not dial it as
-        an observer, and while the link that it made stands neither side dials."""
+        """Close links older than this that this side dialed, or would dial now, and dial their
+        targets again. A connection that the other side has lost never delivers anything, not even
+        its end. A voter that dialed this node while both were voters does not dial it as an
+        observer, and while that link exists neither side dials."""
         now = self._clock.monotonic()
         wanted = {target.node_id for target in self._wanted}
         for replica, link in list(self._links.items()):
@@ -173,14 +173,14 @@ class Links:
         except BaseException:
             connection.close()
             raise
-        # On its own, so that it outlives the wish for this target (a bootstrap server that turns
-        # out to be a voter).
+        # In a task of its own, since it outlives the wish for this target (a bootstrap server that
+        # turns out to be a voter).
         assert self._nursery is not None
         self._nursery.start_soon(self._serve, link)
         await link.closed.wait()
 
     async def accept(self, connection: Connection, first_bytes: bytes) -> None:
-        """Serve a connection that began with the preamble, until it ends."""
+        """Serve a connection that began with the preamble, until it closes."""
         unread = bytearray(first_bytes[len(PREAMBLE) :])
         try:
             body = await within(
@@ -205,7 +205,7 @@ class Links:
                 raise
             await self._serve(link)
         except (BrokenConnection, trio.ClosedResourceError):
-            pass  # The peer has gone; the dialling side tries again.
+            pass  # The peer has closed it; the dialing side retries.
         except Refused as refusal:
             log.debug(f"quorum: refused {connection.peer}: {refusal}")
         finally:
@@ -224,7 +224,7 @@ class Links:
             raise Refused(f"node {hello.replica.id} answers where node {expected_id} should")
 
     def _check_is_no_namesake(self, replica: ReplicaKey) -> None:
-        """Two processes with one node id: the second learns it, from its own log too."""
+        """Two processes with one node id: tell the second one, which logs it too."""
         if any(each.id == replica.id and each != replica for each in self._links):
             words = (
                 f"another replica with node.id {replica.id} is linked to node"
@@ -236,7 +236,7 @@ class Links:
             raise Refused(words)
 
     def _register(self, link: Link) -> bool:
-        """Adopt it as the link to that replica. When two dials cross, the greater node's stays."""
+        """Register the link to that replica. If two dials cross, the higher node id's stays."""
         existing = self._links.get(link.replica)
         if existing is not None:
             young = self._clock.monotonic() - existing.since < _CROSSING_S

@@ -1,8 +1,8 @@
-"""Voter sets, and which of them is in force at which offset.
+"""Voter sets, and the offsets from which they are in force.
 
-A change is one entry of the log that holds the whole new set (as KIP-853's VotersRecord does), and
-it counts from the moment it is in a node's log, committed or not. A truncation takes it back; a
-snapshot carries the set that was in force at its offset.
+A change is one log entry with the whole new set (like KIP-853's VotersRecord), in force from the
+moment it is in a node's log, committed or not. A truncation reverts it; a snapshot contains the set
+in force at its offset.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class VoterSet:
     def __init__(self, voters: Iterable[Voter] = ()) -> None:
         self._voters = {voter.id: voter for voter in sorted(voters, key=lambda voter: voter.id)}
         self.majority = len(self._voters) // 2 + 1
-        """How many voters must agree."""
+        """The number of voters in a majority."""
 
     def __iter__(self) -> Iterator[Voter]:
         return iter(self._voters.values())
@@ -33,7 +33,7 @@ class VoterSet:
         return len(self._voters)
 
     def __contains__(self, key: ReplicaKey) -> bool:
-        """Whether this very replica votes: a wiped disk under an old id does not."""
+        """Whether this very replica is a voter: a wiped disk with a former id is not."""
         voter = self._voters.get(key.id)
         return voter is not None and voter.directory_id in (ZERO_UUID, key.directory_id)
 
@@ -60,7 +60,7 @@ class VoterSet:
 
     @classmethod
     def decode(cls, data: bytes | memoryview) -> VoterSet:
-        """Raises ValueError when `data` is not the work of `encode`."""
+        """Raises ValueError unless `data` is the output of `encode`."""
         try:
             return cls(_decode_voter(item) for item in msgpack.unpackb(data))
         except (TypeError, ValueError, msgpack.UnpackException) as error:
@@ -88,16 +88,16 @@ class VoterHistory:
 
     @property
     def previous(self) -> VoterSet:
-        """The set before the current one, as far as it is remembered."""
+        """The set before the current one, if it is still known."""
         return self._sets[max(len(self._sets) - 2, 0)][1]
 
     @property
     def changed_at(self) -> int:
-        """The offset of the entry that brought the current set."""
+        """The offset of the entry with the current set."""
         return self._sets[-1][0]
 
     def at(self, offset: int) -> VoterSet:
-        """The set in force once everything up to `offset` counts."""
+        """The set in force at `offset`."""
         for since, voters in reversed(self._sets):
             if since <= offset:
                 return voters
@@ -107,13 +107,13 @@ class VoterHistory:
         self._sets.append((offset, voters))
 
     def truncate_from(self, offset: int) -> bool:
-        """Take back the sets from `offset` on; whether there were any."""
+        """Revert the sets from `offset` on; return whether there were any."""
         before = len(self._sets)
         while len(self._sets) > 1 and self._sets[-1][0] >= offset:
             self._sets.pop()
         return len(self._sets) != before
 
     def forget_before(self, offset: int) -> None:
-        """Drop the sets that no offset from `offset` on can ask for."""
+        """Drop the sets that are not in force at any offset from `offset` on."""
         while len(self._sets) > 1 and self._sets[1][0] <= offset:
             self._sets.pop(0)

@@ -1,8 +1,8 @@
-"""The port of the metadata quorum: what the rest of raftka sees of it, and nothing of how it works.
+"""The port of the metadata quorum: its interface for the rest of raftka.
 
-Offsets: one entry of the Raft log is one batch is one offset. Offset 0 is the empty start of every
-log; the first entry has offset 1. Entries that the quorum writes for itself (the first entry of a
-leader, changes of the voter set) take offsets too, but only what was proposed reaches the listener.
+Offsets: each entry of the Raft log is one batch and has one offset. Offset 0 is the empty start of
+every log; the first entry has offset 1. Entries of the quorum itself (the first entry of a leader,
+changes of the voter set) have offsets too, but only proposals reach the listener.
 
 An epoch is Raft's term. Sources: the Raft dissertation, KIP-595, KIP-630, KIP-853.
 """
@@ -19,10 +19,10 @@ from raftka.model.named_tuple import NamedTuple
 
 
 class ReplicaKey(NamedTuple):
-    """One log of the quorum: a node and the directory it keeps the log in (KIP-853).
+    """One log of the quorum: a node and the directory of its log (KIP-853).
 
-    A node that comes back with an empty disk has another directory id and so is another replica:
-    it must not vote with the name of the one that is lost.
+    A node that returns with an empty disk has another directory id, so it is another replica, and
+    must not vote in place of the lost one.
     """
 
     id: int
@@ -30,7 +30,7 @@ class ReplicaKey(NamedTuple):
 
 
 class VoterEndpoint(NamedTuple):
-    """Where a voter listens: the name of its controller listener, host and port."""
+    """The endpoint of a voter: the name of its controller listener, host and port."""
 
     name: str
     host: str
@@ -39,9 +39,9 @@ class VoterEndpoint(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Voter:
-    """A member of the quorum that votes and whose acknowledgement counts.
+    """A voter of the quorum.
 
-    `directory_id` is ZERO_UUID for a voter that only controller.quorum.voters names.
+    `directory_id` is ZERO_UUID for a voter that is only in controller.quorum.voters.
     """
 
     id: int
@@ -50,10 +50,10 @@ class Voter:
 
 
 class NotLeader(Exception):
-    """This node does not lead the quorum, or lost it while a proposal was in flight.
+    """This node does not lead the quorum, or lost leadership while a proposal was in flight.
 
-    In the second case the proposal may still be committed by a later leader.
-    `leader_id` is the leader that this node knows of, None when it knows none.
+    In the second case a later leader may still commit the proposal. `leader_id` is the leader that
+    this node knows, or None.
     """
 
     def __init__(self, leader_id: int | None, epoch: int) -> None:
@@ -67,24 +67,24 @@ class NotLeader(Exception):
 
 
 class ProposalVoid(Exception):
-    """The proposal would not land on the offset that it expects; it was not, and will not be,
-    written. The caller must decide again on a newer image."""
+    """The proposal would not get its expected offset; it was not, and will not be, written. The
+    caller must decide again on a newer image."""
 
 
 class QuorumListener(Protocol):
     """The state machine on top of the log. All calls are synchronous and must not raise: an
-    exception ends the node, since its state can no longer be trusted to equal the others'."""
+    exception stops the node, since its state may differ from the others' from then on."""
 
     def handle_commit(self, offset: int, epoch: int, payload: bytes) -> None:
-        """A committed proposal; ascending offsets, each exactly once in a node's life."""
+        """A committed proposal; offsets ascend, each exactly once in a node's lifetime."""
         ...
 
     def handle_snapshot(self, offset: int, epoch: int, payload: bytes) -> None:
-        """Forget everything and start from this state, which contains all up to `offset`."""
+        """Replace the whole state with this one, which contains everything up to `offset`."""
         ...
 
     def handle_leader_change(self, leader_id: int | None, epoch: int) -> None:
-        """The leader that this node knows of.
+        """The leader that this node knows.
 
         With this node's own id it means "become active": every entry committed under earlier
         leaders has been handled. Any later call means "resign".
@@ -100,21 +100,21 @@ class QuorumSettings:
     """Limits and intervals. Seconds and bytes; Kafka's setting in brackets."""
 
     election_timeout_s: float = 1.0
-    """[controller.quorum.election.timeout.ms] Also the leader's lease."""
+    """[controller.quorum.election.timeout.ms] Also the duration of the leader's lease."""
     heartbeat_at_most_s: float = math.inf
-    """[raftka.quorum.heartbeat.ms] A leader shows itself so often, if that is not rarely enough
-    for its lease already: a silence is dated by it."""
+    """[raftka.quorum.heartbeat.ms] The longest heartbeat interval, if the lease does not require a
+    shorter one: it determines how precisely a silence can be dated."""
     fetch_timeout_s: float = 2.0
-    """[controller.quorum.fetch.timeout.ms] An observer gives a silent leader up after this."""
+    """[controller.quorum.fetch.timeout.ms] How long an observer waits for a silent leader."""
     snapshot_after_bytes: int = 20 * 1024 * 1024
     """[metadata.log.max.record.bytes.between.snapshots]"""
     snapshot_after_s: float = 3600.0
-    """[metadata.log.max.snapshot.interval.ms] Only when there is something new."""
+    """[metadata.log.max.snapshot.interval.ms] Only if there are new entries."""
     retained_bytes: int = 2 * 1024 * 1024
-    """[metadata.max.retention.bytes] Log kept in front of a snapshot, so that a follower a little
-    behind needs no snapshot."""
+    """[metadata.max.retention.bytes] Log kept before a snapshot, so that a slightly lagging
+    follower needs no snapshot."""
     segment_bytes: int = 16 * 1024 * 1024
-    """[metadata.log.segment.bytes] Size at which the journal rolls to a new file."""
+    """[metadata.log.segment.bytes] The size at which the journal rolls to a new file."""
     max_entry_bytes: int = 8 * 1024 * 1024
     """The largest payload of one proposal."""
     max_snapshot_bytes: int = 1024 * 1024 * 1024
@@ -122,18 +122,18 @@ class QuorumSettings:
 
     @property
     def heartbeat_s(self) -> float:
-        """How often a leader shows itself: four times within its lease."""
+        """The heartbeat interval: a quarter of the lease."""
         return self.election_timeout_s / 4
 
     def heartbeat_of(self, replicas: int) -> float:
-        """The same for a leader that shows itself to so many: it sends a hundred a second at most,
-        unless its lease needs more."""
+        """The heartbeat interval of a leader with so many replicas: at most a hundred heartbeats
+        per second in all, unless its lease needs more."""
         return min(self.heartbeat_s, max(self.heartbeat_at_most_s, replicas / HEARTBEATS_PER_S))
 
 
 @dataclass(frozen=True, slots=True)
 class ReplicaState:
-    """What the leader knows of one replica; times are wall clock milliseconds, -1 for never."""
+    """The leader's state of one replica; times are wall clock milliseconds, -1 for never."""
 
     id: int
     directory_id: bytes
@@ -158,23 +158,23 @@ class QuorumDescription:
 
 
 class QuorumWatch(Protocol):
-    """Looks at what passes between this replica and others: the flight recorder."""
+    """Observes the messages between this replica and others, for the flight recorder."""
 
     def message(self, replica_id: int, message: dict[str, Any], sent: bool) -> None:
-        """One was handed to a link, or came."""
+        """A message was sent on a link, or arrived."""
         ...
 
     def link_broken(self, replica_id: int) -> None:
-        """The link to that replica is down, and not by this side's wish."""
+        """The link to that replica broke, and this side did not close it."""
         ...
 
     def stood_still(self, rested_s: float, late_s: float) -> None:
-        """This process ran again so long after it began to rest, and after it wanted to run."""
+        """This process resumed so long after it went to sleep, and after it wanted to wake up."""
         ...
 
 
 class QuorumPort(Protocol):
-    """What quorum.Quorum offers, so that a test can put a fake in its place."""
+    """The interface of quorum.Quorum, which tests can replace with a fake."""
 
     @property
     def leader(self) -> tuple[int | None, int]:
@@ -183,7 +183,7 @@ class QuorumPort(Protocol):
 
     @property
     def why_elected(self) -> str:
-        """Why this node stood for election when it last did; in words."""
+        """Why this node last stood for election, in words."""
         ...
 
     @property
@@ -191,7 +191,7 @@ class QuorumPort(Protocol):
 
     @property
     def log_end_offset(self) -> int:
-        """The offset on which the next proposal would land, if this node leads."""
+        """The offset that the next proposal would get if this node leads."""
         ...
 
     async def propose(

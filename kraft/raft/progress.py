@@ -1,4 +1,4 @@
-"""What a leader keeps about each connected replica while it brings its log to the leader's."""
+"""A leader's state of each connected replica during replication."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from raftka.model.dataclass import dataclass
 from raftka.model.ports import File
 
 WINDOW_BYTES: Final = 4 * 1024 * 1024
-"""How much may be on its way to one replica: this bounds what a slow one costs in memory."""
+"""The limit of bytes in flight to one replica, which bounds the memory cost of a slow one."""
 BATCH_BYTES: Final = 512 * 1024
 CHUNK_BYTES: Final = 256 * 1024
 CHUNKS_IN_FLIGHT: Final = 4
@@ -20,7 +20,7 @@ CHUNKS_IN_FLIGHT: Final = 4
 
 @dataclass(slots=True)
 class Transfer:
-    """A snapshot on its way to a replica that is behind the start of the log."""
+    """A snapshot in transfer to a replica that is behind the start of the log."""
 
     index: int
     file: File
@@ -30,11 +30,11 @@ class Transfer:
 
     @property
     def may_send(self) -> bool:
-        """The last piece, perhaps empty, is the one that ends the file."""
+        """Whether another piece may be sent; the last one, maybe empty, marks the end."""
         return self.offset <= self.size and self.unanswered < CHUNKS_IN_FLIGHT
 
     def next_chunk(self) -> tuple[bytes, bool, bool]:
-        """(bytes, is first, is last), in the library's shape. Raises OSError."""
+        """(bytes, is first, is last), in the library's format. Raises OSError."""
         data = self.file.read(CHUNK_BYTES, self.offset)
         first, last = self.offset == 0, self.offset + len(data) >= self.size
         self.offset = self.size + 1 if last else self.offset + len(data)
@@ -44,10 +44,11 @@ class Transfer:
 
 @dataclass(slots=True)
 class Progress:
-    """One replica, from the leader's side.
+    """The leader's state of one replica.
 
     `probing`: the leader does not know yet where the logs diverge, so it sends one message at a
-    time, and none while `waiting` for the answer. Otherwise entries stream, up to the window.
+    time, and none while `waiting` for the answer. Otherwise entries are pipelined, up to the
+    window.
     """
 
     probing: bool = True
@@ -72,21 +73,22 @@ class Progress:
         self.waiting = self.probing
 
     def matched(self, index: int) -> None:
-        """Everything up to `index` has arrived and is durable there."""
+        """All entries up to `index` are durable on the replica."""
         self.probing = self.waiting = False
         while self.in_flight and self.in_flight[0][0] <= index:
             self.in_flight_bytes -= self.in_flight.popleft()[1]
 
     def rejected(self) -> None:
-        """The logs diverge before what was sent; the messages in flight are useless."""
+        """The logs diverge before the sent entries; the messages in flight are useless."""
         self.probing, self.waiting = True, False
         self.in_flight.clear()
         self.in_flight_bytes = 0
 
     def fetched(self, index: int, end: int, now: float) -> None:
-        """The replica acknowledged up to `index` while the leader ends at `end`.
+        """The replica acknowledged up to `index` while the leader's log ends at `end`.
 
-        Caught up as DescribeQuorum means it: it has now all that there was at its last answer.
+        Caught up as DescribeQuorum defines it: the replica has everything that existed at its last
+        answer.
         """
         if index >= end:
             self.caught_up_at = now

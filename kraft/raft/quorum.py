@@ -1,4 +1,4 @@
-"""The quorum as the rest of the node uses it."""
+"""The quorum's interface for the rest of the node."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _VOTER_CHANGE_TIMEOUT_S: Final = 30.0
 
 
 class SnapshotFile(NamedTuple):
-    """A snapshot on disk; `payload_at` is where its records begin."""
+    """A snapshot on disk; `payload_at` is the position of its records."""
 
     offset: int
     epoch: int
@@ -45,7 +45,7 @@ class SnapshotFile(NamedTuple):
 
 
 class CommittedEntries(NamedTuple):
-    """A part of the log, and the offset up to which it goes."""
+    """A range of committed entries, and its last offset."""
 
     entries: list[LoggedEntry]
     last: int
@@ -76,10 +76,10 @@ class Quorum:
     ) -> None:
         """`directory` holds the log (<log dir>/__cluster_metadata-0).
 
-        `can_vote`: a controller, which may be a voter; brokers only observe. `voters` are those of
-        controller.quorum.voters; without them the voters are what the log says, and
-        `bootstrap_servers` is where to find them. `link_broken` receives the id of each node whose
-        connection breaks: it may have died.
+        `can_vote`: a controller, which may be a voter; brokers are observers. `voters` are those of
+        controller.quorum.voters; without them the log defines the voters, and `bootstrap_servers`
+        helps to find them. `link_broken` is called with the id of each node whose connection
+        breaks: it may have failed.
         """
         static_voters = None
         if voters:
@@ -88,7 +88,7 @@ class Quorum:
             )
         self._clock = clock
         self.commit_latency = CommitLatency()
-        """Of the proposals that this node made as leader."""
+        """Of proposals that this node made as leader."""
         self._settings = settings or QuorumSettings()
         self._driver = Driver(
             cluster_id,
@@ -109,11 +109,12 @@ class Quorum:
         )
 
     def watch(self, watch: QuorumWatch) -> None:
-        """Let it see all messages, and links that break, from now on."""
+        """Let it observe all messages, and broken links, from now on."""
         self._driver.watch = watch
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Take part until cancelled. Started once the listener has all that is known here.
+        """Take part in the quorum until cancelled. It has started once the listener has everything
+        stored here.
 
         Raises CorruptJournal for a log that cannot be trusted, OSError when it cannot be written,
         and whatever the listener raises: the node must not go on after any of them.
@@ -121,16 +122,17 @@ class Quorum:
         await self._driver.run(task_status)
 
     async def accept(self, connection: Connection, first_bytes: bytes) -> None:
-        """Serve a connection whose first bytes, from the preamble on, have been read already."""
+        """Serve a connection whose preamble and following bytes were read already."""
         await self._driver.accept(connection, first_bytes)
 
-    # What is known without waiting.
+    # State that is known without waiting.
 
     @property
     def leader(self) -> tuple[int | None, int]:
         """(leader id or None, epoch) as this node knows them.
 
-        A leader whose lease is over is none, even while its disk keeps it from resigning.
+        A leader with an expired lease does not count, even while a slow disk delays its
+        resignation.
         """
         engine = self._driver.engine
         if engine is None:
@@ -141,13 +143,13 @@ class Quorum:
 
     @property
     def why_elected(self) -> str:
-        """Why this node stood for election when it last did; in words."""
+        """Why this node last stood for election, in words."""
         engine = self._driver.engine
         return "" if engine is None else engine.stood_because
 
     @property
     def state(self) -> str:
-        """What this node is in the quorum, in Kafka's word for it (KIP-595)."""
+        """This node's state in the quorum, by Kafka's name for it (KIP-595)."""
         engine = self._driver.engine
         if engine is None:
             return "unattached"
@@ -161,7 +163,7 @@ class Quorum:
 
     @property
     def vote(self) -> int:
-        """The node that this one voted for in its present epoch, or -1."""
+        """The node that this one voted for in its current epoch, or -1."""
         engine = self._driver.engine
         voted = None if engine is None else engine.voted_for
         return voted if isinstance(voted, int) else NO_BROKER
@@ -172,11 +174,11 @@ class Quorum:
 
     @property
     def log_end_offset(self) -> int:
-        """The offset on which the next proposal would land, if this node leads."""
+        """The offset that the next proposal would get if this node leads."""
         return self._driver.engine.log.last_index + 1 if self._driver.engine is not None else 1
 
     def addresses(self) -> dict[int, Endpoint]:
-        """Where the voters listen, as far as the set in force says so."""
+        """The voters' endpoints, as far as the current voter set has them."""
         engine = self._driver.engine
         voters = engine.voters.current if engine is not None else ()
         return {
@@ -192,12 +194,12 @@ class Quorum:
 
     @property
     def has_whole_log(self) -> bool:
-        """Whether every entry since the first is kept here, also those that a snapshot contains."""
+        """Whether all entries since the first are kept, even those that a snapshot contains."""
         engine = self._driver.engine
         return engine is None or engine.log.base_index == 0
 
     def open_snapshot(self) -> SnapshotFile | None:
-        """The newest durable snapshot, to be read and closed; None where there is none.
+        """The newest durable snapshot, which the caller must close; None if there is none.
 
         Raises CorruptSnapshot.
         """
@@ -214,8 +216,8 @@ class Quorum:
             raise
 
     def committed_after(self, offset: int, max_bytes: int) -> CommittedEntries | None:
-        """What is committed behind an offset: one entry, and more as far as the bytes go; None when
-        the log begins later."""
+        """Committed entries after an offset: at least one, and more within the limit of bytes; None
+        if the log starts later."""
         engine = self._driver.engine
         if engine is None:
             return CommittedEntries([], offset)
@@ -231,18 +233,18 @@ class Quorum:
         return CommittedEntries(found, offset)
 
     def want_snapshot(self) -> None:
-        """Replace the log so far by a snapshot, as soon as this step is over. Does nothing where
-        no snapshots are taken, or before `run`."""
+        """Replace the log with a snapshot, as soon as the current step is over. Does nothing if no
+        snapshots are taken, or before `run`."""
         if self._driver.engine is not None:
             self._driver.engine.want_snapshot()
 
-    # What waits for the quorum.
+    # Operations that wait for the quorum.
 
     async def propose(self, payload: bytes, epoch: int, expected_offset: int | None = None) -> int:
-        """Commit `payload`; its offset, once the listener has handled it.
+        """Commit `payload`; return its offset, once the listener has handled it.
 
-        Raises NotLeader unless this node leads, and goes on leading, in `epoch`; ProposalVoid when
-        it would not land on `expected_offset`; KafkaError MESSAGE_TOO_LARGE.
+        Raises NotLeader unless this node leads, and keeps leading, in `epoch`; ProposalVoid if it
+        would not get `expected_offset`; KafkaError MESSAGE_TOO_LARGE.
         """
         if len(payload) > self._settings.max_entry_bytes:
             raise KafkaError(
@@ -259,7 +261,7 @@ class Quorum:
         return offset
 
     async def read_barrier(self) -> int:
-        """Wait until this node has applied all that was committed before now, still leading.
+        """Wait until this node has applied everything committed before now, and still leads.
 
         Raises NotLeader.
         """
@@ -268,24 +270,24 @@ class Quorum:
     async def add_voter(
         self, voter_id: int, directory_id: bytes, endpoints: Sequence[VoterEndpoint]
     ) -> None:
-        """Give an observer that has caught up a vote (KIP-853). Returns once it is committed.
+        """Make a caught-up observer a voter (KIP-853). Returns once that is committed.
 
-        Raises NotLeader; KafkaError DUPLICATE_VOTER, UNSUPPORTED_VERSION when the voters are
-        static, REQUEST_TIMED_OUT when it cannot be done soon, saying why.
+        Raises NotLeader; KafkaError DUPLICATE_VOTER, UNSUPPORTED_VERSION if the voters are static,
+        REQUEST_TIMED_OUT with the reason if it cannot be done soon.
         """
         voter = Voter(voter_id, bytes(directory_id), tuple(endpoints))
         await self._change_voters(lambda engine, done: engine.add_voter(voter, done))
 
     async def remove_voter(self, voter_id: int, directory_id: bytes) -> None:
-        """Take a vote away; the node goes on as an observer.
+        """Make a voter an observer.
 
-        Raises as `add_voter`, with VOTER_NOT_FOUND, and INVALID_REQUEST for the last voter.
+        Raises as `add_voter` does, with VOTER_NOT_FOUND, and INVALID_REQUEST for the last voter.
         """
         key = ReplicaKey(voter_id, bytes(directory_id))
         await self._change_voters(lambda engine, done: engine.remove_voter(key, done))
 
     async def resign(self) -> None:
-        """Hand leadership over, if it is here: for a controlled shutdown."""
+        """Hand over leadership, if this node has it, for a controlled shutdown."""
 
         def work(done: Done) -> None:
             assert self._driver.engine is not None

@@ -1,7 +1,7 @@
-"""Links and voter sets: which replica is behind a link, and whether its vote counts.
+"""Links and voter sets: the replica behind each link, and whether it is a voter.
 
-A link belongs to a replica (node and directory). Whether that replica is one of the voters depends
-on the voter set in force, so when the set changes, its progress moves to the other name.
+A link belongs to a replica (node and directory). Whether that replica is a voter depends on the
+voter set in force, so when the set changes, its progress is moved to its new name.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.rules import Rule
 
 Done = Callable[[int, Exception | None], None]
-"""Called once: with the offset when it is committed, or with what prevented that."""
+"""Called once: with the offset once it is committed, or with the error."""
 
 
 class NotYet(Exception):
-    """The voter set cannot be changed now, but soon; the message says what is missing."""
+    """The voter set cannot be changed now, but soon; the message has the reason."""
 
 
 class Reconfiguration(Leader):
-    """The layer of the engine that knows which replicas are connected and which vote."""
+    """The engine's layer that knows the connected replicas and the voters."""
 
     def __init__(self, setup: Setup) -> None:
         self.links: dict[ReplicaKey, Peer] = {}
@@ -45,7 +45,7 @@ class Reconfiguration(Leader):
         self.voters_changed()
 
     def _base_voters(self, snapshot: Snapshot | None) -> VoterSet:
-        """Voters that the log names win over controller.quorum.voters."""
+        """Voters in the log take precedence over controller.quorum.voters."""
         if snapshot is not None and len(snapshot.voters):
             return snapshot.voters
         return self._static_voters or VoterSet()
@@ -57,7 +57,7 @@ class Reconfiguration(Leader):
     # Links.
 
     def link_up(self, key: ReplicaKey) -> bool:
-        """Whether the link may be used: not when another replica goes by the same name."""
+        """Return whether the link may be used: not if another replica has the same name."""
         peer = self._peer(key)
         if key in self.links or peer in self._keys or key == self.replica:
             return False
@@ -86,12 +86,12 @@ class Reconfiguration(Leader):
         return Peer.of(key.id if key in self.voters.current else key)
 
     def peer_behind(self, key: ReplicaKey) -> Peer | None:
-        """The peer that sent a message; None when its link is down already."""
+        """The peer that sent a message; None if its link is down already."""
         self._renamed.clear()
         return self.links.get(key)
 
     def key_of(self, peer: Peer) -> ReplicaKey | None:
-        """A message may change the voter set, and be answered by the name that its sender had."""
+        """A message may change the voter set; its answer still uses the sender's previous name."""
         return self._keys.get(self._renamed.get(peer, peer))
 
     # Voter sets.
@@ -111,7 +111,7 @@ class Reconfiguration(Leader):
             self.election_deadline = self.now + self.election_timeout()
 
     def _set_peers(self) -> None:
-        """Hand the peers to the library, which expects every table to hold every voter."""
+        """Pass the peers to the library, which expects every voter in every table."""
         voting = {Peer.of(voter.id) for voter in self.voters.current}
         if self.is_voter:
             voting.discard(Peer.of(self.replica.id))
@@ -132,7 +132,7 @@ class Reconfiguration(Leader):
     # Changing the set, one voter at a time (KIP-853; dissertation 4.1).
 
     def add_voter(self, voter: Voter, done: Done) -> None:
-        """Raises NotLeader, NotYet, or KafkaError when it can never be."""
+        """Raises NotLeader, NotYet, or KafkaError if it can never succeed."""
         self._check_change()
         if self.voters.current.get(voter.id) is not None:
             raise KafkaError(
@@ -146,7 +146,7 @@ class Reconfiguration(Leader):
         self._append_voters(self.voters.current.adding(voter), done)
 
     def remove_voter(self, key: ReplicaKey, done: Done) -> None:
-        """Raises as `add_voter`. A leader that removes itself leads until that is committed."""
+        """Raises as above. A leader that removes itself leads until that is committed."""
         self._check_change()
         if key not in self.voters.current:
             raise KafkaError(
@@ -159,8 +159,8 @@ class Reconfiguration(Leader):
         self._append_voters(self.voters.current.removing(key.id), done)
 
     def write_first_voters(self) -> None:
-        """The first leader puts the voters that it was formatted with into the log, where those
-        let observers find them."""
+        """The first leader writes the voters that it was formatted with into the log, from which
+        observers learn them."""
         named_by_format = not self.voters_are_static and self.voters.changed_at == 0
         if self.is_leader and named_by_format:
             self._append_voters(self.voters.current, lambda offset, error: None)

@@ -1,15 +1,14 @@
-"""The records of a journal file, and how to distinguish a torn tail from damage in the middle.
+"""The records of a journal file, and the distinction of a torn tail from damage in the middle.
 
-    marker (2) | size of the body (4) | CRC32C (4) | number of the write (8) | kind (1) | body
+marker (2) | size of the body (4) | CRC32C (4) | number of the write (8) | kind (1) | body
 
-The checksum covers everything after itself, and the size. Records that become durable together
+The checksum covers the size and everything after the checksum. Records that become durable together
 form one write: they share its number and end with an END record, and the next write begins only
-when this one is durable. So after a bad record
+when this one is durable. So if after a bad record there is
 
-- nothing of a later write: the crash hit this write, so its contents were never acknowledged. A
-  torn tail, which is cut.
-- something of a later write: this write was durable and has changed since. Damage, which is
-  refused.
+- no record of a later write, the crash hit this write, so its contents were never acknowledged: a
+  torn tail, which is truncated.
+- a record of a later write, this write was durable and has changed since: damage, which is refused.
 """
 
 from __future__ import annotations
@@ -28,24 +27,24 @@ HEAD_SIZE: Final = _HEAD.size + _KEY.size
 
 
 class Kind(enum.IntEnum):
-    """The kind of a record; numbers are on disk and never reused."""
+    """The type of a record; the numbers are on disk and never reused."""
 
     FILE = 1
     """Format version: the first record of every file."""
     PREVIOUS = 2
-    """(index, term) of the entry in front of this file."""
+    """(index, term) of the entry before this file."""
     STATE = 3
-    """Current term and vote."""
+    """The current term and vote."""
     ENTRY = 4
     """(index, term) and command."""
     TRUNCATE = 5
-    """Entries from this index on are gone."""
+    """Entries from this index on are truncated."""
     BASE = 6
-    """All entries are gone; a snapshot up to (index, term) takes their place."""
+    """A snapshot up to (index, term) replaces all entries."""
     COMMIT = 7
     """Entries up to this index are committed."""
     END = 8
-    """The write ends here."""
+    """The end of the write."""
 
 
 INDEX: Final = struct.Struct(">Q")
@@ -63,14 +62,14 @@ class Record(NamedTuple):
 
 
 def encode(write: int, kind: Kind, *body: bytes) -> bytes:
-    """One record; the parts of the body are joined."""
+    """Encode one record; the parts of the body are concatenated."""
     content = b"".join((_KEY.pack(write, kind), *body))
     size = len(content) - _KEY.size
     return _HEAD.pack(MARKER, size, crc32c(content, size)) + content
 
 
 def decode(data: memoryview, offset: int) -> tuple[Record, int] | None:
-    """The record at `offset` and where the next begins; None when there is no sound one."""
+    """The record at `offset` and the position of the next; None if there is no intact one."""
     if len(data) - offset < HEAD_SIZE:
         return None
     marker, size, checksum = _HEAD.unpack_from(data, offset)
@@ -84,7 +83,7 @@ def decode(data: memoryview, offset: int) -> tuple[Record, int] | None:
 
 
 class Scan(NamedTuple):
-    """What a file holds: sound records up to `end`, and where damage is proven, if it is."""
+    """A file's contents: intact records up to `end`, and the position of proven damage, if any."""
 
     records: list[Record]
     end: int
@@ -92,7 +91,7 @@ class Scan(NamedTuple):
 
 
 def scan(data: bytes) -> Scan:
-    """Read a file's records, up to the end or the first that is not sound."""
+    """Read a file's records, up to the end or the first damaged one."""
     view = memoryview(data)
     records: list[Record] = []
     offset = 0
@@ -109,7 +108,7 @@ def scan(data: bytes) -> Scan:
 
 
 def _later_write(data: bytes, offset: int, write: int) -> bool:
-    """Whether a sound record of a write after `write` stands anywhere from `offset` on."""
+    """Whether there is an intact record of a write after `write` anywhere from `offset` on."""
     view = memoryview(data)
     while (offset := data.find(MARKER, offset)) >= 0:
         found = decode(view, offset)

@@ -1,4 +1,4 @@
-"""Log lines that repeat: each kind is logged a few times, and then only counted."""
+"""Repeated log lines: each kind is logged a few times, and then only counted."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ import re
 from typing import Final
 
 _SAID: Final = 5
-"""So many lines of a kind are said as they are."""
+"""How many lines of a kind are logged unchanged."""
 _QUIET_S: Final = 60.0
-"""After so long without one, a kind begins again."""
+"""After this many seconds without a line, a kind starts again."""
 _NUMBERS: Final = re.compile(r"\d+")
 
 
 class Repeats:
-    """Remembers which lines came lately; two that differ in numbers only are of one kind."""
+    """Tracks recent lines; two that differ only in numbers are of one kind."""
 
     def __init__(self) -> None:
         self._kinds: dict[str, tuple[int, float, float]] = {}
-        """(how many, when the first came, when the last)."""
+        """(count, time of the first, time of the last)."""
 
     def said(self, line: str, now_s: float) -> str | None:
-        """The line, or how often it came by now; None when its kind was logged often enough."""
+        """The line, later with its count; None if its kind was logged often enough."""
         kind = _NUMBERS.sub("#", line)
         count, first_s, last_s = self._kinds.get(kind, (0, now_s, now_s))
         if now_s - last_s > _QUIET_S:

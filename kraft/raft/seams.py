@@ -1,10 +1,10 @@
-"""pysyncobj 0.3.17 by names of our own: the only file that knows its private ones.
+"""pysyncobj 0.3.17 with public names: the only file that uses its private ones.
 
-Three kinds of seam. Module globals are replaced: the clock, the poller, the journal's factory, and
-pickle, which is made unreachable. Private attributes get public properties. Private methods become
-hooks that engine.py overrides; each hook's default is what the library does, under a `stock_` name.
+Module globals are replaced: the clock, the poller, the journal's factory, and pickle, which is made
+unreachable. Private attributes get public properties. Private methods become hooks that engine.py
+overrides; each hook's default is the library's own, under a `stock_` name.
 
-A contract test holds every name below against the installed library.
+A contract test checks every name below against the installed library.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ LEADER: Final[int] = library._RAFT_STATE.LEADER
 REGULAR: Final = b"\x00"
 NO_OP: Final = b"\x01"
 MEMBERSHIP: Final = b"\x02"
-"""First byte of an entry's command. The library's fourth kind, VERSION, is not used."""
+"""The first byte of an entry's command. The library's fourth kind, VERSION, is not used."""
 
 _THEIRS: Final = {
     "previous_index": "prevLogIdx",
@@ -49,7 +49,7 @@ _THEIRS: Final = {
 }
 _OURS: Final = {theirs: ours for ours, theirs in _THEIRS.items()}
 _THEIR_KINDS: Final = {"acknowledgement": "next_node_idx"}
-"""What the library calls fields and types of messages that have names of ours everywhere else."""
+"""The library's names of message types and fields that have other names everywhere else."""
 
 GLOBALS: Final = ("monotonicTime", "createPoller", "createJournal", "pickle")
 ATTRIBUTES: Final = (
@@ -66,8 +66,8 @@ METHODS: Final = (
 
 
 class StepClock:
-    """Time inside a step of an engine: the step's own, and a little more with each reading,
-    because the library waits in loops for time to pass."""
+    """The time inside a step of an engine: it advances a little with each reading, because the
+    library waits in loops for time to pass."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -85,7 +85,7 @@ class _NullPoller:
 
 
 class PickleReached(RuntimeError):
-    """Some path into pickle was left. Nothing from a peer or a disk may ever get here."""
+    """A path into pickle was not closed. Data from a peer or a disk must never get here."""
 
 
 def _no_pickle(*_: object, **__: object) -> NoReturn:
@@ -104,20 +104,20 @@ pysyncobj.journal.loads = pysyncobj.journal.dumps = _no_pickle
 class Peer(Node):  # type: ignore[misc]
     """A replica as the library sees it: a voter by its id, any other by its whole key.
 
-    The hash is the same in every process, so the library's loops over sets are too.
+    The hash is the same in every process, and so is the order of the library's loops over sets.
     """
 
     def __init__(self, id: int | ReplicaKey) -> None:
         observer = isinstance(id, ReplicaKey)
         order = (True, *id) if isinstance(id, ReplicaKey) else (False, id, b"")
         super().__init__(id, is_observer=observer, order=order)
-        # 30 bits: Python where pointers have 32 shortens a longer one, and sets have another order.
+        # 30 bits: 32-bit platforms shorten longer hashes, which changes the order of sets.
         self._hash = zlib.crc32(repr(order).encode()) & 0x3FFFFFFF
 
     @staticmethod
     @lru_cache(maxsize=1024)
     def of(id: int | ReplicaKey) -> Peer:
-        """One object for each: they are keys of tables that are looked into all the time."""
+        """Return the one object for each key: they are keys of frequently used tables."""
         return Peer(id)
 
     def __hash__(self) -> int:
@@ -128,7 +128,7 @@ class Peer(Node):  # type: ignore[misc]
 
 
 class _Outlet(Transport):  # type: ignore[misc]
-    """What the library takes for its network: hands every message to the engine."""
+    """Takes the place of the library's network: passes every message to the engine."""
 
     def __init__(self, engine: Seams) -> None:
         super().__init__(engine, None, ())
@@ -140,7 +140,7 @@ class _Outlet(Transport):  # type: ignore[misc]
 
 
 class Seams(SyncObj):  # type: ignore[misc]
-    """SyncObj without threads, sockets, pickle or clock of its own."""
+    """SyncObj without its own threads, sockets, pickle or clock."""
 
     _commit_index = 0
 
@@ -162,10 +162,10 @@ class Seams(SyncObj):  # type: ignore[misc]
         self._SyncObj__serializer = self
 
     def __dir__(self) -> list[str]:
-        """The library looks through all names for replicated methods. There are none."""
+        """The library searches all names for replicated methods. There are none."""
         return []
 
-    # Hooks: what the engine decides. Defaults are the library's own behaviour.
+    # Hooks: the engine's decisions. The defaults are the library's own behaviour.
 
     def emit(self, node: Peer, message: Message) -> None:
         raise NotImplementedError
@@ -182,7 +182,7 @@ class Seams(SyncObj):  # type: ignore[misc]
         return self.stock_may_start_election()
 
     def election_timeout(self) -> float:
-        """Seconds until a node that hears nothing looks for a new leader."""
+        """Seconds after which a node that hears nothing looks for a new leader."""
         raise NotImplementedError
 
     def apply(self, command: bytes) -> None:
@@ -195,11 +195,11 @@ class Seams(SyncObj):  # type: ignore[misc]
         raise NotImplementedError
 
     def admit_commit(self, index: int) -> int:
-        """How far the commit index may really go when the library wants it at `index`."""
+        """The commit index to use when the library wants to set it to `index`."""
         return index
 
     def take_chunk(self, chunk: tuple[bytes, bool, bool]) -> bool:
-        """A piece of a leader's snapshot; True when it was the last and the whole is there."""
+        """Process a piece of a leader's snapshot; return True if it completes the snapshot."""
         raise NotImplementedError
 
     def next_chunk(self, node: Peer) -> tuple[bytes, bool, bool]:
@@ -212,7 +212,7 @@ class Seams(SyncObj):  # type: ignore[misc]
         raise NotImplementedError
 
     def role_changed(self, before: int) -> None:
-        """The role is another than `before`."""
+        """The role has changed from `before`."""
 
     # The library's own behaviour, for the hooks to build on.
 
@@ -234,7 +234,7 @@ class Seams(SyncObj):  # type: ignore[misc]
         self._SyncObj__setCurrentTerm(term, voted_for)
 
     def heartbeat_is_due_at(self, moment: float | None = None) -> float:
-        """When the library replicates next even with nothing new; `moment` moves that."""
+        """When the library sends the next heartbeat without new entries; `moment` sets it."""
         if moment is not None:
             self._SyncObj__newAppendEntriesTime = moment
         due: float = self._SyncObj__newAppendEntriesTime
@@ -303,19 +303,19 @@ class Seams(SyncObj):  # type: ignore[misc]
 
     @property
     def next_index(self) -> dict[Peer, int]:
-        """For each peer, the next entry to send. Only the leader's counts, as the two below."""
+        """For each peer, the next entry to send. Only used by the leader, as the next two."""
         table: dict[Peer, int] = self._SyncObj__raftNextIndex
         return table
 
     @property
     def match_index(self) -> dict[Peer, int]:
-        """For each peer, the entry up to which its log is known to be durable and the same."""
+        """For each peer, the entry up to which its log is known to match and be durable."""
         table: dict[Peer, int] = self._SyncObj__raftMatchIndex
         return table
 
     @property
     def last_response(self) -> dict[Peer, float]:
-        """For each peer, when the newest message that it has answered was sent."""
+        """For each peer, the send time of the newest message that it has answered."""
         table: dict[Peer, float] = self._SyncObj__lastResponseTime
         return table
 
@@ -332,7 +332,7 @@ class Seams(SyncObj):  # type: ignore[misc]
         peers: set[Peer] = getattr(self, f"_SyncObj__{name}")
         return peers
 
-    # The library's names, and where they lead.
+    # The library's names, and their targets.
 
     @property
     def _SyncObj__raftCommitIndex(self) -> int:
@@ -379,16 +379,16 @@ class Seams(SyncObj):  # type: ignore[misc]
             self.role_changed(before)
 
     def _SyncObj__tryLogCompaction(self) -> None:
-        """Snapshots are taken by the driver, between steps."""
+        """The driver takes snapshots, between steps."""
 
     def _checkCommandsToApply(self) -> None:
-        """The library's queue of commands, which it looks through in each tick, is not used:
-        proposals go into the log at once."""
+        """The library's command queue, which it checks in each tick, is not used: proposals are
+        appended to the log at once."""
 
     def _SyncObj__onSetCodeVersion(self, newVersion: int) -> None:
-        """No replicated methods: entries are bytes."""
+        """There are no replicated methods: entries are bytes."""
 
-    # The part of the library's Serializer that is left: pieces of snapshots.
+    # The remaining part of the library's Serializer: pieces of snapshots.
 
     def setTransmissionData(self, data: Any) -> bool:
         return self.take_chunk(data)

@@ -1,11 +1,11 @@
 """Snapshot files: the state machine at one offset, and the voter set that was in force there.
 
-Named like Kafka's, <offset>-<epoch>.checkpoint, with contents of our own:
+The names are Kafka's, <offset>-<epoch>.checkpoint, the contents are not:
 
-    magic "RAFTKAS1" | CRC32C of the rest | size of the header | header (msgpack) | payload
+magic "RAFTKAS1" | CRC32C of the rest | size of the header | header (msgpack) | payload
 
-The file is also exactly what travels to a follower that is too far behind for the log, so the
-follower can prove the whole before any of it counts.
+The same bytes are sent to a follower that is too far behind for the log, so the follower can verify
+all of them before it uses any.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class CorruptSnapshot(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """State up to and with entry (index, term). An empty payload only names the first voters."""
+    """State up to and including (index, term). An empty payload only defines the first voters."""
 
     index: int
     term: int
@@ -51,7 +51,7 @@ class Snapshot:
 
     @classmethod
     def decode(cls, data: bytes | bytearray | memoryview) -> Snapshot:
-        """Raises CorruptSnapshot unless every byte is as it was written."""
+        """Raises CorruptSnapshot unless every byte is intact."""
         if len(data) < _PREFIX.size:
             raise CorruptSnapshot(f"{len(data)} bytes are too few for a snapshot")
         magic, checksum, header_size = _PREFIX.unpack_from(data)
@@ -68,7 +68,7 @@ class Snapshot:
 
 
 def payload_at(file: File) -> int:
-    """Where the payload begins in a snapshot's file. Raises CorruptSnapshot."""
+    """The position of the payload in a snapshot's file. Raises CorruptSnapshot."""
     head = file.read(_PREFIX.size, 0)
     if len(head) < _PREFIX.size or not head.startswith(MAGIC):
         raise CorruptSnapshot(f"{file.path}: it does not begin as a snapshot does")
@@ -86,12 +86,12 @@ def list_files(disk: Disk, directory: str) -> list[tuple[int, int]]:
 
 
 def write(disk: Disk, directory: str, snapshot: Snapshot) -> None:
-    """Durable when it returns; a crash in between leaves no half file under the name."""
+    """Durable when it returns; a crash leaves no partial file under that name."""
     write_atomically(disk, f"{directory}/{snapshot.name}", snapshot.encode())
 
 
 def load(disk: Disk, directory: str, index: int, term: int) -> Snapshot:
-    """Raises CorruptSnapshot, also when the name and the contents disagree."""
+    """Raises CorruptSnapshot, also if the name and the contents disagree."""
     path = f"{directory}/{file_name(index, term)}"
     try:
         snapshot = Snapshot.decode(read_file(disk, path))
@@ -103,7 +103,7 @@ def load(disk: Disk, directory: str, index: int, term: int) -> Snapshot:
 
 
 def load_latest(disk: Disk, directory: str) -> tuple[Snapshot | None, list[str]]:
-    """The newest snapshot that can be used, and in words why newer ones could not."""
+    """The newest usable snapshot, and why newer ones are not usable, in words."""
     problems: list[str] = []
     for index, term in reversed(list_files(disk, directory)):
         try:
@@ -114,7 +114,7 @@ def load_latest(disk: Disk, directory: str) -> tuple[Snapshot | None, list[str]]
 
 
 def remove_older(disk: Disk, directory: str, index: int) -> None:
-    """Remove the snapshots before `index`, and what interrupted writes left."""
+    """Remove the snapshots before `index`, and the remains of interrupted writes."""
     for name in disk.list_dir(directory):
         match = _NAME.fullmatch(name)
         if (match and int(match[1]) < index) or name.endswith(".checkpoint.tmp"):
@@ -122,7 +122,7 @@ def remove_older(disk: Disk, directory: str, index: int) -> None:
 
 
 def write_first_voters(disk: Disk, directory: str, voters: list[Voter]) -> None:
-    """Name the voters of a new quorum (`storage format --standalone, --initial-controllers`)."""
+    """Write the voters of a new quorum (`storage format --standalone, --initial-controllers`)."""
     disk.make_dirs(directory)
     write(disk, directory, Snapshot(0, 0, VoterSet(voters), b""))
     disk.sync_dir(directory.rpartition("/")[0] or "/")

@@ -1,7 +1,7 @@
-"""The log directory of one replica: its journal, its snapshot, and the two made to agree.
+"""The log directory of one replica: keeps its journal and its snapshot consistent.
 
 The snapshot file is durable before the journal forgets the entries that it replaces, so after a
-crash either the entries are there or the snapshot is. Everything else is refused in words.
+crash either the entries or the snapshot exist. Everything else is refused with a message.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ class Store:
     def __init__(
         self, disk: Disk, directory: str, *, segment_bytes: int = 1 << 24, retained_bytes: int = 0
     ) -> None:
-        """Read the directory, making it when it is not there.
+        """Read the directory, creating it if it is missing.
 
-        Raises CorruptJournal when what is there cannot be trusted. `repairs` lists what was cut;
-        `loaded` is the snapshot to start from, `snapshot` the newest one without its payload.
+        Raises CorruptJournal if its files are damaged. `repairs` lists truncations; `loaded` is the
+        snapshot to start from, `snapshot` the newest one without its payload.
         """
         self._disk, self._directory, self._retained_bytes = disk, directory, retained_bytes
         disk.make_dirs(directory)
@@ -37,7 +37,7 @@ class Store:
 
     @property
     def snapshot_index(self) -> int:
-        """The last entry that the newest snapshot contains; 0 when there is none."""
+        """The last entry that the newest snapshot contains; 0 if there is none."""
         return self.snapshot.index if self.snapshot else 0
 
     @property
@@ -45,7 +45,7 @@ class Store:
         return self.journal.dirty or self._installing is not None
 
     def sync(self) -> None:
-        """Make all changes durable, in the order in which a crash may separate them."""
+        """Make all changes durable, in an order that is safe for a crash at any point."""
         if self._installing is not None:
             snapshots.write(self._disk, self._directory, self._installing)
             self._installing = None
@@ -55,19 +55,19 @@ class Store:
             self._obsolete_before = 0
 
     def install(self, snapshot: Snapshot) -> None:
-        """Take a leader's snapshot in place of the whole log, with the next `sync`."""
+        """Replace the whole log with a leader's snapshot, with the next `sync`."""
         self._installing = snapshot
         self.snapshot = replace(snapshot, payload=b"")
         self._obsolete_before = snapshot.index
         self.journal.reset(snapshot.index, snapshot.term)
 
     def write_snapshot(self, snapshot: Snapshot) -> None:
-        """Make a snapshot of our own durable. `adopt` it afterwards."""
+        """Make an own snapshot durable. Call `adopt` afterwards."""
         snapshots.write(self._disk, self._directory, snapshot)
 
     def adopt(self, snapshot: Snapshot) -> None:
-        """Let a durable snapshot take the place of the entries that it contains, but for those
-        that followers a little behind may still ask for."""
+        """Drop the entries that a durable snapshot contains, except those that slightly lagging
+        followers may still need."""
         if snapshot.index <= self.snapshot_index:
             return
         self.snapshot = replace(snapshot, payload=b"")
@@ -81,7 +81,7 @@ class Store:
         self.journal.drop_before(keep)
 
     def open_snapshot(self) -> File | None:
-        """The newest durable snapshot's file, to be sent to a follower."""
+        """Open the newest durable snapshot's file, to send it to a follower."""
         if self.snapshot is None or self._installing is not None:
             return None
         return self._disk.open(f"{self._directory}/{self.snapshot.name}")
@@ -103,7 +103,7 @@ class Store:
         if term != self.snapshot.term:
             if term == UNKNOWN_TERM:
                 journal.name_base(self.snapshot.term)
-            else:  # A crash came between taking a leader's snapshot and forgetting the old log.
+            else:  # A crash came between installing a leader's snapshot and dropping the old log.
                 journal.reset(index, self.snapshot.term)
         elif journal.term_at(journal.base_index) == UNKNOWN_TERM:
             journal.drop_before(journal.base_index + 1)

@@ -1,4 +1,4 @@
-"""Notices an epoch of the quorum that goes up again and again, so that its cause is logged once."""
+"""Detects that the quorum's epoch keeps increasing, so that the cause is logged once."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ from collections import deque
 from typing import Final
 
 _EPOCHS: Final = 8
-"""So many epochs within a minute are more than failovers: no leader lasts."""
+"""More epochs than this within a minute are not ordinary failovers: no leader lasts."""
 _WINDOW_S: Final = 60.0
 
 
 class Unrest:
-    """Counts epochs over the last minute."""
+    """Counts the epochs of the last minute."""
 
     def __init__(self) -> None:
         self._risen: deque[tuple[float, int]] = deque()
-        """(when, to which epoch), of the last minute."""
+        """(time, new epoch) of the increases in the last minute."""
         self._is_known = False
 
     def noticed(self, epoch: int, now_s: float) -> str | None:
-        """How often the epoch went up lately, once for each time that it does not come to rest.
+        """How often the epoch increased lately, once until it is stable again; else None.
 
-        Call it with the present epoch whenever that may have changed; times are monotonic seconds.
+        Call it with the current epoch whenever that may have changed; times are monotonic seconds.
         """
         risen = self._risen
         while risen and now_s - risen[0][0] > _WINDOW_S:

@@ -1,4 +1,4 @@
-"""Access control lists (KIP-11): which principals may do what with which resources, from where."""
+"""Access control lists (KIP-11): operations on resources that principals may perform, by host."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ N = TypeVar("N", Operation, PatternType, Permission, ResourceType)
 
 
 class Acl(NamedTuple):
-    """One entry, with the numbers of model/access.py."""
+    """One ACL, with the numbers of model/access.py."""
 
     resource_type: int
     resource_name: str
@@ -54,7 +54,7 @@ class Acls(Section):
     def __init__(self, base: object) -> None:
         super().__init__(base)
         self.changed: dict[bytes, None] = {}
-        """The ids of ACLs that came or went."""
+        """The ids of added or removed ACLs."""
 
     def records(self) -> Iterator[MetadataRecord]:
         for acl_id, acl in self.acls.items():

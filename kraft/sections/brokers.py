@@ -1,4 +1,4 @@
-"""Registered brokers: which process, where it listens, whether it may serve."""
+"""Registered brokers: the process, its endpoints, and whether it may serve."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from raftka.model.reasons import Packed
 
 
 class ListenerEndpoint(NamedTuple):
-    """Where a broker listens under one listener name."""
+    """A broker's endpoint for one listener name."""
 
     name: str
     host: str
@@ -37,7 +37,7 @@ class BrokerImage:
     broker_id: int
     incarnation_id: bytes
     epoch: int
-    """The offset of its registration; names this process of the broker, and no other."""
+    """The offset of its registration, which identifies this process of the broker."""
     endpoints: tuple[ListenerEndpoint, ...]
     features: tuple[tuple[str, int, int], ...] = ()
     rack: str | None = None
@@ -45,11 +45,11 @@ class BrokerImage:
     in_controlled_shutdown: bool = False
     log_dirs: tuple[bytes, ...] = ()
     cordoned_log_dirs: tuple[bytes, ...] = ()
-    """Those that get no new replicas."""
+    """The directories that get no new replicas."""
 
     @property
     def is_cordoned(self) -> bool:
-        """Whether all its log directories are: then it gets no new replicas (KIP-1066)."""
+        """Whether all its log directories are cordoned: then it gets no new replicas (KIP-1066)."""
         return bool(self.log_dirs) and set(self.log_dirs) <= set(self.cordoned_log_dirs)
 
     @property
@@ -58,7 +58,7 @@ class BrokerImage:
         return not self.fenced and not self.in_controlled_shutdown
 
     def endpoint(self, listener: str) -> Endpoint | None:
-        """Where it is reached by the listener of that name, or None when it has none such."""
+        """The endpoint of the listener of that name, or None if it has none."""
         for each in self.endpoints:
             if each.name == listener:
                 return Endpoint(each.host, each.port)
@@ -78,7 +78,7 @@ class Brokers(Section):
         self.changed: dict[int, None] = {}
         """Brokers that were registered, changed or unregistered."""
         self.reasons: dict[int, Packed] = {}
-        """Why a broker was fenced or unfenced, where the record says so (model/reasons.py)."""
+        """Why a broker was fenced or unfenced, if the record has a reason (model/reasons.py)."""
 
     def records(self) -> Iterator[MetadataRecord]:
         for broker in self.brokers.values():
@@ -121,7 +121,7 @@ class Brokers(Section):
             fenced=record.fenced,
             in_controlled_shutdown=record.in_controlled_shutdown,
             log_dirs=record.log_dirs,
-            # Until the new process has read the settings and says otherwise.
+            # Until the new process has read the settings and reports others.
             cordoned_log_dirs=() if before is None else before.cordoned_log_dirs,
         )
         self.changed[record.broker_id] = None
@@ -131,7 +131,7 @@ class Brokers(Section):
         self.changed[record.broker_id] = None
 
     def _changed(self, broker_id: int, epoch: int) -> BrokerImage:
-        """The process of a broker that a record changes. Raises ReplayError for another one."""
+        """The broker process that a record changes. Raises ReplayError if it is another process."""
         broker = self.own("brokers").get(broker_id)
         if broker is None or broker.epoch != epoch:
             raise ReplayError(

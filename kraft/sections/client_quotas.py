@@ -1,4 +1,4 @@
-"""Quotas of users, clients and addresses (KIP-13, KIP-546, KIP-612): how much each may use."""
+"""Quotas of users, clients and addresses (KIP-13, KIP-546, KIP-612)."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from raftka.kraft.sections.section import Section
 USER: Final = "user"
 CLIENT_ID: Final = "client-id"
 IP: Final = "ip"
-"""Kafka's names for what a quota may belong to."""
+"""Kafka's names of quota entity types."""
 
 QuotaEntity = tuple[tuple[str, str | None], ...]
-"""What a quota belongs to: (type, name) pairs in the order of their types, at most one of each.
+"""The owner of a quota: (type, name) pairs in the order of their types, at most one of each.
 
-A name of None is the default for all that have no quota of their own."""
+A name of None is the default for all that have no quota of their own.
+"""
 
 _DEFAULT_NAME: Final = "<default>"
 

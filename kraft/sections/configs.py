@@ -1,4 +1,4 @@
-"""Dynamic settings: what was altered, by the resource that it belongs to."""
+"""Dynamic settings, by resource."""
 
 from __future__ import annotations
 
@@ -13,15 +13,14 @@ TOPIC_RESOURCE: Final = 2
 BROKER_RESOURCE: Final = 4
 CLIENT_METRICS_RESOURCE: Final = 16
 GROUP_RESOURCE: Final = 32
-"""Kafka's numbers for what a setting belongs to."""
+"""Kafka's numbers of resource types."""
 
 CLUSTER_DEFAULT: Final = ""
 """As a broker's name in a ConfigResource: the default of all brokers."""
 
 
 class ConfigResource(NamedTuple):
-    """What a setting belongs to: a topic, a group, a broker, all brokers, or a subscription to
-    clients' metrics."""
+    """The owner of a setting: topic, group, broker, all brokers, or client metrics subscription."""
 
     type: int
     name: str
@@ -63,7 +62,7 @@ class Configs(Section):
         return found
 
     def forget_topic(self, name: str) -> None:
-        """A topic's settings go with it."""
+        """Remove a deleted topic's settings."""
         resource = ConfigResource(TOPIC_RESOURCE, name)
         if resource in self.configs:
             del self.own("configs")[resource]

@@ -1,4 +1,4 @@
-"""Finalized features (KIP-584): the levels that the whole cluster works at."""
+"""Finalized features (KIP-584): the feature levels of the whole cluster."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Blocks of producer ids (KIP-730): where the next one starts."""
+"""Blocks of producer ids (KIP-730): the start of the next one."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from raftka.kraft.sections.section import Section
 from raftka.model.ids import NO_BROKER
 
 PRODUCER_ID_BLOCK_SIZE: Final = 1000
-"""Producer ids that a broker is given at a time."""
+"""The number of producer ids in a block."""
 
 
 class ProducerIds(Section):

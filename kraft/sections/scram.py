@@ -1,4 +1,4 @@
-"""SCRAM credentials of users (KIP-900): what brokers check passwords against."""
+"""SCRAM credentials of users (KIP-900), by which brokers verify passwords."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Scram(Section):
     def __init__(self, base: object) -> None:
         super().__init__(base)
         self.changed: dict[ScramKey, None] = {}
-        """Whose credentials came, changed or went."""
+        """The changed or removed credentials."""
 
     def records(self) -> Iterator[MetadataRecord]:
         for (user, mechanism), credential in self.scram.items():
@@ -41,7 +41,7 @@ class Scram(Section):
             self.changed.setdefault(key)
 
     def view(self) -> Mapping[str, Any]:
-        """Without the keys: the metadata of a node is shown to many."""
+        """Without the keys: many people may see a node's metadata."""
         return {
             f"{user} {NUMBERS.get(mechanism, mechanism)}": f"iterations={credential.iterations}"
             for (user, mechanism), credential in self.scram.items()

@@ -1,4 +1,4 @@
-"""What all sections have in common."""
+"""The base of all sections."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from raftka.kraft.records import MetadataRecord
 
 
 class ReplayError(Exception):
-    """A committed record does not fit the image: a defect, or a log of something else."""
+    """A committed record does not fit the image: a defect, or a foreign log."""
 
 
 class Section:
-    """One subject of the metadata: its fields of an image, and what records changed in them.
+    """One subject of the metadata: its fields of an image, and the changes that records made.
 
-    The fields have the names that they have in the image, and begin as the base image's own
-    mappings. `own` copies one before its first change, so that the base stays as it was.
+    The fields have the same names as in the image, and start as the base image's own mappings.
+    `own` copies one before its first change, so that the base stays unchanged.
     """
 
     FIELDS: ClassVar[tuple[str, ...]]
@@ -31,10 +31,10 @@ class Section:
             setattr(self, name, getattr(base, name))
         self._owned: set[str] = set()
         self.has_new_fields = False
-        """Whether an image that was made of the fields before lacks one of them now."""
+        """Whether a field has changed since an image was last built from them."""
 
     def own(self, field: str) -> Any:
-        """The mapping of that name, copied once so that it may be changed."""
+        """The mapping of that name, copied once before its first change."""
         if field not in self._owned:
             self._owned.add(field)
             self.put(field, dict(getattr(self, field)))
@@ -53,15 +53,15 @@ class Section:
     # What each section implements.
 
     def records(self) -> Iterator[MetadataRecord]:
-        """The records that make this section out of nothing, for a snapshot."""
+        """The records that create this section from nothing, for a snapshot."""
         raise NotImplementedError
 
     def note_gone(self, before: Self) -> None:
-        """Mark as changed what `before` had and a snapshot that was loaded does not have."""
+        """Mark what `before` had and a loaded snapshot lacks as changed."""
         raise NotImplementedError
 
     def view(self) -> Mapping[str, Any]:
-        """The section as people see it (`raftka metadata`): names, and values of any depth."""
+        """The section for people (`raftka metadata`): names, and nested values."""
         raise NotImplementedError
 
 

@@ -1,4 +1,4 @@
-"""Delegation tokens (KIP-48, KIP-900): by which clients log in as a user, for a while."""
+"""Delegation tokens (KIP-48, KIP-900), by which clients temporarily authenticate as a user."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Tokens(Section):
     def __init__(self, base: object) -> None:
         super().__init__(base)
         self.changed: dict[str, None] = {}
-        """The ids of those that came, changed or went."""
+        """The ids of added, changed or removed tokens."""
 
     def records(self) -> Iterator[MetadataRecord]:
         for token_id, token in self.tokens.items():
@@ -66,7 +66,7 @@ class Tokens(Section):
 
 
 def record_of(token_id: str, token: DelegationToken) -> DelegationTokenRecord:
-    """What puts a token into the metadata."""
+    """The record that stores a token in the metadata."""
     return DelegationTokenRecord(
         token_id,
         tuple(token.owner),

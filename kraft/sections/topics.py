@@ -24,7 +24,7 @@ from raftka.model.reasons import NO_REASON, Packed
 
 @dataclass(frozen=True, slots=True)
 class PartitionImage:
-    """One partition as the controller sees it."""
+    """The controller's state of one partition."""
 
     replicas: tuple[int, ...]
     """Preferred leader first."""
@@ -39,9 +39,9 @@ class PartitionImage:
     last_known_elr: tuple[int, ...] = ()
     leader_recovery_state: int = RECOVERED
     reason: str = ""
-    """Why this leader, in words."""
+    """Why this leader was elected, in words."""
     directories: tuple[bytes, ...] = ()
-    """The log directory of each replica; empty while no broker has said."""
+    """The log directory of each replica; empty until a broker has reported one."""
     why: Packed = NO_REASON
     """`reason` as a code with parameters (model/reasons.py)."""
     why_changed: Packed = NO_REASON
@@ -68,20 +68,20 @@ class PartitionImage:
 
 @dataclass(frozen=True, slots=True)
 class TopicImage:
-    """A topic and its partitions; a partition's number is its place in `partitions`."""
+    """A topic and its partitions; a partition's number is its index in `partitions`."""
 
     name: str
     topic_id: bytes
     partitions: Sequence[PartitionImage]
 
     def partition(self, index: int) -> PartitionImage | None:
-        """The partition of that number, or None when there is none."""
+        """The partition of that number, or None if there is none."""
         return self.partitions[index] if 0 <= index < len(self.partitions) else None
 
 
 @dataclass(frozen=True, slots=True)
 class ElectionOutcome:
-    """A partition got another leader, or the same one under a new epoch; and why."""
+    """A partition got another leader, or the same one with a new epoch; and the reason."""
 
     topic: str
     partition: int
@@ -92,11 +92,11 @@ class ElectionOutcome:
     new_isr: tuple[int, ...]
     reason: str
     is_unclean: bool = False
-    """The new leader was outside of the ISR and the ELR: records may be lost (KIP-106)."""
+    """Whether the new leader was outside of the ISR and the ELR: records may be lost (KIP-106)."""
 
 
 class Topics(Section):
-    """The section of topics. `on_deleted` is called with the name of each that is deleted."""
+    """The section of topics. `on_deleted` is called with the name of each deleted topic."""
 
     FIELDS = ("topics", "topic_names")
     __slots__ = (
@@ -115,9 +115,9 @@ class Topics(Section):
     def __init__(self, base: object, on_deleted: Callable[[str], None]) -> None:
         super().__init__(base)
         self.changed: dict[str, dict[int, None]] = {}
-        """Numbers of new or changed partitions by topic name, in order of their first change."""
+        """New or changed partition numbers by topic name, in order of their first change."""
         self.deleted: list[TopicImage] = []
-        """Topics of the base that are gone, as they last were; the names may exist again."""
+        """Deleted topics of the base, in their last state; the names may be in use again."""
         self.elections: list[ElectionOutcome] = []
         self._base_ids = self.topic_names
         self._lists: dict[str, list[PartitionImage]] = {}
@@ -125,7 +125,7 @@ class Topics(Section):
 
     @property
     def size(self) -> int:
-        """How many partitions are changed or deleted."""
+        """The number of changed or deleted partitions."""
         deleted = sum(len(topic.partitions) for topic in self.deleted)
         return deleted + sum(map(len, self.changed.values()))
 
@@ -262,7 +262,7 @@ _PARTITION_FIELDS = tuple(field.name for field in fields(PartitionImage))
 
 
 def changed_partition(before: PartitionImage, change: PartitionChangeRecord) -> PartitionImage:
-    """The partition after a change: None leaves a field, a leader raises the leader epoch."""
+    """The partition after a change: None keeps a field, a leader bumps the leader epoch."""
     elected = change.leader is not None
     return PartitionImage(
         before.replicas if change.replicas is None else change.replicas,

@@ -1,4 +1,4 @@
-"""A closed segment in pieces of about a megabyte, of whole batches that are what was written."""
+"""Splits a closed segment into chunks of about a megabyte, of whole, verified batches."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ _CHUNK_BYTES: Final = 1 << 20
 
 
 class Chunk(NamedTuple):
-    """Batches that lie behind each other in a log."""
+    """Consecutive batches of a log."""
 
     data: bytes
-    """They, and behind them perhaps the beginning of another one."""
+    """Their bytes, possibly followed by the start of another batch."""
     batches: list[tuple[BatchHeader, memoryview]]
-    """Each with its place in `data`."""
+    """The batches with their positions in `data`."""
     size: int
-    """How many bytes they are."""
+    """Their size in bytes."""
 
 
 def chunks(disk: Disk, directory: str, base_offset: int, size: int) -> Iterator[Chunk]:
-    """The first `size` bytes of a segment.
+    """The first `size` bytes of a segment in chunks.
 
-    Raises KafkaError CORRUPT_MESSAGE at the first batch that is not what was written.
+    Raises KafkaError CORRUPT_MESSAGE at the first damaged batch.
     """
     path = f"{directory}/{file_name(base_offset, '.log')}"
     file = disk.open(path)

@@ -1,9 +1,9 @@
-"""A broker's cleaner: which compacted log comes next, at what pace, and what came of it.
+"""A broker's cleaner: selects the next compacted log, sets the pace, and reports the results.
 
-The log with the largest dirty ratio comes first (plan.py). Its job runs apart from the broker
-(Disk.begin); here is what only the broker may do: put cleaned segments in, write the checkpoint,
-report. A log whose records cannot be cleaned is reported and left alone until the broker restarts;
-one whose disk refuses for the moment (it may be full) is tried again. The others go on.
+The log with the largest dirty ratio comes first (plan.py). Its job runs in another process
+(Disk.begin); this module does what only the broker may do: replace segments, write the checkpoint,
+report. A log whose records cannot be cleaned is reported and skipped until the broker restarts;
+after a temporary disk error (a full disk) it is retried. The others continue.
 """
 
 from __future__ import annotations
@@ -34,66 +34,66 @@ _LARGEST_STEP: Final = 8 << 20
 _SMALLEST_STEP: Final = 64 << 10
 _SHORT_WAIT_S: Final = 0.01
 _STEPS_PER_S: Final = 10
-"""At a limited pace: how finely the pauses are spread."""
+"""The number of steps per second into which limited work is split."""
 
 
 _GROWN_SEGMENTS: Final = 3
-"""So many segments' bytes that wait for a cleaning, and are held up, are worth a warning."""
+"""How many segments' worth of blocked dirty bytes cause a warning."""
 _WARN_EVERY_MS: Final = 3_600_000
 
 
 class Said(NamedTuple):
-    """A sentence about a cleaning, for the broker's log."""
+    """A message about a cleaning, for the broker's log."""
 
     words: str
     is_warning: bool = False
 
 
 class CleanerConfig(NamedTuple):
-    """The settings log.cleaner.*, of one cleaner thread's share."""
+    """The log.cleaner.* settings, as one cleaner thread's share."""
 
     map_bytes: float
-    """log.cleaner.dedupe.buffer.size as far as log.cleaner.io.buffer.load.factor lets it fill."""
+    """log.cleaner.dedupe.buffer.size, multiplied by log.cleaner.io.buffer.load.factor."""
     max_bytes_per_s: float
-    """log.cleaner.io.max.bytes.per.second, for what is read and written."""
+    """log.cleaner.io.max.bytes.per.second, for reads and writes."""
 
     @property
     def step_bytes(self) -> int:
-        """How much to do between two looks at the clock."""
+        """The bytes to process between two checks of the clock."""
         return int(max(_SMALLEST_STEP, min(_LARGEST_STEP, self.max_bytes_per_s / _STEPS_PER_S)))
 
 
 @dataclass(slots=True)
 class CleanerState:
-    """What the cleaner knows of one partition."""
+    """The cleaner's state of one partition."""
 
     dirty_ratio: float = 0.0
     dirty_bytes: int = 0
     cleaned_to: int | None = None
     """The offset that the last cleaning reached."""
     last_run_ms: int | None = None
-    """When that was, ms since 1970; None since the broker started."""
+    """The time of the last cleaning, ms since 1970; None since the broker started."""
     bytes_before: int = 0
     bytes_after: int = 0
     blocked_by: str = ""
-    """What keeps dirty records from being cleaned, in words."""
+    """Why some dirty records cannot be cleaned yet, in words."""
     blocked_bytes: int = 0
-    """Those of them in closed segments."""
+    """The blocked bytes in closed segments."""
     uncleanable: str = ""
-    """Why the cleaner gave this partition up; empty while it has not."""
+    """Why the cleaner has given up this partition; empty if it has not."""
     overdue_ms: int = 0
-    """For how long max.compaction.lag.ms has asked for a cleaning."""
+    """How long a cleaning is overdue by max.compaction.lag.ms."""
     warned_ms: int | None = None
-    """When its growth was last warned about, ms since 1970."""
+    """When its growth was last logged, ms since 1970."""
 
     @property
     def waiting_bytes(self) -> int:
-        """Closed segments that no cleaning has seen."""
+        """The bytes of closed segments that were never cleaned."""
         return self.dirty_bytes + self.blocked_bytes
 
 
 class LastRun(NamedTuple):
-    """What the last cleaning took."""
+    """The figures of the last cleaning."""
 
     seconds: float = 0.0
     read_bytes: int = 0
@@ -103,17 +103,17 @@ class LastRun(NamedTuple):
 
 
 class Cleaner:
-    """Cleans the logs of one broker. Several may call `clean_next` at the same time."""
+    """Cleans the logs of one broker. Several tasks may call `clean_next` concurrently."""
 
     def __init__(
         self, logs: LogManager, disk: Disk, clock: Clock, rules_off: RulesOff = ALL_HOLD
     ) -> None:
         self.states: dict[TopicPartition, CleanerState] = {}
         self.surveyed_ms: int | None = None
-        """When logs to clean were last looked for, ms since 1970."""
+        """When logs to clean were last searched, ms since 1970."""
         self.last_run = LastRun()
         self.workers = self.workers_alive = 0
-        """How many tasks were started that call `clean_next`, and how many have not ended."""
+        """The number of tasks started to call `clean_next`, and of those still running."""
         self._logs = logs
         self._disk = disk
         self._clock = clock
@@ -184,7 +184,7 @@ class Cleaner:
     async def clean_next(
         self, high_watermarks: Mapping[TopicPartition, int], config: Callable[[], CleanerConfig]
     ) -> list[Said]:
-        """Clean the dirtiest log that is due; sentences about it, none when nothing is due."""
+        """Clean the dirtiest log that is due; return messages about it, none if nothing is due."""
         due = self.survey(high_watermarks, self._clock.wall_ms())
         if not due:
             return []
@@ -205,7 +205,7 @@ class Cleaner:
     def _gave_up(
         self, log: Log, state: CleanerState, error: KafkaError | OSError, *, is_same: bool
     ) -> Said:
-        """Say why a cleaning ended early; whether the log may be cleaned later."""
+        """Report why a cleaning was aborted; return whether the log may be cleaned later."""
         if log.failure is not None or not is_same:
             return Said(f"cleaning {log.topic_partition} was broken off: {_changed(log)}")
         if isinstance(error, OSError):
@@ -217,7 +217,7 @@ class Cleaner:
         return Said(f"{words}; the other partitions are cleaned: {error}", is_warning=True)
 
     def complaints(self, now_ms: int) -> list[str]:
-        """Sentences about logs that ought to stay small and grow, each once an hour at most."""
+        """Messages about growing logs that should stay small, at most one per hour for each."""
         said: list[str] = []
         for target, state in self.states.items():
             log = self._logs.get(target)
@@ -239,8 +239,11 @@ class Cleaner:
         state: CleanerState,
         config: Callable[[], CleanerConfig],
     ) -> str:
-        """Clean one log; the words for it. Raises OSError, KafkaError."""
-        from raftka.storage.cleaning.job import Step, steps  # Not before there is something to do.
+        """Clean one log; return a message. Raises OSError, KafkaError."""
+        from raftka.storage.cleaning.job import (
+            Step,
+            steps,
+        )  # Lazy: imported with the first cleaning.
 
         began_s, now_ms = self._clock.monotonic(), self._clock.wall_ms()
         changes = log.segments.changes
@@ -271,7 +274,7 @@ class Cleaner:
             await work.close()
         if log.failure is not None:
             raise log.health.refusal()
-        # A truncation in the meantime has lowered the recovery point.
+        # A truncation meanwhile has lowered the recovery point.
         cleaned_to = min(cleaned_to, log.recovery_point)
         await self._write_down(home, log.topic_partition, cleaned_to)
         state.cleaned_to, state.last_run_ms = cleaned_to, now_ms
@@ -315,10 +318,10 @@ class Cleaner:
         )
 
     async def _make_durable(self, log: Log, home: LogDirectory, end_offset: int) -> None:
-        """Write down a recovery point behind what is cleaned.
+        """Write a recovery point after the cleaned segments.
 
-        A cleaned segment may end before the next one begins. After a crash, recovery takes that
-        for a lost end wherever the recovery point does not say otherwise.
+        A cleaned segment may end before the next one begins. After a crash, recovery would take
+        that for lost records, unless they are before the recovery point.
         """
         if log.recovery_point < end_offset:
             await log.flush_in_background(closed_only=True)
@@ -337,7 +340,7 @@ class Cleaner:
             self._writing.remove(home.path)
 
     async def _swap(self, log: Log, bases: tuple[int, ...], now_ms: int) -> bool:
-        """Put a cleaned segment in; False when the log has changed in the meantime."""
+        """Replace segments with a cleaned one; False if the log has changed meanwhile."""
         sync = partial(self._disk.sync_dir, log.directory)
         await self._disk.offload(sync)
         if not log.prepare_replacement(bases):
@@ -347,7 +350,7 @@ class Cleaner:
 
 
 def _growth(target: TopicPartition, log: Log, state: CleanerState) -> str:
-    """That a log grows, why, and what to do."""
+    """A message that a log grows, why, and what to do."""
     words = f"{target} grows: {state.waiting_bytes} of its {log.size} bytes wait for a cleaning"
     if state.uncleanable:
         todo = "move the replica to another broker and back, so that it is copied afresh"

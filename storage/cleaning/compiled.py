@@ -1,8 +1,8 @@
-"""The two passes of a cleaning over many batches in one call, compiled (model/lua.py).
+"""The two passes of a cleaning, compiled (model/lua.py), over many batches per call.
 
-Both take a run of plain batches of a chunk: uncompressed, with times of their producer, without a
-delete horizon. What they do not understand completely, and what is rare (a tombstone), they leave
-to the passes in Python (storage/cleaning/walk.py, sieve.py), batch by batch:
+Both process a run of plain batches of a chunk: uncompressed, with producer times, without a delete
+horizon. Rare batches (with a tombstone), and those that they cannot fully parse, are left to the
+Python passes (storage/cleaning/walk.py, sieve.py), batch by batch:
 `tests/storage/test_cleaning_compiled.py` compares both.
 """
 
@@ -15,14 +15,14 @@ from raftka.model import lua
 from raftka.model.record_batch import HEADER_BYTES
 
 ROOM: Final = 1 << 17
-"""The most records of one call."""
+"""The maximal number of records per call."""
 
 EMPTY: Final = 0
 WHOLE: Final = 1
 THINNED: Final = 2
 
 FIELDS: Final = 5
-"""Numbers for each batch of `Passes.sift`: (EMPTY, WHOLE or THINNED, where the thinned batch begins
+"""The numbers per batch of `Passes.sift`: (EMPTY, WHOLE or THINNED, where the thinned batch begins
 in the output, where it ends, the time delta of its first record, the largest one)."""
 
 _SOURCE: Final = b"""
@@ -200,7 +200,7 @@ return keys, sift
 
 
 class Passes:
-    """The compiled passes with the memory that they write to."""
+    """The compiled passes and their output buffers."""
 
     __slots__ = ("_cast", "_keys", "_pointer", "_sift", "ends", "offsets", "results", "starts")
 
@@ -210,24 +210,24 @@ class Passes:
         self._cast, self._pointer = cast, (c_char_p, c_void_p)
         self._keys, self._sift = compiled
         self.starts = array("i", bytes(4 * ROOM))
-        """Where each key begins in the chunk that `keys` read, and below, where it ends."""
+        """The start of each key in the chunk that `keys` has read; `ends` has the ends."""
         self.ends = array("i", bytes(4 * ROOM))
         self.offsets = array("q", bytes(8 * ROOM))
         """The offset of each key's record."""
         self.results = array("d")
-        """`FIELDS` numbers for each batch that `sift` read."""
+        """`FIELDS` numbers for each batch that `sift` has read."""
 
     def address(self, data: bytes) -> int:
-        """Where `data` lies in memory, for as long as it is referred to."""
+        """The address of `data`, valid while it is referenced."""
         string, void = self._pointer
         found = self._cast(string(data), void).value
         assert found is not None, "bytes have an address"
         return found
 
     def keys(self, address: int, size: int, at: int, batches: int, room: int) -> tuple[int, ...]:
-        """Note the keys of the `batches` from `at` on, at most `room` of them.
+        """Store the keys of the `batches` from `at` on, at most `room`.
 
-        Returns (batches that were read, keys in `starts`, `ends` and `offsets`, the longest).
+        Returns (batches read, keys in `starts`, `ends` and `offsets`, the longest).
         """
         found: tuple[int, int, int] = self._keys(
             address,
@@ -249,11 +249,11 @@ class Passes:
         out: bytearray,
         to: int,
     ) -> int:
-        """Write what stays of batches to `out` from `to` on, and to `results`, see `FIELDS`.
+        """Write the remaining records to `out` from `to` on, and to `results`, see `FIELDS`.
 
-        `source` is (address of the chunk, its size, where the first batch begins, how many),
-        `kept` has the offsets that stay, of which those of the batches lie in `span`.
-        Returns how many batches were read.
+        `source` is (address of the chunk, its size, position of the first batch, number of
+        batches); `kept` has the remaining offsets, those of these batches in `span`. Returns the
+        number of batches read.
         """
         from ctypes import addressof, c_char
 
@@ -277,7 +277,7 @@ class Passes:
 
 
 def load() -> Passes | None:
-    """The compiled passes; None where this machine has none."""
+    """The compiled passes; None if this platform does not support them."""
     compiled = lua.load(_SOURCE)
     return None if compiled is None else Passes(compiled)
 

@@ -1,9 +1,9 @@
-"""One cleaning of one log, step by step: read what is dirty, then write what stays.
+"""One cleaning of one log, in steps: reads the dirty section, then writes the remaining records.
 
-It reads closed segments, which nothing else changes, and writes files that end in `.cleaned`, which
-nothing else reads: it may run beside the broker, in a process of its own, and may end at any
-moment. Each step says how many bytes it moved, so that the caller sets the pace, and which segments
-are ready to be replaced.
+It reads closed segments, which nothing else changes, and writes files with the suffix `.cleaned`,
+which nothing else reads: so it can run in a process of its own, and be aborted at any moment. Each
+step reports how many bytes it moved, so that the caller can set the pace, and which segments are
+ready to be replaced.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ TASK: Final = "raftka.storage.cleaning.job:steps"
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What to clean: plain values, which travel to another process as JSON."""
+    """The arguments of a cleaning: plain values, which are sent to another process as JSON."""
 
     directory: str
     segments: list[tuple[int, int]]
-    """(base offset, size) of those that may be cleaned, from the first of the log on."""
+    """(base offset, size) of the segments that may be cleaned, from the first of the log on."""
     first_dirty_offset: int
     end_offset: int
     """The base offset of the first segment that may not be cleaned."""
@@ -50,29 +50,29 @@ class Job:
     index_interval_bytes: int
     map_bytes: float
     step_bytes: int
-    """How much to read in one step."""
+    """How many bytes to read in one step."""
     producers: list[tuple[int, int, int]]
     """(producer id, last offset of its last batch with records or -1, its epoch)"""
     rules_off: list[str] = dataclasses.field(default_factory=list)
-    """Names of rules to do without (model/rules.py): only simulations do."""
+    """Names of rules that are off (model/rules.py): only in simulations."""
 
     def holds(self, rule: Rule) -> bool:
-        """Whether a rule is not switched off."""
+        """Whether a rule is on."""
         return rule.name not in self.rules_off
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What a step of a job did."""
+    """The result of a step."""
 
     moved_bytes: int
-    """Read and written since the step before."""
+    """Bytes read and written since the previous step."""
     mapped_to: int = -1
-    """The offset up to which this cleaning goes, once that is known."""
+    """The offset up to which this cleaning goes, once known."""
     replaced: tuple[int, ...] = ()
-    """The base offsets of segments whose successor is ready under the first one's name."""
+    """The base offsets of segments whose replacement is ready, under the first one's name."""
     cleaned_bytes: int = 0
-    """The size of that successor."""
+    """The size of the replacement."""
     replaced_bytes: int = 0
     """The size of those segments."""
     buffer_share: float = 0.0
@@ -80,7 +80,7 @@ class Step:
 
 
 def steps(disk: Disk, arguments: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """The steps of a Job as plain values. Raises OSError, KafkaError CORRUPT_MESSAGE."""
+    """The steps of a Job, as plain values. Raises OSError, KafkaError CORRUPT_MESSAGE."""
     for step in run(disk, Job(**arguments)):
         yield dataclasses.asdict(step)
 
@@ -142,7 +142,7 @@ def _clean_group(
     transactions: TransactionsPassed,
     runs: Runs | None,
 ) -> Iterator[Step]:
-    """Write the segment that takes the place of `group`, durably."""
+    """Write the segment that replaces `group`, durably."""
     cleaned = Segment(
         disk,
         job.directory,
@@ -153,7 +153,7 @@ def _clean_group(
         create=True,
         ending=CLEANED,
     )
-    cleaned.file.truncate(0)  # what an earlier cleaning left that was broken off
+    cleaned.file.truncate(0)  # the remains of an aborted cleaning
     cleaned.size = 0
     if disk.exists(cleaned.path(".txnindex")):
         disk.remove(cleaned.path(".txnindex"))
@@ -205,7 +205,7 @@ def _build_map(
     aborted: list[AbortedTransaction],
     runs: Runs | None,
 ) -> Iterator[Step]:
-    """Read the dirty section, as much of it as the map can take."""
+    """Read the dirty section, as much of it as fits into the map."""
     transactions = TransactionsPassed(
         each for each in aborted if each.last_offset >= job.first_dirty_offset
     )
@@ -222,7 +222,7 @@ def _build_map(
             if moved >= job.step_bytes:
                 yield Step(moved)
                 moved = 0
-        # Where an earlier cleaning left a gap at the end, the map speaks for that too.
+        # If an earlier cleaning left a gap at the end, the map covers that too.
         offset_map.latest = max(offset_map.latest, end - 1)
     yield Step(moved)
 
@@ -234,7 +234,7 @@ def _add_chunk(
     runs: Runs | None,
     transactions: TransactionsPassed,
 ) -> bool:
-    """Put the keys of a chunk into the map; False when it is full."""
+    """Add the keys of a chunk to the map; False if it is full."""
     batches, start = chunk.batches, job.first_dirty_offset
     index = at = 0
     if runs is not None:
@@ -262,7 +262,7 @@ def _add_chunk(
 
 
 def _add(offset_map: OffsetMap, header: BatchHeader, batch: memoryview, job: Job) -> bool:
-    """Put the keys of a batch into the map; False when it is full."""
+    """Add the keys of a batch to the map; False if it is full."""
     offsets, data = offset_map.offsets, records_of(header, batch)
     start, keeps_last = job.first_dirty_offset, job.holds(Rule.LAST_VALUE_STAYS)
     if (
@@ -276,7 +276,7 @@ def _add(offset_map: OffsetMap, header: BatchHeader, batch: memoryview, job: Job
     for _, _, offset, _, key, is_tombstone in walk(header, data):
         if key is not None and offset >= start:
             if offset_map.is_full:
-                return False  # `latest` stays where it was: the map does not speak for the batch
+                return False  # `latest` is unchanged: the map does not cover the batch
             if keeps_last or fingerprint(key) not in offsets:
                 offsets[fingerprint(key)] = offset
             if is_tombstone:
@@ -285,7 +285,7 @@ def _add(offset_map: OffsetMap, header: BatchHeader, batch: memoryview, job: Job
 
 
 def _aborted_transactions(disk: Disk, job: Job) -> list[AbortedTransaction]:
-    """Those that begin in what is cleaned; their markers may lie behind it."""
+    """The aborted transactions that begin in the cleaned section; their markers may be after it."""
     found: list[AbortedTransaction] = []
     for name in disk.list_dir(job.directory):
         if name.endswith(".txnindex"):

@@ -1,6 +1,6 @@
-"""What of a log may be cleaned, how dirty it is, and which segments become one.
+"""Which part of a log may be cleaned, how dirty it is, and which segments are merged.
 
-Numbers in, a decision out; storage/cleaning/cleaner.py carries it out. Sources: KIP-58, KIP-354.
+Pure functions of numbers; storage/cleaning/cleaner.py executes the plan. Sources: KIP-58, KIP-354.
 """
 
 from __future__ import annotations
@@ -15,42 +15,41 @@ MAX_RELATIVE_OFFSET: Final = 2**31 - 1
 
 
 class SegmentView(NamedTuple):
-    """What the plan needs to know of a segment."""
+    """The plan's input about a segment."""
 
     base_offset: int
     size: int
     max_timestamp: int
-    """Of its records, ms since 1970; -1 without any."""
+    """The largest timestamp of its records, ms since 1970; -1 without any."""
     first_timestamp: int
-    """Of its first batch, ms since 1970; -1 without one."""
+    """The timestamp of its first batch, ms since 1970; -1 without one."""
 
 
 class Dirt(NamedTuple):
-    """How much of a log waits for a cleaning."""
+    """The dirty section of a log."""
 
     first_dirty_offset: int
-    """Before it, each key that is there was the last one at an earlier cleaning."""
+    """Every key before this offset was the last one at an earlier cleaning."""
     end_offset: int
     """The first offset that may not be cleaned yet."""
     clean_bytes: int
     dirty_bytes: int
-    """Those that may be cleaned now."""
+    """The bytes that may be cleaned now."""
     overdue_ms: int
-    """For how long max.compaction.lag.ms has asked for a cleaning, however little there is to gain;
-    0 where it does not."""
+    """How long a cleaning is overdue by max.compaction.lag.ms, whatever the dirty ratio, or 0."""
     blocked_by: str
-    """What keeps the rest from being cleaned, in words; empty when nothing does."""
+    """Why the rest cannot be cleaned, in words; empty if it can."""
     blocked_bytes: int = 0
-    """Those of the rest, in closed segments."""
+    """The bytes of the rest that are in closed segments."""
 
     @property
     def ratio(self) -> float:
-        """The dirty share of what a cleaning would read."""
+        """The dirty share of the bytes that a cleaning would read."""
         total = self.clean_bytes + self.dirty_bytes
         return self.dirty_bytes / total if total else 0.0
 
     def is_due(self, config: LogConfig) -> bool:
-        """Whether the topic's settings ask for a cleaning."""
+        """Whether the topic's settings require a cleaning."""
         if not self.dirty_bytes:
             return False
         return self.overdue_ms > 0 or self.ratio > config.min_cleanable_dirty_ratio
@@ -65,15 +64,15 @@ def measure(
     cleaned_to: int | None,
     now_ms: int,
 ) -> Dirt:
-    """How dirty a log is whose last segment is active.
+    """Measure the dirtiness of a log whose last segment is active.
 
-    `stable_offset` is the last stable offset, which is at most the high watermark; `cleaned_to` the
-    checkpoint of the last cleaning, None without one.
+    `stable_offset` is the last stable offset, which is at most the high watermark; `cleaned_to` is
+    the checkpoint of the last cleaning, or None.
     """
     active = segments[-1]
     first_dirty = log_start_offset if cleaned_to is None else cleaned_to
     if not log_start_offset <= first_dirty <= active.base_offset:
-        # Deleted up to there meanwhile, or truncated: the whole log is taken to be dirty.
+        # Deleted or truncated meanwhile: assume that the whole log is dirty.
         first_dirty = log_start_offset
     ends = [segment.base_offset for segment in segments[1:]]
     closed = list(zip(segments, ends, strict=False))
@@ -120,15 +119,15 @@ class Source(NamedTuple):
     base_offset: int
     size: int
     index_bytes: int
-    """Of the larger one of its two indexes."""
+    """The larger size of its two indexes."""
 
 
 def group(
     sources: Sequence[Source], end_offset: int, *, segment_bytes: int, index_bytes: int
 ) -> list[list[Source]]:
-    """Neighbours that fit into one segment, as if nothing were going to be removed.
+    """Group neighbours that fit into one segment, even if no records are removed.
 
-    `end_offset` is where the last of the sources ends.
+    `end_offset` is the end of the last source.
     """
     groups: list[list[Source]] = []
     ends = [each.base_offset for each in sources[1:]] + [end_offset]

@@ -1,7 +1,8 @@
-"""Runs of plain batches, as nearly all are, which a cleaning passes in one call for each chunk.
+"""Runs of plain batches, which nearly all are: a cleaning processes each chunk in one compiled
+call.
 
-Neither pass decides anything of its own: what they take is what storage/cleaning/walk.py and
-sieve.py would say of each batch, and what they leave those look at.
+Neither pass has rules of its own: its results equal those of storage/cleaning/walk.py and sieve.py
+for each batch, and those process the batches that it skips.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from raftka.storage.cleaning.offset_map import SHORT, OffsetMap, fingerprint
 from raftka.storage.cleaning.transactions import TransactionsPassed
 
 WORTH_BYTES: Final = 4 << 20
-"""Below that a cleaning is over before the compiled passes are loaded."""
+"""Below this size a cleaning ends before the compiled passes are loaded."""
 
 _NOT_PLAIN: Final = ~TRANSACTIONAL_BIT
 _TIMES_AT: Final = 27
@@ -34,14 +35,14 @@ Bytes = bytes | bytearray | memoryview
 
 
 class Kept(NamedTuple):
-    """What stays of a batch."""
+    """The rest of a batch after cleaning."""
 
     header: BatchHeader
-    """As it was."""
+    """The original header."""
     rest: Bytes | None
-    """None where nothing stays but perhaps the header."""
+    """None if at most the header stays."""
     latest: int
-    """The largest time of what stays, in ms."""
+    """The largest time of the remaining records, in ms."""
 
 
 @cache
@@ -50,8 +51,7 @@ def _passes() -> Passes | None:
 
 
 def runs_for(size: int) -> Runs | None:
-    """What takes runs in a cleaning of `size` bytes; None where that is not worth it or not to be
-    had on this machine."""
+    """The compiled passes for a cleaning of `size` bytes, if available and worth it."""
     if size < WORTH_BYTES:
         return None
     passes = _passes()
@@ -59,7 +59,7 @@ def runs_for(size: int) -> Runs | None:
 
 
 class Runs:
-    """The runs of one chunk after the other."""
+    """Processes the runs of one chunk after another."""
 
     __slots__ = ("_address", "_chunk", "_out", "_passes", "_reach", "_used")
 
@@ -72,7 +72,7 @@ class Runs:
         self._reach = _LEAST_REACH
 
     def turn_to(self, chunk: Chunk) -> None:
-        """Take the batches of this chunk from now on: what stays of the last one has been used."""
+        """Process the batches of this chunk from now on; the previous chunk's output was used."""
         self._chunk = chunk
         self._address = self._passes.address(chunk.data)
         if len(self._out) < 2 * chunk.size:
@@ -82,9 +82,11 @@ class Runs:
     def note_keys(
         self, index: int, at: int, offset_map: OffsetMap, transactions: TransactionsPassed
     ) -> int:
-        """Put the keys of batches from the one at `index` on into the map; of how many batches.
+        """Add the keys of batches from the one at `index` on to the map; return the number of
+        batches.
 
-        That one begins `at` so many bytes into the chunk, and is all behind the first dirty offset.
+        That batch starts at byte `at` of the chunk; all its records are after the first dirty
+        offset.
         """
         count = self._plain(index, index + self._reach, transactions)
         offsets = offset_map.offsets
@@ -100,7 +102,7 @@ class Runs:
         first_dirty_offset: int,
         transactions: TransactionsPassed,
     ) -> list[Kept]:
-        """What stays of batches from the one at `index` on; of none where that is for the sieve."""
+        """The results for batches from `index` on; none if the batch needs the sieve."""
         batches = self._chunk.batches
         first = batches[index][0]
         if first.last_offset > offset_map.latest:
@@ -124,7 +126,7 @@ class Runs:
     def _sift_known(
         self, index: int, at: int, offset_map: OffsetMap, transactions: TransactionsPassed
     ) -> list[Kept]:
-        """As `sift`, of batches whose records are all in the map."""
+        """The same for batches whose records are all in the map."""
         batches, latest = self._chunk.batches, offset_map.latest
         tombstones = offset_map.tombstones
         end = index
@@ -141,7 +143,7 @@ class Runs:
         return self._sift(index, at, count, offset_map.survivors, span)
 
     def _plain(self, index: int, end: int, transactions: TransactionsPassed) -> int:
-        """How many batches from `index` on, and before `end`, have plain records that count."""
+        """The number of plain, committed batches from `index` on, before `end`."""
         count = 0
         for header, _ in self._chunk.batches[index:end]:
             if header.attributes & _NOT_PLAIN or not transactions.are_committed(header):
@@ -150,7 +152,7 @@ class Runs:
         return count
 
     def _read_keys(self, at: int, count: int, room: int) -> tuple[int, list[bytes]]:
-        """(how many of `count` batches were read, their keys, with offsets in the passes)"""
+        """(batches read out of `count`, their keys, with offsets in the passes)"""
         if not count or room <= 0:
             return 0, []
         passes, data = self._passes, self._chunk.data
@@ -167,7 +169,7 @@ class Runs:
     def _sift(
         self, index: int, at: int, count: int, kept: array[int], span: tuple[int, int]
     ) -> list[Kept]:
-        """What stays of `count` batches when the offsets in that span of `kept` do."""
+        """The results for `count` batches if the offsets in that span of `kept` stay."""
         passes, out = self._passes, self._out
         source = (self._address, len(self._chunk.data), at, count)
         taken = passes.sift(source, kept, span, out, self._used)
@@ -193,5 +195,5 @@ class Runs:
         return found
 
     def _note_reach(self, taken: int, count: int) -> None:
-        """Look only so far ahead as runs are long: a look is lost behind where a run ends."""
+        """Limit the lookahead to the length of recent runs: it is wasted after the end of a run."""
         self._reach = max(_LEAST_REACH, 2 * (self._reach if taken == count else taken))

@@ -1,11 +1,10 @@
-"""What stays of one batch when a log is cleaned.
+"""Decides which records of a batch stay when a log is cleaned.
 
-A record stays if it is the last of its key that the offset map knows. A tombstone stays for
-delete.retention.ms from its first cleaning, which writes the time into the batch's header: the
-delete horizon takes the place of the base timestamp (KIP-534). A record without a key cannot be
-compacted and goes, as in Apache Kafka. An empty batch stays in place of a producer's last one,
-whose sequence is still needed, and of the last one that a cleaning reaches, so that the log's
-segments keep saying where they end.
+A record stays if it is the last one of its key in the offset map. A tombstone stays for
+delete.retention.ms after its first cleaning, which writes the time into the batch's header: the
+delete horizon replaces the base timestamp (KIP-534). A record without a key cannot be compacted and
+is removed, as in Apache Kafka. An empty batch remains for a producer's last batch, whose sequence
+is still needed, and for the last batch of a cleaning, so that segments keep their end offsets.
 """
 
 from __future__ import annotations
@@ -34,23 +33,23 @@ _NO_OFFSET: Final = -1
 
 
 class LastOfProducer(NamedTuple):
-    """Where a producer that is still remembered wrote last."""
+    """The last write of a producer whose state is still kept."""
 
     last_offset: int
-    """Of its last batch with records; -1 when only an end marker of it is known."""
+    """The last offset of its last batch with records; -1 if only an end marker of it is known."""
     epoch: int
 
 
 def _sealed(header: BatchHeader, body: bytes) -> bytes:
-    """A batch of that header, compressed as its attributes say."""
+    """A batch with that header, compressed according to its attributes."""
     codec = header.compression
     return seal(header, body if codec == "none" else codecs.compress(codec, body))
 
 
 def _thinned(header: BatchHeader, times: list[int], records: list[bytes]) -> bytes | None:
-    """The batch with some of its records, whose bytes stay as they are.
+    """The batch with some of its records, whose bytes are unchanged.
 
-    None when that cannot be: times count from the first record, and that one has gone.
+    None if that is impossible: times are relative to the first record, which is removed.
     """
     if header.attributes & LOG_APPEND_TIME_BIT or (times[0] and header.delete_horizon_ms is None):
         return None
@@ -85,8 +84,9 @@ class Sieve:
         delete_retention_ms: int,
         tombstones_wait: bool = True,
     ) -> None:
-        """The map is complete, of the section from `first_dirty_offset` on; `upper_offset` is where
-        what may be cleaned ends. `tombstones_wait=False` breaks KIP-534: only simulations do."""
+        """The map must be complete, and covers the section from `first_dirty_offset` on;
+        `upper_offset` is the end of the cleanable section. `tombstones_wait=False` violates
+        KIP-534: only in simulations."""
         self._map = offset_map
         self._transactions = transactions
         self._last_of_producers = last_of_producers
@@ -99,9 +99,10 @@ class Sieve:
     def sift_chunk(
         self, chunk: Chunk, runs: Runs | None
     ) -> Iterator[tuple[BatchHeader, Bytes, int]]:
-        """(header as it was, what stays, its largest time) of each batch of which something does.
+        """(original header, remaining bytes, their largest time) of each batch of which something
+        stays.
 
-        What stays has to be used before the next chunk. Raises KafkaError as `sift`.
+        Use the bytes before the next chunk. Raises KafkaError as `sift` does.
         """
         batches = chunk.batches
         index = at = 0
@@ -128,9 +129,9 @@ class Sieve:
             index, at = index + 1, at + header.size
 
     def sift(self, header: BatchHeader, batch: memoryview) -> Bytes | None:
-        """What stays of the batch: itself, another one at the same offsets, or None.
+        """The rest of the batch: itself, another batch with the same offsets, or None.
 
-        Raises KafkaError CORRUPT_MESSAGE for records that cannot be read.
+        Raises KafkaError CORRUPT_MESSAGE for unreadable records.
         """
         horizon = header.delete_horizon_ms
         if header.is_control:
@@ -183,7 +184,7 @@ class Sieve:
         return self._rebuilt(header, records, sets_horizon=needs_horizon)
 
     def _sift_known(self, header: BatchHeader, batch: memoryview) -> Bytes | None:
-        """What stays of a batch whose records are all in the map, none of them a tombstone."""
+        """The rest of a batch whose records are all in the map, without tombstones."""
         kept = self._map.survivors_in(header.base_offset, header.last_offset)
         if len(kept) == header.record_count:
             return batch
@@ -205,7 +206,7 @@ class Sieve:
     def _rebuilt(
         self, header: BatchHeader, records: list[Record], *, sets_horizon: bool = True
     ) -> bytes:
-        """The batch with these records and, if it has no delete horizon yet, with one."""
+        """The batch with only these records and a delete horizon, which it may have already."""
         if not records:
             raise malformed(header)
         base = records[0].timestamp
@@ -233,7 +234,7 @@ class Sieve:
         )
 
     def _empty(self, header: BatchHeader) -> bytes | None:
-        """A batch without records where one is needed."""
+        """A batch without records, if one is needed."""
         if not self._is_needed(header):
             return None
         attributes = header.attributes & ~(COMPRESSION_MASK | DELETE_HORIZON_BIT)
@@ -243,7 +244,7 @@ class Sieve:
         )
 
     def _is_needed(self, header: BatchHeader) -> bool:
-        """Whether this batch's header is needed: by its producer, or for where the log ends."""
+        """Whether this batch's header is needed: for its producer, or for the end of the log."""
         if header.next_offset == self._upper_offset:
             return True
         last = self._last_of_producers.get(header.producer_id)

@@ -1,13 +1,13 @@
-"""How cleaned segments take the place of others, and what a crash in the middle leaves.
+"""Replaces segments with cleaned ones, and recovers from a crash in between.
 
     1. The job has written X.log.cleaned and its indexes, durably. A crash now: they are removed.
     2. They are renamed to .swap, the log last. While any .cleaned is left: both kinds are removed.
     3. The old segments are renamed to .deleted, and the .swap files to their final names, the log
-       last. From the moment that X.log.swap is there, a start goes on from here.
+       last. Once X.log.swap exists, a restart resumes here.
 
-Until 3 begins, the old files are all there; once the names of 2 are durable, the new ones are.
-Source: the names, and which of two generations wins, are Apache Kafka's, so that either program may
-start on what the other left.
+Until 3 begins, all old files exist; once the names of 2 are durable, all new ones do. Source: the
+names, and which of two generations wins, are Apache Kafka's, so that either program can start with
+the other's files.
 """
 
 from __future__ import annotations
@@ -23,23 +23,23 @@ CLEANED: Final = ".cleaned"
 SWAP: Final = ".swap"
 
 _KINDS: Final = (".index", ".timeindex", ".txnindex", ".log")
-"""The log last: once it is there, the others are."""
+"""The log is last: once it exists, so do the others."""
 
 _NAME: Final = re.compile(r"(\d{20})(\.log|\.index|\.timeindex|\.txnindex)(\.cleaned|\.swap)")
 
 
 def prepare(disk: Disk, directory: str, base_offset: int) -> None:
-    """Step 2, without making the names durable."""
+    """Do step 2, without making the names durable."""
     _rename(disk, directory, base_offset, CLEANED, SWAP)
 
 
 def finish(disk: Disk, directory: str, base_offset: int) -> None:
-    """The end of step 3: the old segment of that name is gone already."""
+    """Do the end of step 3: the old segment of that name is removed already."""
     _rename(disk, directory, base_offset, SWAP, "")
 
 
 def abandon(disk: Disk, directory: str, base_offset: int) -> None:
-    """Remove what was prepared, the log first, so that no start goes on with it."""
+    """Remove the prepared files, the log first, so that no restart resumes the swap."""
     for kind in reversed(_KINDS):
         for ending in (SWAP, CLEANED):
             path = f"{directory}/{file_name(base_offset, kind)}{ending}"
@@ -55,9 +55,9 @@ def _rename(disk: Disk, directory: str, base_offset: int, old: str, new: str) ->
 
 
 def recover(disk: Disk, directory: str, *, finishes: bool = True) -> list[str]:
-    """Finish the swaps that a crash interrupted, and remove the others; words for each.
+    """Finish the swaps that a crash interrupted, remove the others, and return a message for each.
 
-    `finishes=False` removes them all, and with them what they were to replace: only simulations do.
+    `finishes=False` removes them all, including the segments to replace: only in simulations.
     """
     found = [
         (int(matched[1]), matched[2], matched[3])
@@ -73,7 +73,7 @@ def recover(disk: Disk, directory: str, *, finishes: bool = True) -> list[str]:
             abandon(disk, directory, base)
             continue
         if not finishes or not disk.exists(f"{directory}/{file_name(base, '.log')}{SWAP}"):
-            abandon(disk, directory, base)  # its log is in its place already, or was given up
+            abandon(disk, directory, base)  # its log was renamed already, or given up
             continue
         gone = _remove_replaced(disk, directory, base)
         finish(disk, directory, base)
@@ -85,7 +85,7 @@ def recover(disk: Disk, directory: str, *, finishes: bool = True) -> list[str]:
 
 
 def _remove_replaced(disk: Disk, directory: str, base_offset: int) -> list[int]:
-    """Remove the segments that a .swap file stands for: those that begin in its range."""
+    """Remove the segments that a .swap file replaces: those whose base offsets are in its range."""
     end = _end_of(disk, f"{directory}/{file_name(base_offset, '.log')}{SWAP}", base_offset)
     gone = []
     for name in disk.list_dir(directory):
@@ -104,7 +104,7 @@ def _remove_replaced(disk: Disk, directory: str, base_offset: int) -> list[int]:
 
 
 def _end_of(disk: Disk, path: str, base_offset: int) -> int:
-    """The offset after the last batch of a segment's file."""
+    """The offset after the last batch in a segment's file."""
     file = disk.open(path)
     try:
         size, position, end = file.size(), 0, base_offset
@@ -120,7 +120,7 @@ def _end_of(disk: Disk, path: str, base_offset: int) -> int:
 
 
 def discard(disk: Disk, directory: str) -> None:
-    """Remove what a cleaning that was broken off has written."""
+    """Remove the files of an aborted cleaning."""
     if disk.exists(directory):
         for name in disk.list_dir(directory):
             if name.endswith(CLEANED):

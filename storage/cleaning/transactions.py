@@ -1,7 +1,7 @@
-"""Transactions as a cleaning passes over them, in the order of the log.
+"""The state of transactions during a cleaning, in the order of the log.
 
-Records of an aborted transaction go. A marker stays until nothing of its transaction was seen any
-longer; then it gets a delete horizon, as a tombstone does (KIP-534). Aborted transactions are known
+Records of aborted transactions are removed. A marker stays as long as batches of its transaction
+exist; then it gets a delete horizon, as a tombstone does (KIP-534). Aborted transactions are known
 before their batches are read, from the `.txnindex` files.
 """
 
@@ -14,7 +14,7 @@ from raftka.storage.transaction_index import AbortedTransaction
 
 
 class TransactionsPassed:
-    """What is known where the cleaning is."""
+    """The state at the cleaning's position."""
 
     __slots__ = ("_aborted", "_aborting", "_committing", "_observed", "kept")
 
@@ -22,13 +22,13 @@ class TransactionsPassed:
         self._aborted = sorted(aborted, key=lambda each: each.first_offset, reverse=True)
         self._aborting: dict[int, AbortedTransaction] = {}
         self._observed: set[int] = set()
-        """Producers of whose aborted transaction a batch was seen."""
+        """Producers with a batch of the current aborted transaction."""
         self._committing: set[int] = set()
         self.kept: list[AbortedTransaction] = []
-        """Aborted transactions that still have a batch: for the cleaned segment's index."""
+        """Aborted transactions that still have a batch, for the cleaned segment's index."""
 
     def is_aborted(self, header: BatchHeader) -> bool:
-        """Take note of a batch with records; whether its transaction was aborted."""
+        """Record a batch with records; return whether its transaction was aborted."""
         if self._aborted:
             self._advance(header.last_offset)
         if not header.is_transactional:
@@ -40,9 +40,9 @@ class TransactionsPassed:
         return False
 
     def are_committed(self, header: BatchHeader) -> bool:
-        """Take note of a batch whose records surely count; False leaves it to `is_aborted`.
+        """Record a batch whose records are surely committed; False leaves it to `is_aborted`.
 
-        It may be asked ahead, and again: what it notes a marker alone undoes.
+        It may be called ahead of time, and repeatedly: only a marker resets what it records.
         """
         if self._aborted and self._aborted[-1].first_offset <= header.last_offset:
             return False
@@ -53,7 +53,7 @@ class TransactionsPassed:
         return True
 
     def has_nothing_left(self, header: BatchHeader, *, commits: bool) -> bool:
-        """Take note of an end marker; whether no batch of its transaction was seen."""
+        """Record an end marker; return whether no batch of its transaction was seen."""
         self._advance(header.last_offset)
         producer_id = header.producer_id
         if commits:

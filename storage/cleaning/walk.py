@@ -1,8 +1,8 @@
-"""Where the records of a batch are, without a look at more of them than is needed.
+"""Finds the records of a batch, parsing no more of them than needed.
 
-A record is a run of zigzag varints and bytes: its length, attributes, time and offset as distances
-from the batch's, key, value, headers (model/records.py). A cleaning reads each of them for its key,
-so that varints of one byte and of two, which most are, are read in line.
+A record consists of zigzag varints and bytes: its length, attributes, time and offset relative to
+the batch's, key, value, headers (model/records.py). A cleaning reads the key of every record, so
+varints of one and two bytes, the most frequent ones, are decoded inline.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from raftka.model.records import read_varint
 from raftka.storage.cleaning.offset_map import SHORT, fingerprint
 
 Place = tuple[int, int, int, int, bytes | None, bool]
-"""(start, end, offset, time after the batch's base, key, is a tombstone) of a record in a batch."""
+"""(start, end, offset, time relative to the batch's base, key, is a tombstone) of a record."""
 
 
 def records_of(header: BatchHeader, batch: memoryview) -> bytes:
-    """The records of a batch as one run of bytes, decompressed."""
+    """The decompressed records of a batch as bytes."""
     return bytes(codecs.decompress(header.compression, batch[HEADER_BYTES : header.size]))
 
 
 def walk(header: BatchHeader, data: bytes) -> list[Place]:
-    """The places of a batch's records in `data`, without a look at values and headers.
+    """The places of a batch's records in `data`, without parsing values and headers.
 
-    Raises KafkaError CORRUPT_MESSAGE when the records do not fill `data` exactly.
+    Raises KafkaError CORRUPT_MESSAGE if the records do not fill `data` exactly.
     """
     found: list[Place] = []
     add = found.append
@@ -43,7 +43,7 @@ def walk(header: BatchHeader, data: bytes) -> list[Place]:
             else:
                 size, position = read_varint(data, position)
                 end = position + size
-            time = data[position + 1]  # behind the attributes, of which none are defined
+            time = data[position + 1]  # skip the attributes, of which none are defined
             if time < 0x80:
                 time = (time >> 1) ^ -(time & 1)
                 position += 2
@@ -65,7 +65,7 @@ def walk(header: BatchHeader, data: bytes) -> list[Place]:
             if size >= 0:
                 key = data[position : position + size]
                 position += size
-            # A value of length -1 is the varint 1.
+            # A length of -1 is encoded as 1.
             add((start, end, base + delta, time, key, data[position] == 1))
             if position >= end:
                 raise IndexError("a record is shorter than its key")
@@ -78,10 +78,10 @@ def walk(header: BatchHeader, data: bytes) -> list[Place]:
 
 
 def note_keys(header: BatchHeader, data: bytes, offsets: dict[bytes, int]) -> bool:
-    """Put the offset of each record with a key into `offsets`; whether one of them has no value.
+    """Add the offset of each record with a key to `offsets`; return whether one has no value.
 
-    The hottest loop of a cleaning: every dirty record comes by. Raises KafkaError CORRUPT_MESSAGE
-    as `walk`.
+    The hottest loop of a cleaning: it processes every dirty record. Raises KafkaError
+    CORRUPT_MESSAGE as `walk` does.
     """
     position, base, has_tombstone = 0, header.base_offset, False
     try:
@@ -96,7 +96,7 @@ def note_keys(header: BatchHeader, data: bytes, offsets: dict[bytes, int]) -> bo
             else:
                 size, position = read_varint(data, position)
                 end = position + size
-            position += 1  # behind the attributes, of which none are defined
+            position += 1  # skip the attributes, of which none are defined
             while data[position] > 0x7F:
                 position += 1
             delta = data[position + 1]
@@ -130,7 +130,7 @@ def note_keys(header: BatchHeader, data: bytes, offsets: dict[bytes, int]) -> bo
 
 
 def malformed(header: BatchHeader) -> KafkaError:
-    """The error for a batch whose records are not what its header says."""
+    """The error for a batch whose records do not match its header."""
     return KafkaError(
         ErrorCode.CORRUPT_MESSAGE,
         f"The records of the batch at offset {header.base_offset} do not fill it exactly.",
