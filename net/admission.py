@@ -1,4 +1,4 @@
-"""How many connections a node takes, in all and from one address (max.connections*). Pure."""
+"""Limits on a node's connections (max.connections*). Pure."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from raftka.net.session import host_of
 
 
 class Limits(NamedTuple):
-    """The settings as they are now; they may change while a node runs."""
+    """The current settings; they may change while a node runs."""
 
     total: int
     per_address: int
     overrides: dict[str, int]
-    """Other limits for some addresses."""
+    """Limits for specific addresses."""
 
 
 def parse_overrides(text: str) -> dict[str, int]:
-    """The limits in max.connections.per.ip.overrides, host:count,..."""
+    """Parse max.connections.per.ip.overrides: host:count,..."""
     found = {}
     for item in filter(None, (each.strip() for each in text.split(","))):
         host, _, count = item.rpartition(":")
@@ -36,7 +36,7 @@ class Admission:
         self._total = 0
 
     def admit(self, peer: str) -> str | None:
-        """Count a connection from `peer` (host:port); the reason in words when it is refused."""
+        """Count a connection from `peer` (host:port); return the reason if it is refused."""
         limits, address = self._limits(), host_of(peer)
         if self._total >= limits.total:
             return f"max.connections={limits.total} are open"
@@ -48,7 +48,7 @@ class Admission:
         return None
 
     def release(self, peer: str) -> None:
-        """An admitted connection has ended."""
+        """An admitted connection was closed."""
         address = host_of(peer)
         self._total -= 1
         self._by_address[address] -= 1

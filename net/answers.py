@@ -1,9 +1,9 @@
-"""The send side of one connection: answers leave in the order of their requests.
+"""The send side of one connection: answers are sent in the order of their requests.
 
-Kafka's clients match answers by order, so an answer that is ready waits for those before it. Most
-are ready at once and leave with one system call for everything that one receive brought in; an
-answer that was waited for (acks=all, a long fetch) is sent from where it is resolved, without
-waking the connection's own task.
+Kafka's clients match answers by order, so an answer that is ready waits for earlier ones. Most are
+ready at once, and all answers to the requests of one receive are sent by one system call; a delayed
+answer (acks=all, a long fetch) is sent where it is resolved, without waking the connection's own
+task.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from raftka.model.ports import BrokenConnection, Connection, Piece
 
 
 class Turn:
-    """A stretch of synchronous work after which what became ready is sent.
+    """A stretch of synchronous work at whose end ready answers are sent.
 
-    One per node. While a turn is open, connections collect; when it closes, each sends once. So
-    one follower's fetch that completes thirty waiting produce requests costs one send, not thirty.
-    A turn within a turn is part of it.
+    One per node. While a turn is open, connections collect; when it closes, each sends once. So one
+    follower's fetch that completes thirty waiting produce requests costs one send, not thirty. A
+    turn within a turn is part of it.
     """
 
     def __init__(self) -> None:
@@ -29,7 +29,7 @@ class Turn:
         self._ready: list[Answers] = []
         self._last: list[Callable[[], None]] = []
         self.when_sent: Callable[[], None] | None = None
-        """Called at the end of each turn, when its answers have left."""
+        """Called at the end of each turn, when its answers were sent."""
 
     @property
     def is_open(self) -> bool:
@@ -37,20 +37,20 @@ class Turn:
         return self._depth > 0
 
     def begin(self) -> None:
-        """Open a turn, or a turn within the one that is open; `end` must follow."""
+        """Open a turn, or a nested one; `end` must follow."""
         self._depth += 1
 
     def add(self, answers: Answers) -> None:
-        """Have these sent at the end of the turn, or now when none is open."""
+        """Have these sent at the end of the turn, or now if none is open."""
         if self._depth:
             self._ready.append(answers)
         else:
             answers.flush()
 
     def before_end(self, work: Callable[[], None]) -> None:
-        """Do this when the turn has done all else, or now when none is open.
+        """Do this at the end of the turn, or now if none is open.
 
-        A follower's waiting fetch is completed so: once for all the records of a turn.
+        It completes a follower's waiting fetch: once for all the records of a turn.
         """
         if self._depth:
             self._last.append(work)
@@ -58,7 +58,7 @@ class Turn:
             work()
 
     def end(self) -> None:
-        """Close the turn; the outermost sends what became ready in it."""
+        """Close the turn; the outermost one sends the answers that became ready in it."""
         if self._depth > 1:
             self._depth -= 1
             return
@@ -69,7 +69,7 @@ class Turn:
                     work()
         finally:
             self._depth = 0
-        # Sending cannot resolve further answers, so one pass is enough.
+        # Sending cannot resolve further answers, so one pass is sufficient.
         ready, self._ready = self._ready, []
         for answers in ready:
             answers.flush()
@@ -78,7 +78,7 @@ class Turn:
 
 
 class _Slot:
-    """The place of one answer in the order."""
+    """The position of one answer in the order."""
 
     __slots__ = ("_answers", "pieces")
 
@@ -87,7 +87,7 @@ class _Slot:
         self.pieces: list[Piece] | None = None
 
     def fill(self, pieces: list[Piece]) -> None:
-        """The answer is ready: it leaves at the end of the turn if it is the next one."""
+        """The answer is ready: if it is the next one, it is sent at the end of the turn."""
         self.pieces = pieces
         answers = self._answers
         if not answers.is_queued:
@@ -96,7 +96,7 @@ class _Slot:
 
 
 class Answers:
-    """The ordered answers of one connection and what the kernel has not taken yet."""
+    """The ordered answers of one connection, and the data that the kernel has not accepted yet."""
 
     def __init__(
         self,
@@ -105,32 +105,32 @@ class Answers:
         start: Callable[[Callable[[], Awaitable[None]]], None],
     ) -> None:
         self.start = start
-        """Run something in a task of its own, as long as the connection's listener is served."""
+        """Runs something in a task of its own, while the connection's listener runs."""
         self._connection = connection
         self.turn = turn
         self._waiting: deque[_Slot] = deque()
         self._unsent: list[Piece] = []
         self.is_queued = False
-        """Whether the turn that is open will flush this at its end."""
+        """Whether the open turn will flush this at its end."""
         self._writing = False
         self._broken = False
         self.muted_until_s = 0.0
-        """Until then, by the clock, no further request is handled; 0 when one may be."""
+        """Until this time no further request is handled; 0 if requests may be handled."""
         self._settled: trio.Event | None = None
-        """Set while the connection's task waits for an answer to be ready, or written."""
+        """Set while the connection's task waits until an answer is ready, or written."""
 
     @property
     def outstanding(self) -> int:
-        """Requests whose answer is not ready, or waits for one that is not."""
+        """Requests whose answer is not ready, or waits for an earlier one."""
         return len(self._waiting)
 
     @property
     def clogged(self) -> bool:
-        """Whether the peer reads too slowly: read no further requests from it."""
+        """Whether the peer reads too slowly: then no further requests are read from it."""
         return self._writing
 
     def put(self, pieces: list[Piece]) -> None:
-        """The next answer, ready."""
+        """Add the next answer, which is ready."""
         if self._waiting:
             slot = _Slot(self)
             slot.pieces = pieces
@@ -142,13 +142,13 @@ class Answers:
                 self.turn.add(self)
 
     def reserve(self) -> Callable[[list[Piece]], None]:
-        """A place for the next answer; the function takes it when it is ready."""
+        """Reserve the position of the next answer; call the returned function when it is ready."""
         slot = _Slot(self)
         self._waiting.append(slot)
         return slot.fill
 
     def flush(self) -> None:
-        """Send what is ready; a writer task takes over when the kernel's buffer is full."""
+        """Send ready answers; a writer task takes over if the kernel's buffer is full."""
         self.is_queued = False
         waiting = self._waiting
         if waiting and waiting[0].pieces is not None:
@@ -171,7 +171,7 @@ class Answers:
             self.start(self._write)
 
     async def _write(self) -> None:
-        """The writer task: runs until the peer has taken everything."""
+        """The writer task: runs until the kernel has accepted everything."""
         try:
             while self._unsent:
                 pieces, self._unsent = self._unsent, []
@@ -183,7 +183,7 @@ class Answers:
             self._wake()
 
     async def settled(self) -> None:
-        """Wait until something was answered or written since the call."""
+        """Wait until something was answered or written after this call."""
         self._settled = settled = trio.Event()
         await settled.wait()
 
@@ -193,11 +193,11 @@ class Answers:
             self._settled = None
 
     def mute(self, until_s: float) -> None:
-        """Handle no further requests of the connection until the clock shows that (KIP-219)."""
+        """Handle no further requests of the connection until then (KIP-219)."""
         self.muted_until_s = max(self.muted_until_s, until_s)
 
     def close(self) -> None:
-        """Send nothing further; the receiving task notices because its next receive fails."""
+        """Send nothing more; the receiving task notices because its next receive fails."""
         self._broken = True
         self._unsent = []
         self._connection.close()

@@ -1,18 +1,18 @@
-"""The asking side of one connection: requests go out in order, answers come in the same order.
+"""The client side of one connection: requests are sent, and answers received, in the same order.
 
-`send` only hands a request over and returns a future, so that requests of several tasks share the
-connection and a sender can keep many under way. When the connection breaks, everything in flight
-fails with BrokenConnection at once: the askers learn of a dead peer without a timeout.
+`send` only queues a request and returns a future, so that several tasks share the connection and a
+sender can have many requests in flight. When the connection breaks, all of them fail with
+BrokenConnection at once: callers learn of a failed peer without a timeout.
 
-Where the peer's session has an end (KIP-368), the login is renewed on the same connection before
-that; requests that come meanwhile wait until it is through, since the peer would refuse them.
+If the peer's session expires (KIP-368), the channel reauthenticates on the same connection before
+that; requests made meanwhile wait until it has finished, since the peer would refuse them.
 
-An answer that is overdue breaks the connection: it would come before those of later requests. The
-correlation id of each answer is checked, since an answer to another question is worse than none.
+An overdue answer breaks the connection, since later answers cannot overtake it. The correlation id
+of each answer is checked, since an answer to another request is worse than none.
 
-Well before that a peer may be silent: it owes an answer, and no byte came for `silence_s`. That
-proves nothing, so the connection stays; the client that opened it is notified, and may learn that
-another broker has taken over (client/silence.py).
+Well before that a peer may be silent: it owes an answer, and no byte has arrived for `silence_s`.
+That proves nothing, so the connection stays open; the client that opened it is notified, and may
+find that another broker has taken over (client/silence.py).
 """
 
 from __future__ import annotations
@@ -40,14 +40,14 @@ from raftka.net.protocol.messages.api_versions import ApiVersionsRequest
 R = TypeVar("R", bound=Response)
 
 MAX_FRAME_BYTES = 512 * 1024 * 1024
-"""The largest answer that is accepted; the buffer only grows with bytes that came."""
+"""The maximal size of an answer; the buffer only grows with received bytes."""
 _RENEWAL_S = 30.0
-"""How long each step of a renewed login may take: the answers before it come first."""
+"""The timeout of each step of a reauthentication, which waits for earlier answers."""
 
 
 @dataclass(frozen=True, slots=True)
 class FinalizedFeatures:
-    """Levels that a cluster has agreed on (KIP-584), by name; the higher epoch is the newer."""
+    """The finalized feature levels of a cluster (KIP-584), by name; a higher epoch is newer."""
 
     epoch: int = -1
     levels: Mapping[str, int] = field(default_factory=dict)
@@ -62,11 +62,11 @@ class _InFlight:
     answer: Future[Any]
     sent_at: float = 0.0
     due_at: float = 0.0
-    """Until when the peer may wait before it answers, as a fetch does."""
+    """Until when the peer may legitimately wait before it answers, as for a fetch."""
 
 
 class Channel:
-    """An open connection; `run` must be running for answers to come."""
+    """An open connection; `run` must be running to receive answers."""
 
     def __init__(
         self,
@@ -78,13 +78,13 @@ class Channel:
         silence_s: float = inf,
         on_silence: Callable[[], None] = lambda: None,
     ) -> None:
-        """`on_silence` is called after `silence_s` without a byte of an answer that is due, and
-        again after each half of it."""
+        """`on_silence` is called after `silence_s` without a byte of an overdue answer, and again
+        after each half of it."""
         self.peer = connection.peer
         self.versions: Mapping[int, tuple[int, int]] = {}
-        """By API key, the versions that the peer answers; empty before `negotiate`."""
+        """By API key, the versions that the peer supports; empty before `negotiate`."""
         self.features = FinalizedFeatures()
-        """What the cluster had finalized when the peer was asked; nothing before `negotiate`."""
+        """The features that the peer reported as finalized; none before `negotiate`."""
         self.broken: BrokenConnection | None = None
         self._connection = connection
         self._client_id = client_id
@@ -99,20 +99,21 @@ class Channel:
         self._is_unsent = clock.alarm()
         self._busy = clock.alarm()
         self._renewal: Any = getattr(connection, "renewal", None)
-        """How the login of the connection is renewed (net/security/dialing.py)."""
+        """Reauthenticates the connection (net/security/dialing.py)."""
         self._held: list[tuple[_InFlight, bool]] | None = None
-        """Requests that wait for that, while it is under way, and whether they are answered."""
+        """Requests that wait for a reauthentication, and whether they are answered."""
         self._looks_again = 0.0
-        """When `_watch` looks at the connection next, unless something is due before."""
+        """When `_watch` checks the connection next, unless something is due earlier."""
 
     @property
     def in_flight(self) -> int:
-        """Requests without an answer yet."""
+        """Requests without an answer."""
         return len(self._in_flight)
 
     @property
     def silent_since(self) -> float | None:
-        """When the request was sent whose answer a silent peer owes; None when it is not silent.
+        """The send time of the request that a silent peer has not answered; None if it is not
+        silent.
 
         Seconds of the monotonic clock.
         """
@@ -121,9 +122,9 @@ class Channel:
         return self._in_flight[0].sent_at
 
     def version_for(self, request: type[Request[Any]], highest: int | None = None) -> int:
-        """The newest version that both sides know, at most `highest`.
+        """The newest version that both sides support, at most `highest`.
 
-        Raises KafkaError UNSUPPORTED_VERSION when there is none.
+        Raises KafkaError UNSUPPORTED_VERSION if there is none.
         """
         low, high = request.VALID_VERSIONS
         if highest is not None:
@@ -151,10 +152,10 @@ class Channel:
         answered: bool = True,
         wait_s: float = 0.0,
     ) -> Future[R]:
-        """Hand a request over. The future fails with BrokenConnection, also when time runs out.
+        """Queue a request. The future fails with BrokenConnection, also on a timeout.
 
-        With `answered` false the peer sends nothing back, and the future has no meaning. A peer
-        that says nothing for `wait_s` of `timeout_s` only does what it was asked.
+        If `answered` is false the peer sends no answer, and the future has no meaning. The peer may
+        stay silent for `wait_s` of `timeout_s` because the request allows it.
         """
         answer: Future[R] = Future()
         if self.broken is not None:
@@ -184,14 +185,14 @@ class Channel:
     async def request(
         self, request: Request[R], version: int, timeout_s: float, *, wait_s: float = 0.0
     ) -> R:
-        """Send and wait. Raises BrokenConnection."""
+        """Send a request and wait for its answer. Raises BrokenConnection."""
         return await self.send(request, version, timeout_s, wait_s=wait_s)
 
     async def negotiate(self, software: str, software_version: str, timeout_s: float) -> None:
-        """Learn which versions the peer speaks (KIP-511). Raises BrokenConnection.
+        """Learn which versions the peer supports (KIP-511). Raises BrokenConnection.
 
-        A broker that does not know our version of ApiVersions answers in the form of version 0,
-        with its own range.
+        A broker that does not know this version of ApiVersions answers in version 0, with its own
+        range.
         """
         request = ApiVersionsRequest(
             client_software_name=software, client_software_version=software_version
@@ -212,7 +213,7 @@ class Channel:
         )
 
     async def run(self) -> None:
-        """Move bytes until the connection ends; never raises for a broken one."""
+        """Transfer bytes until the connection closes; does not raise for a broken one."""
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._write_rest)
@@ -225,7 +226,7 @@ class Channel:
             self.close("closed")
 
     def close(self, why: str) -> None:
-        """End the connection and fail what is in flight; idempotent."""
+        """Close the connection and fail the requests in flight; idempotent."""
         if self.broken is not None:
             return
         self.broken = BrokenConnection(f"{self.peer}: {why}")
@@ -252,12 +253,12 @@ class Channel:
             self._is_unsent.ring()
 
     async def _write_rest(self) -> None:
-        """What the system did not take at once; a checkpoint only on full buffers."""
+        """Write the rest that the socket did not accept; a checkpoint only if buffers are full."""
         while self.broken is None:
             if not self._unsent:
                 await self._is_unsent.wait(inf)
                 continue
-            # What is being sent stays in front, so that `_write` keeps queueing behind it.
+            # The bytes being sent stay at the front, so that `_write` queues behind them.
             batch = list(self._unsent)
             try:
                 await self._connection.send(batch)
@@ -298,7 +299,7 @@ class Channel:
         item.answer.set_result(answer)
 
     async def _keep_logged_in(self, renewal: Any) -> None:
-        """Renew the login whenever it is due; a refusal ends the connection."""
+        """Reauthenticate whenever it is due; a refusal closes the connection."""
         while self.broken is None and renewal.due_s < inf:
             await self._clock.sleep(max(0.0, renewal.due_s - self._clock.monotonic()))
             self._held = []
@@ -312,7 +313,7 @@ class Channel:
                 self._hand_over(item, answered)
 
     def _ask_ahead(self, request: Request[R], version: int) -> Future[R]:
-        """Ask while others are held back. It is no use of the connection: an idle one ends."""
+        """Send a request while others are held back. It does not count as use of the connection."""
         answer: Future[R] = Future()
         if self.broken is not None:
             answer.set_error(self.broken)
@@ -324,13 +325,12 @@ class Channel:
         return answer
 
     def _silent_at(self) -> float:
-        """When the peer counts as silent, unless it says something before."""
+        """When the peer counts as silent, unless it sends something before."""
         oldest = self._in_flight[0]
         return max(oldest.due_at, self._heard_at) + self._silence_s
 
     async def _watch(self) -> None:
-        """Break the connection when an answer is overdue, or after a long time without use; and
-        notice when the peer is silent."""
+        """Close the connection if it is idle or an answer is overdue; and detect a silent peer."""
         while self.broken is None:
             now = self._clock.monotonic()
             if self._in_flight:

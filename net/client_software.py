@@ -1,7 +1,7 @@
-"""Which clients speak which versions, as a node has met them since it started (KIP-511).
+"""The client software and API versions that a node has seen since it started (KIP-511).
 
-Kept by the name and version of the software that a client says in ApiVersions. Both come from
-clients, so there are only so many, and only so much of each.
+Keyed by the name and version of the software in ApiVersions. Clients choose both, so their number
+and size are limited.
 """
 
 from __future__ import annotations
@@ -13,20 +13,20 @@ if TYPE_CHECKING:
     from raftka.net.session import Session
 
 UNKNOWN: Final = "unknown"
-"""The name and version of software that did not say them, as in Apache Kafka."""
+"""Software that did not report a name and version, as in Apache Kafka."""
 OTHER: Final = "other"
-"""The name of all software beyond the first `_KINDS_MAX`."""
+"""Stands for all software after the first `_KINDS_MAX`."""
 _KINDS_MAX: Final = 200
 _CLIENT_IDS_MAX: Final = 5
 _VERSIONS_MAX: Final = 40
 _TEXT_MAX: Final = 64
 
 Software = tuple[str, str]
-"""Name and version."""
+"""The software's name and version."""
 
 
 def software_of(session: Session) -> Software:
-    """What the client of a session runs; UNKNOWN where it did not say."""
+    """The software of a session's client; UNKNOWN if it was not reported."""
     name, version = session.software
     return (name[:_TEXT_MAX] or UNKNOWN), (version[:_TEXT_MAX] or UNKNOWN)
 
@@ -38,19 +38,19 @@ class Met:
 
     def __init__(self) -> None:
         self.client_ids: dict[str, None] = {}
-        """The first few client.ids."""
+        """The first few client ids."""
         self.versions: dict[str, set[int]] = {}
-        """By API, those that it asked in, answered or not."""
+        """By API, the versions of its requests, answered or not."""
 
 
 class ClientSoftware:
-    """All software that a node has met."""
+    """All software that a node has seen."""
 
     def __init__(self) -> None:
         self._met: dict[Software, Met] = {}
 
     def meet(self, session: Session, client_id: str | None, api: str, version: int) -> None:
-        """A session asks in this version of an API for the first time."""
+        """A session uses this version of an API for the first time."""
         software = software_of(session)
         met = self._met.get(software)
         if met is None:
@@ -64,7 +64,7 @@ class ClientSoftware:
             asked.add(version)
 
     def report(self, connections: Mapping[Software, int]) -> Iterator[dict[str, Any]]:
-        """All that was met, as values of JSON, with how many connections each has now."""
+        """All software as JSON values, with the current number of connections of each."""
         for (name, version), met in sorted(self._met.items()):
             yield {
                 "software": name,

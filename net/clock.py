@@ -1,4 +1,4 @@
-"""The real clock and the real dice, behind the ports of model/ports.py."""
+"""The real clock and random source, behind the ports of model/ports.py."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from raftka.model.ports import Alarm, Clock, Dice
 
 
 class _Timekeeper:
-    """Calls back at moments of trio's clock: one task for all alarms of a run."""
+    """Calls back at times of trio's clock: one task for all alarms of a run."""
 
     def __init__(self) -> None:
         self._calls: list[tuple[float, int, Callable[[], None]]] = []
@@ -53,18 +53,18 @@ def _at(moment: float, action: Callable[[], None]) -> None:
 
 
 class TaskAlarm(abc.ABC):
-    """What wakes the task that waits for it: a ring, or the moment that it waits for.
+    """Wakes a waiting task: by a ring, or at the time until which it waits.
 
-    A wait that ends early leaves the callback that was scheduled for its time. The next wait mostly
-    ends later: the callback notices that and schedules itself again, so that a wait costs no cancel
-    scope and no exception.
+    A wait that ends early leaves its scheduled callback in place. The next wait usually ends later:
+    the callback then reschedules itself, so that a wait needs neither a cancel scope nor an
+    exception.
     """
 
     def __init__(self) -> None:
         self._rung = False
         self._task: trio.lowlevel.Task | None = None
         self._due = self._arranged = math.inf
-        """By trio's clock: when the wait is over, and the first moment at which we look."""
+        """By trio's clock: the end of the wait, and the time of the next check."""
 
     async def wait(self, until: float) -> bool:
         if self._rung:
@@ -80,15 +80,15 @@ class TaskAlarm(abc.ABC):
 
     @abc.abstractmethod
     def _moment(self, until: float) -> float:
-        """When trio's clock is where the alarm's own clock says `until`; now if that is over."""
+        """The time on trio's clock at which the alarm's own clock reaches `until`, at least now."""
 
     @abc.abstractmethod
     def _at(self, moment: float, action: Callable[[], None]) -> None:
-        """Have `action` called at `moment`."""
+        """Schedule `action` at `moment`."""
 
     @abc.abstractmethod
     async def _woken(self) -> None:
-        """Called before it is seen what woke the task; may take time, but is no checkpoint."""
+        """Called before the task learns why it was woken; may take time, but is no checkpoint."""
 
     def ring(self) -> None:
         self._rung = True
@@ -102,7 +102,7 @@ class TaskAlarm(abc.ABC):
     def _look(self) -> None:
         now = trio.current_time()
         if now < self._arranged:
-            return  # There is another call, for a wait that came later and ends sooner.
+            return  # A later wait, which ends sooner, has a callback of its own.
         self._arranged = math.inf
         if self._task is None:
             return
@@ -122,7 +122,7 @@ class TaskAlarm(abc.ABC):
 
 
 class TrioAlarm(TaskAlarm):
-    """An alarm of any clock that runs as fast as trio's."""
+    """An alarm of any clock with the same speed as trio's."""
 
     def __init__(self, monotonic: Callable[[], float]) -> None:
         super().__init__()
@@ -132,14 +132,14 @@ class TrioAlarm(TaskAlarm):
         return trio.current_time() + max(0.0, until - self._monotonic())
 
     async def _woken(self) -> None:
-        """Nothing holds it up."""
+        """Does nothing."""
 
     def _at(self, moment: float, action: Callable[[], None]) -> None:
         _at(moment, action)
 
 
 class SystemClock:
-    """The machine's clocks; waiting goes through trio."""
+    """The machine's clocks; waiting uses trio."""
 
     def monotonic(self) -> float:
         return time.monotonic()
@@ -163,5 +163,5 @@ def system_clock() -> Clock:
 
 
 def system_dice() -> Dice:
-    """Unpredictable chance: ids and back-offs of real nodes must not repeat."""
+    """An unpredictable random source: ids and back-offs of real nodes must not repeat."""
     return random.SystemRandom()

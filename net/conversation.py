@@ -1,4 +1,4 @@
-"""One connection to a listener: what came of it, who speaks, and where its answers go."""
+"""One connection to a listener: its received frames, its session, and its answers."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from raftka.net.dispatch import Outlet
 from raftka.net.session import Session
 
 _MAX_OUTSTANDING: Final = 1000
-"""Requests of one connection that may wait for their answer; then reading from it stops."""
+"""Unanswered requests of one connection after which no more are read from it."""
 
 Dispatch = Callable[[memoryview, Session, Outlet], Awaitable[None] | None]
 
 
 class Conversation:
-    """Requests in, answers out, in order; `advance` and `go_on` are all that handles frames."""
+    """Requests in, answers out, in order; all frames are handled by `advance` and `go_on`."""
 
     __slots__ = ("_clock", "answers", "connection", "frames", "heard_s", "reader", "session")
 
@@ -36,9 +36,9 @@ class Conversation:
         self.reader = reader
         self.answers = answers
         self.heard_s = clock.monotonic()
-        """When bytes came last, by the monotonic clock."""
+        """When bytes last arrived, by the monotonic clock."""
         self.frames: Sequence[memoryview] = ()
-        """Requests that are there and not handled yet; views of the reader's buffer."""
+        """Received requests that are not handled yet; views of the reader's buffer."""
 
     @property
     def is_held_up(self) -> bool:
@@ -47,9 +47,9 @@ class Conversation:
         return answers.clogged or answers.outstanding >= _MAX_OUTSTANDING
 
     def advance(self, dispatch: Dispatch) -> Awaitable[None] | None:
-        """Handle the frames that are there; what has to be awaited before the next of them.
+        """Handle the received frames; return what must be awaited before the next of them.
 
-        Raises what ends the connection.
+        Raises the error that closes the connection.
         """
         frames, self.frames = self.frames, ()
         answers = self.answers
@@ -66,9 +66,9 @@ class Conversation:
     async def go_on(
         self, dispatch: Dispatch, turn: Turn, waiting: Awaitable[None] | None = None
     ) -> None:
-        """Handle all frames that are there, and wait for what they, and their answers, wait for.
+        """Handle all received frames, and wait for whatever they and their answers wait for.
 
-        Frames that need no waiting share one turn. Raises what ends the connection.
+        Frames that need no waiting share one turn. Raises the error that closes the connection.
         """
         while True:
             if waiting is not None:
@@ -84,7 +84,7 @@ class Conversation:
             await self.answers.settled()
 
     async def _wait_out(self) -> None:
-        """The client has used more than its quota: it must wait before its next request."""
+        """The client exceeded its quota: wait until its next request may be handled."""
         answers = self.answers
         while (left_s := answers.muted_until_s - self._clock.monotonic()) > 0:
             await self._clock.sleep(left_s)

@@ -1,7 +1,7 @@
-"""The one place that calls handlers: a frame becomes a call, and what it returns an answer.
+"""The one place that calls handlers: decodes a frame, calls its handler and encodes the answer.
 
-A request takes this way whether a client sent it or another broker in an envelope. So whatever
-holds for every request is done here: versions, sizes, permissions, and what becomes of errors.
+Requests from clients and from other brokers' envelopes both take this path. So everything that
+applies to every request is here: versions, sizes, permissions, errors.
 """
 
 from __future__ import annotations
@@ -43,46 +43,46 @@ _KEY_ALONE: Final = {key: memoryview(key.to_bytes(2)) for key in APIS}
 
 
 class Outlet(Protocol):
-    """Where the answers to one connection's requests go, in the order of the requests."""
+    """The destination of the answers to one connection's requests, in the order of the requests."""
 
     def put(self, pieces: list[Piece]) -> None:
-        """The next answer, ready."""
+        """Add the next answer, which is ready."""
         ...
 
     def reserve(self) -> Callable[[list[Piece]], None]:
-        """A place for the next answer; the function takes it when it is ready."""
+        """Reserve the position of the next answer; call the returned function when it is ready."""
         ...
 
     def start(self, work: Callable[[], Awaitable[None]]) -> None:
-        """Do this in a task of its own, which ends with the connections of the listener."""
+        """Do this in a task of its own, which is cancelled with the listener's connections."""
         ...
 
     def mute(self, until_s: float) -> None:
-        """Handle no further requests of the connection until the clock shows that."""
+        """Handle no further requests of the connection until then."""
         ...
 
     def close(self) -> None:
-        """End the connection: an answer will never come."""
+        """Close the connection: an answer will never come."""
         ...
 
 
 class Meter(Protocol):
-    """Measures what clients use of a node (KIP-13, KIP-124)."""
+    """Measures clients' use of a node (KIP-13, KIP-124)."""
 
     is_active: bool
-    """Whether any client has a quota: when not, nothing is measured."""
+    """Whether any client has a quota: otherwise nothing is measured."""
 
     def begin(self, context: Context[NodeT], *, is_exempt: bool) -> Metering:
-        """Measure a request from now on; of an exempt one its time is not counted."""
+        """Start to measure a request; the time of an exempt one is not counted."""
         ...
 
 
 class Dispatcher(Generic[NodeT]):
     """Calls the handlers in `routes` for `node`.
 
-    `forward` returns what answers a request that another node has to decide, or None when this one
-    has to. Without an `authorizer` every client may do everything; without a `meter` as much as it
-    likes. `stats` counts the requests.
+    `forward` returns an awaitable answer if another node must decide the request, or None if this
+    one must. Without an `authorizer` every client may do everything; without a `meter` there are no
+    quotas. `stats` counts the requests.
     """
 
     def __init__(
@@ -99,7 +99,7 @@ class Dispatcher(Generic[NodeT]):
         self._node = node
         self._routes = routes
         self._used: dict[int, Route[NodeT]] = {}
-        """The routes that were asked for: found without a call."""
+        """The routes that were used before, for lookups without a call."""
         self._forward = forward
         self._authorizer = authorizer
         self._meter = meter
@@ -107,10 +107,10 @@ class Dispatcher(Generic[NodeT]):
     def dispatch(
         self, frame: memoryview, session: Session, outlet: Outlet
     ) -> Awaitable[None] | None:
-        """Handle one request now, or return what has to be awaited for it.
+        """Handle one request now, or return an awaitable for it.
 
-        `frame` may be reused once this returns. Raises CloseConnection and MalformedMessage, and
-        whatever else ends the connection; so does what is returned.
+        `frame` may be reused once this returns. Raises CloseConnection, MalformedMessage, and other
+        errors that close the connection; so does the awaitable.
         """
         if (authentication := session.authentication) is not None:
             if authentication.takes_raw_token:
@@ -126,7 +126,7 @@ class Dispatcher(Generic[NodeT]):
         if route is None or len(frame) > route.max_bytes:
             raise _not_taken(route, header.api_key, len(frame), session)
         if waits := route.is_async:
-            # It outlives this turn, and the receive buffer is reused by then.
+            # It outlives this turn, and the receive buffer is reused then.
             frame = memoryview(bytes(frame))
         version = header.api_version
         context = Context(
@@ -168,7 +168,7 @@ class Dispatcher(Generic[NodeT]):
         if (metering := context.metering) is not None:
             metering.pause()
         if type(answer) is list:
-            # Written by hand: the answer to most requests of a busy node.
+            # Encoded by hand: the answer to most requests of a busy node.
             if metering is not None:
                 metering.finish(answer, route.request.RESPONSE, outlet)
             outlet.put(answer)
@@ -176,7 +176,7 @@ class Dispatcher(Generic[NodeT]):
         return self._answer(context, route, request, answer, outlet, waits=waits)
 
     def _refuse_version(self, context: Context[NodeT], route: Route[NodeT], outlet: Outlet) -> None:
-        """Answer a request in a version that is not promised. Raises CloseConnection."""
+        """Answer a request in an unsupported version. Raises CloseConnection."""
         refusal = _in_version_0(context, route)
         if self._stats is not None:
             self._stats.series.api.failed(refusal)
@@ -192,7 +192,7 @@ class Dispatcher(Generic[NodeT]):
         *,
         waits: bool,
     ) -> Awaitable[None] | None:
-        """Answer with a message, now or later; what has to be awaited for that."""
+        """Answer with a message, now or later; return what must be awaited for that."""
         stats, metering = self._stats, context.metering
         if stats is not None and (waits or isinstance(answer, Pending)):
             context.timing = stats.waits()
@@ -202,7 +202,7 @@ class Dispatcher(Generic[NodeT]):
                 return _answer_later(context, route, request, waiting, outlet, outlet.put)
             _answer_beside(context, route, request, waiting, outlet)
         elif isinstance(answer, Pending):
-            # Or the receive buffer, however large, would stay for as long as it waits.
+            # Otherwise the receive buffer, however large, would stay allocated while it waits.
             context.frame = _KEY_ALONE[route.api_key]
             answer.on_resolved(_fill_later(context, route, outlet))
         else:
@@ -214,7 +214,7 @@ class Dispatcher(Generic[NodeT]):
         return None
 
     def _find(self, api_key: int) -> Route[NodeT] | None:
-        """The route of an API that is asked for the first time."""
+        """The route of an API that is requested for the first time."""
         route = self._routes.get(api_key)
         if route is not None:
             self._used[api_key] = route
@@ -223,7 +223,7 @@ class Dispatcher(Generic[NodeT]):
     async def _take_token(
         self, token: bytes, session: Session, authentication: Authenticating, outlet: Outlet
     ) -> None:
-        """A token without a request around it, as after version 0 of SaslHandshake."""
+        """Handle a SASL token without a request header, as after version 0 of SaslHandshake."""
         try:
             await authentication.prepare(token)
             answer, _ = authentication.authenticate(token)
@@ -236,7 +236,7 @@ class Dispatcher(Generic[NodeT]):
 
 
 def _show(context: Context[NodeT], route: Route[NodeT]) -> None:
-    """A line for a request, at level DEBUG."""
+    """Log a request at level DEBUG."""
     log.debug(
         f"{route.name} version {context.api_version} from {context.session.peer}",
         client=context.client_id,
@@ -248,7 +248,7 @@ def _show(context: Context[NodeT], route: Route[NodeT]) -> None:
 def _not_taken(
     route: Route[NodeT] | None, api_key: int, size: int, session: Session
 ) -> CloseConnection:
-    """Why a request ends its connection unread."""
+    """Why a request closes its connection unread."""
     if route is None:
         return CloseConnection(f"API key {api_key} is not served on {session.listener}")
     return CloseConnection(f"{route.name} of {size} bytes; {route.max_bytes} are allowed")
@@ -282,7 +282,7 @@ def _answer_beside(
     waiting: Awaitable[Answer],
     outlet: Outlet,
 ) -> None:
-    """As `_answer_later`, in a task of its own: the connection goes on meanwhile."""
+    """The same as `_answer_later`, in a task of its own: the connection continues meanwhile."""
     fill = outlet.reserve()
 
     async def beside() -> None:
@@ -294,7 +294,7 @@ def _answer_beside(
             )
             outlet.close()
         except Exception:
-            # A defect of ours ends this connection and no other.
+            # An internal error closes this connection and no other.
             _log_defect(context, route)
             outlet.close()
 
@@ -304,9 +304,9 @@ def _answer_beside(
 def _fill_later(
     context: Context[NodeT], route: Route[NodeT], outlet: Outlet
 ) -> Callable[[object], None]:
-    """What puts an answer into its place, from wherever it is resolved.
+    """A function that stores an answer in its position when it is resolved.
 
-    That is in the turn of another connection, which must not suffer from it.
+    It may be called in the turn of another connection, which must not be affected by errors.
     """
     fill = outlet.reserve()
 
@@ -326,7 +326,7 @@ def _fill_later(
 
 
 def _account(context: Context[NodeT], route: Route[NodeT], answer: object, outlet: Outlet) -> None:
-    """What is done with every answer, however it came: quotas and figures are kept."""
+    """The accounting of every answer: quotas and statistics."""
     if context.metering is not None:
         context.metering.finish(answer, route.request.RESPONSE, outlet)
     if context.timing is not None:
@@ -334,7 +334,7 @@ def _account(context: Context[NodeT], route: Route[NodeT], answer: object, outle
 
 
 def encode_answer(context: Context[NodeT], answer: object) -> list[Piece]:
-    """The whole frame for what a handler returned; empty for no answer."""
+    """The complete frame for a handler's result; empty for no answer."""
     if answer is None:
         return []
     if isinstance(answer, list):
@@ -344,7 +344,7 @@ def encode_answer(context: Context[NodeT], answer: object) -> list[Piece]:
 
 
 def _in_version_0(context: Context[NodeT], route: Route[NodeT]) -> Response:
-    """The answer to a version that is not promised, if the API has one (KIP-511)."""
+    """The answer to an unsupported version, if the API has one (KIP-511)."""
     if route.other_versions is None:
         raise CloseConnection(
             f"{route.name} version {context.api_version} is not supported"
@@ -357,9 +357,10 @@ def _in_version_0(context: Context[NodeT], route: Route[NodeT]) -> Response:
 def _failed(
     context: Context[NodeT], route: Route[NodeT], request: Request[Any], error: Exception
 ) -> Response:
-    """The answer for what a handler raised. A defect of ours is logged in full, answered in short.
+    """The answer for an exception of a handler. Internal errors are logged with a traceback, and
+    answered without details.
 
-    Raises what ends the connection.
+    Raises the error that closes the connection.
     """
     if isinstance(error, CloseConnection | BrokenConnection | trio.ClosedResourceError):
         raise error
@@ -376,10 +377,10 @@ def _log_defect(context: Context[NodeT], route: Route[NodeT]) -> None:
 
 
 def _error_answer(route: Route[NodeT], request: Request[Any], error: KafkaError) -> Response:
-    """The response that carries an error of the whole request.
+    """The response with an error of the whole request.
 
-    Raises CloseConnection where the protocol has no place for such an error: handlers of those
-    APIs answer per topic or partition, so only a defect gets here.
+    Raises CloseConnection if the protocol has no field for such an error: handlers of those APIs
+    answer per topic or partition, so only internal errors get here.
     """
     if route.refusal is not None:
         return route.refusal(request, error)

@@ -1,9 +1,8 @@
-"""A value that comes later, for code that hands out work before it is done.
+"""A value that will be available later, for code that starts work without waiting for it.
 
-trio has no futures on purpose: a task should wait for what it starts. A producer is the exception,
-since many records are under way for each task that writes them. The task that
-receives an answer fills the `Future`, which has no task of its own; any number of tasks may await
-it.
+trio deliberately has no futures: a task should wait for what it starts. A producer is the
+exception, since each task may have many records in flight. The task that receives an answer fills
+the `Future`, which has no task of its own; any number of tasks may await it.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ T = TypeVar("T")
 
 
 class Future(Generic[T]):
-    """Filled once, by `set_result` or `set_error`; `await future` gives the value or raises."""
+    """Filled once, by `set_result` or `set_error`; `await future` returns the value or raises."""
 
     __slots__ = ("_callbacks", "_done", "_error", "_event", "_value")
 
@@ -34,11 +33,11 @@ class Future(Generic[T]):
 
     @property
     def error(self) -> BaseException | None:
-        """What went wrong; None while it is under way and after success."""
+        """The error; None while pending and after success."""
         return self._error
 
     def result(self) -> T:
-        """The value; raises the error it failed with, or RuntimeError while it is under way."""
+        """The value; raises the error, or RuntimeError while pending."""
         if not self._done:
             raise RuntimeError("the answer has not come yet: await it")
         if self._error is not None:
@@ -46,7 +45,7 @@ class Future(Generic[T]):
         return cast(T, self._value)
 
     async def wait(self) -> None:
-        """Until it is filled, with a value or an error; a checkpoint in any case."""
+        """Wait until it is filled, with a value or an error; always a checkpoint."""
         if self._done:
             await trio.lowlevel.checkpoint()
             return

@@ -1,14 +1,14 @@
-"""Many connections in one task: all that came meanwhile is handled in one turn.
+"""Serves many connections in one task: everything that has arrived is handled in one turn.
 
 A task for each connection is woken, runs for ten microseconds and waits again; for small requests
-the switch, and arming the descriptor each time, cost as much as the request. Here one wait is for
-all connections. A turn receives once from each that has something, handles what is complete, and
-sends once on each that has answers. Whatever has to wait (an async handler, a peer that does not
-read) leaves the reactor for a task of its own, and comes back when it is done.
+the switch, and arming the descriptor each time, cost as much as the request. Here one wait covers
+all connections. A turn receives once from each readable connection, handles complete requests, and
+sends once on each with answers. A connection that must wait (for an async handler, or a peer that
+does not read) moves to a task of its own, and returns when it is done.
 
-Fairness: a turn takes one receive from each connection, at most one buffer (128 KB, or one larger
-frame), so a peer that floods the node gets its share only; a turn that has received a megabyte is
-cut, so that answers leave and the other tasks of the node run.
+Fairness: a turn receives once from each connection, at most one buffer (128 KB, or one larger
+frame), so a peer that floods the node only gets its share; a turn ends after a megabyte, so that
+answers are sent and the node's other tasks run.
 """
 
 from __future__ import annotations
@@ -49,11 +49,11 @@ class Reactor:
         self._start = start
 
     def serve(self, conversation: Conversation) -> bool:
-        """Whether this one is served here from now on."""
+        """Return whether this connection is served here from now on."""
         return self._poller.watch(conversation.connection, conversation)
 
     async def run(self) -> None:
-        """Serve until cancelled; the caller that cancels ends the conversations."""
+        """Serve until cancelled; then the caller closes the conversations."""
         turn, take = self._turn, self._take
         while True:
             ready = await self._poller.ready()
@@ -76,7 +76,7 @@ class Reactor:
             self._turn.begin()
 
     def _take(self, conversation: Conversation, now_s: float) -> int:
-        """Receive once and handle what is complete; how many bytes came."""
+        """Receive once and handle complete requests; return the number of bytes."""
         try:
             if conversation.is_held_up:
                 self._set_aside(conversation, None)
@@ -103,7 +103,7 @@ class Reactor:
         self._ended(conversation, error)
 
     def _set_aside(self, conversation: Conversation, waiting: Awaitable[None] | None) -> None:
-        """Let a task of its own do what has to wait; nothing is received meanwhile."""
+        """Move waiting work to a task of its own; nothing is received meanwhile."""
         self._poller.forget(conversation.connection)
         self._start(partial(self._wait, conversation, waiting))
 

@@ -1,9 +1,9 @@
-"""Spans of OpenTelemetry for some of the requests: how long each took, and in which stage.
+"""OpenTelemetry spans of sampled requests: the duration of each, and of its stages.
 
-Made outside of the dispatcher, around it: a node without `raftka.otlp.traces.endpoint` has none of
-this, and one with it draws one number for each request. A request that is chosen has its answer's
-place watched: `local` ends when the handler returns, `remote` when the answer is known that it had
-to wait for. What `taken` does not return in time is dropped, and counted.
+It wraps the dispatcher: a node without `raftka.otlp.traces.endpoint` has no overhead, and one with
+it draws a random number per request. For a sampled request the stage `local` ends when the handler
+returns, `remote` when its delayed answer is resolved. Spans that `taken` does not fetch in time are
+dropped, and counted.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from raftka.net.session import Session
 
 _MOST: Final = 4096
-"""Spans that wait to be sent."""
+"""The limit of spans that wait to be sent."""
 _TEXT_MAX: Final = 256
-"""Characters of what a client says of itself: thousands of spans may wait."""
+"""The limit of characters of client-supplied text: thousands of spans may wait."""
 
 
 class Span(NamedTuple):
-    """One request, or one stage of it; moments by the clock's `monotonic`, in seconds."""
+    """One request, or one stage of it; times are seconds of the clock's `monotonic`."""
 
     trace_id: bytes
     span_id: bytes
@@ -39,7 +39,7 @@ class Span(NamedTuple):
 
 
 class Dispatches(Protocol):
-    """What handles one request (net/dispatch.py)."""
+    """Handles one request (net/dispatch.py)."""
 
     def dispatch(
         self, frame: memoryview, session: Session, outlet: Outlet
@@ -47,34 +47,34 @@ class Dispatches(Protocol):
 
 
 class Spans:
-    """Those of one node."""
+    """The spans of one node."""
 
     def __init__(self, clock: Clock, dice: Dice, ratio: float) -> None:
-        """`ratio` is the share of the requests that are chosen."""
+        """`ratio` is the fraction of requests that are sampled."""
         self._clock = clock
         self._dice = dice
         self._ratio = ratio
         self._waiting: deque[Span] = deque()
         self.dropped = 0
-        """How many were never taken, since the last `taken`."""
+        """The number of spans dropped since the last `taken`."""
 
     def around(self, dispatcher: Dispatches, listener: str) -> Dispatches:
-        """A dispatcher whose requests have spans."""
+        """Wrap a dispatcher, so that its requests have spans."""
         return _Dispatcher(self, dispatcher, listener)
 
     def taken(self, most: int) -> list[Span]:
-        """The oldest of those that wait, which no longer do."""
+        """Remove and return the oldest waiting spans."""
         return [self._waiting.popleft() for _ in range(min(most, len(self._waiting)))]
 
     def choose(self) -> bool:
-        """Whether the next request is one of those that have spans."""
+        """Whether to sample the next request."""
         return self._dice.random() < self._ratio
 
     def now_s(self) -> float:
         return self._clock.monotonic()
 
     def add(self, name: str, attributes: tuple[tuple[str, str | int], ...], *at_s: float) -> None:
-        """A request that was answered: it began, its handler returned, its answer was known."""
+        """Add an answered request: its start, its handler's return, its answer."""
         began_s, handled_s, ended_s = at_s
         trace_id, span_id = self._dice.randbytes(16), self._dice.randbytes(8)
         found = [Span(trace_id, span_id, None, name, began_s, ended_s, attributes)]
@@ -91,7 +91,7 @@ class Spans:
 
 
 class _Dispatcher:
-    """The dispatcher of one listener, with spans of some requests."""
+    """A listener's dispatcher, with spans of sampled requests."""
 
     def __init__(self, spans: Spans, inner: Dispatches, listener: str) -> None:
         self._spans = spans
@@ -101,7 +101,7 @@ class _Dispatcher:
     def dispatch(
         self, frame: memoryview, session: Session, outlet: Outlet
     ) -> Awaitable[None] | None:
-        """As the inner one."""
+        """The same as the inner one."""
         authentication = session.authentication
         if not self._spans.choose() or (
             authentication is not None and not authentication.is_complete
@@ -114,7 +114,7 @@ class _Dispatcher:
 
 
 class _Watched:
-    """Where the answer to one request goes, by way of its span."""
+    """Observes the answer to one request on its way to the connection."""
 
     def __init__(
         self, spans: Spans, listener: str, frame: memoryview, session: Session, outlet: Outlet
@@ -141,12 +141,12 @@ class _Watched:
         self.close = outlet.close
 
     def put(self, pieces: list[Piece]) -> None:
-        """The answer, ready."""
+        """Pass on the answer, which is ready."""
         self._answered()
         self._outlet.put(pieces)
 
     def reserve(self) -> Callable[[list[Piece]], None]:
-        """A place for the answer."""
+        """Reserve the answer's position."""
         fill = self._outlet.reserve()
 
         def answered(pieces: list[Piece]) -> None:
@@ -156,7 +156,7 @@ class _Watched:
         return answered
 
     def handler_returned(self) -> None:
-        """The dispatcher is done, for now."""
+        """The dispatcher has returned; the answer may come later."""
         self._handled_s = self._spans.now_s()
         if self._ended_s >= 0:
             self._end(self._handled_s)

@@ -1,11 +1,11 @@
-"""Requests by API: how many of which version, their errors, how long each stage took.
+"""Request statistics by API: counts by version, errors, durations of stages.
 
-Kept only where a scraper can ask for them (broker/metrics), which makes sums and quantiles.
+They are only kept if the node has a metrics listener; broker/metrics computes sums and quantiles.
 
-A small request takes ten microseconds, so none is timed by itself. A turn of the node handles many,
-mostly of one API and version: such a run of them is counted by one addition each, and timed as a
-whole. They arrived when the turn began, and their answers leave when it ends; the handler's own
-time is an equal share of the run. Only an answer that comes in a later turn has times of its own.
+A small request takes ten microseconds, so none is timed by itself. A scheduler turn handles many,
+mostly of one API and version: such a run costs one addition per request, and is timed as a whole.
+Its requests arrived when the turn began, and their answers are sent when it ends; each handler's
+time is an equal share of the run. Only answers in later turns are timed individually.
 """
 
 from __future__ import annotations
@@ -22,23 +22,23 @@ if TYPE_CHECKING:
 
 _FIRST_BIT: Final = 5
 BOUNDS_S: Final = tuple((1 << (_FIRST_BIT + i)) / 1e6 for i in range(21))
-"""Where the buckets end, in seconds: 32 µs, and so on doubling to 34 s. One more is open."""
+"""The buckets' upper bounds in seconds: 32 µs, doubling up to 34 s. One more is unbounded."""
 
 _LAST: Final = len(BOUNDS_S)
 
 _INTRODUCTION: Final = "ApiVersions"
-"""A client says by it what it is, and so it is not known before it was answered."""
+"""The API by which a client identifies itself, so its software is unknown before the answer."""
 _SPOKEN_MAX: Final = 500
-"""A connection that asks in more versions of APIs than exist is hostile."""
+"""A connection with more API versions than exist is hostile."""
 _VERSIONS_MAX: Final = 64
-"""Of one API. Requests are counted before their versions are checked, and no client may make a
-series for each of 65,536 numbers."""
+"""The limit for one API. Requests are counted before their versions are checked, and no client may
+create a series for each of 65,536 numbers."""
 _OTHER_VERSIONS: Final = -1
 """Stands for all the others."""
 
 
 class Histogram:
-    """Durations in buckets that double: no sample is kept, so memory does not grow."""
+    """Durations in buckets that double: no samples are kept, so memory does not grow."""
 
     __slots__ = ("counts", "total_s")
 
@@ -47,18 +47,18 @@ class Histogram:
         self.total_s = 0.0
 
     def record(self, seconds: float, count: int = 1) -> None:
-        """So many more that took so long each."""
+        """Record a number of requests with the same duration."""
         bucket = (int(seconds * 1_000_000) >> _FIRST_BIT).bit_length()
         self.counts[bucket if bucket <= _LAST else _LAST] += count
         self.total_s += seconds * count
 
     @property
     def count(self) -> int:
-        """How many were recorded."""
+        """The number of recorded requests."""
         return sum(self.counts)
 
     def quantile_s(self, share: float) -> float:
-        """The duration that `share` of all stay below, at most twice too much; 0 without any."""
+        """The duration below which that `share` is, at most twice too high; 0 without any."""
         wanted = share * self.count
         seen = 0
         for bucket, count in enumerate(self.counts):
@@ -69,20 +69,20 @@ class Histogram:
 
 
 class ApiStats:
-    """What has been asked of one API, and answered."""
+    """The statistics of one API."""
 
     __slots__ = ("errors", "local", "remote", "total", "versions")
 
     def __init__(self) -> None:
         self.versions: Counter[int] = Counter()
         self.errors: Counter[int] = Counter()
-        """Error codes of whole requests, not of their topics and partitions."""
+        """Error codes of whole requests, not of topics and partitions."""
         self.total = Histogram()
         """From the arrival of a request to its answer."""
         self.local = Histogram()
         """The handler's own time."""
         self.remote = Histogram()
-        """Of those that were not answered at once, the wait for others, for records or for room."""
+        """For delayed answers, the wait for other nodes, for records or for buffer space."""
 
     def failed(self, answer: object) -> None:
         """Count the error of an answer, if it has one."""
@@ -92,7 +92,7 @@ class ApiStats:
 
 
 class Series:
-    """The requests of one API in one version; all made-up versions of an API are one series."""
+    """The requests of one API in one version; all unknown versions of an API share a series."""
 
     __slots__ = ("api", "name", "version")
 
@@ -103,7 +103,7 @@ class Series:
 
 
 class Waiting:
-    """The requests of one run that were not answered at once."""
+    """The requests of one run with delayed answers."""
 
     __slots__ = ("_answered", "_stats", "api", "began_s", "handled_s")
 
@@ -114,10 +114,10 @@ class Waiting:
         self.began_s = began_s
         """When they arrived."""
         self.handled_s: float | None = None
-        """When their handlers had returned; None as long as the run goes on."""
+        """When their handlers had returned; None while the run continues."""
 
     def answered(self, answer: object) -> None:
-        """One of them has its answer, whatever it says."""
+        """One of them has its answer, successful or not."""
         if answer.__class__ is not list:
             self.api.failed(answer)
         self._answered += 1
@@ -125,7 +125,7 @@ class Waiting:
             self._stats.came(self)
 
     def sent(self, now_s: float) -> None:
-        """The answers that came in this turn have left."""
+        """The answers of this turn were sent."""
         count, self._answered = self._answered, 0
         api = self.api
         api.total.record(now_s - self.began_s, count)
@@ -135,9 +135,9 @@ class Waiting:
 class RequestStats:
     """The requests of one node, by the name of their API.
 
-    A dispatcher that gets a request calls `begin_run` unless `name` and `version` say that it
-    continues the run, adds one to `count`, and calls `meet` unless the session is known by
-    `series`. An answer that is not there when the handler returns is one of `waits()`.
+    For each request, a dispatcher calls `begin_run` unless `name` and `version` show that it
+    continues the run, increments `count`, and calls `meet` unless the session has that `series`. If
+    the answer is not ready when the handler returns, it registers it with `waits()`.
     """
 
     def __init__(self, clock: Callable[[], float], turn: Turn) -> None:
@@ -146,28 +146,28 @@ class RequestStats:
         self.apis: dict[str, ApiStats] = {}
         self.software = ClientSoftware()
         self.name = ""
-        """Of the API of the present run; empty where no run has begun in this turn."""
+        """The API of the current run; empty if no run has begun in this turn."""
         self.version = 0
         self.count = 0
-        """Requests of the present run."""
+        """The number of requests in the current run."""
         self.series = Series("", ApiStats(), 0)
-        """That of the present run."""
+        """The series of the current run."""
         self._turn = turn
         self._began_s = 0.0
-        """When the turn's first request was met."""
+        """When the turn's first request was seen."""
         self._run_began_s = 0.0
         self._waits = 0
-        """Requests of the present run that were not answered at once."""
+        """Requests of the current run with delayed answers."""
         self._waiting: Waiting | None = None
         self._at_once: list[tuple[ApiStats, int]] = []
-        """How many of each earlier run of the turn were answered at once."""
+        """For each earlier run of the turn: the number of requests that were answered at once."""
         self._came: list[Waiting] = []
-        """Whose answers came in this turn."""
+        """The runs with delayed answers that were resolved in this turn."""
         self._series: dict[tuple[str, int], Series] = {}
         turn.when_sent = self.end_turn
 
     def begin_run(self, name: str, version: int) -> None:
-        """The next request is the turn's first, or not of the API and version before it."""
+        """The next request is the turn's first, or its API or version differs from the last."""
         now_s = self.now()
         if self.name:
             self._end_run(now_s)
@@ -178,7 +178,7 @@ class RequestStats:
         self.series = self._series.get((name, version)) or self._series_of(name, version)
 
     def meet(self, session: Session, client_id: str | None) -> None:
-        """A session asks in another API or version than the time before."""
+        """A session uses another API or version than before."""
         session.asked = series = self.series
         name = series.name
         spoken = session.spoken
@@ -187,7 +187,7 @@ class RequestStats:
             self.software.meet(session, client_id, name, self.version)
 
     def waits(self) -> Waiting:
-        """The last request's handler has returned, and its answer is not known yet."""
+        """The last request's handler has returned without an answer."""
         self._waits += 1
         waiting = self._waiting
         if waiting is None:
@@ -195,14 +195,14 @@ class RequestStats:
         return waiting
 
     def came(self, waiting: Waiting) -> None:
-        """Of these, the turn's first answer is known; or, outside of a turn, it has left."""
+        """The first delayed answer of these in this turn is resolved, or sent outside of a turn."""
         if self._turn.is_open:
             self._came.append(waiting)
         else:
             waiting.sent(self.now())
 
     def end_turn(self) -> None:
-        """Answers have left: account for what the turn has handled."""
+        """The answers were sent: account for the turn."""
         if self.name:
             now_s = self.now()
             took_s = now_s - self._began_s
@@ -221,7 +221,7 @@ class RequestStats:
                 waiting.sent(now_s)
 
     def of(self, api: str) -> ApiStats:
-        """The stats of one API."""
+        """The statistics of one API."""
         found = self.apis.get(api)
         if found is None:
             found = self.apis[api] = ApiStats()
@@ -241,7 +241,7 @@ class RequestStats:
         self.count = 0
 
     def _series_of(self, name: str, version: int) -> Series:
-        """A new one, as long as there may be further ones of the API."""
+        """The series of a version; a new one as long as the API has fewer than the limit."""
         api = self.of(name)
         if len(api.versions) >= _VERSIONS_MAX:
             version = _OTHER_VERSIONS

@@ -1,14 +1,14 @@
-"""Which API is answered by which handler: one registration per API, from which all else follows.
+"""Registers the handler of each API; everything else is derived from the registrations.
 
 A handler is a function of (context, request message). It may
-- return the response message, or None where the protocol has no answer (Produce with acks=0);
-- return a list of pieces that is already a whole frame (the hot answers are written by hand);
+- return the response message, or None if the protocol has no answer (Produce with acks=0);
+- return a list of pieces that is a complete frame (the hot answers are encoded by hand);
 - return a `Pending` answer and resolve it later: the connection keeps the order of answers;
-- be async, when it has to wait for other nodes; the connection's next request waits meanwhile;
+- be async, if it must wait for other nodes; the connection's next request waits meanwhile;
 - raise KafkaError, which becomes the request's error code.
 
-The answer to ApiVersions, the versions that are accepted, the limits and the permissions are all
-read off the routes. Handlers are called in one place: net/dispatch.py.
+The answer to ApiVersions, the accepted versions, the limits and the permissions are all derived
+from the routes. Handlers are called in one place: net/dispatch.py.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 log = get_logger(__name__)
 
 MAX_CONTROL_BYTES: Final = 8 * 1024 * 1024
-"""Of a request without records: read into objects, its bytes may take twenty times their size."""
+"""For a request without records: decoded, it may take twenty times its size."""
 
 Listener = Literal["broker", "controller"]
 Listeners = Literal[Listener, "both"]
@@ -56,15 +56,15 @@ RequestT = TypeVar("RequestT", bound=Request[Any])
 
 
 Keep: TypeAlias = "Callable[[Repeated | None, memoryview, RequestHeader, Any], Repeated | None]"
-"""(what was kept so far, a request's frame, its header, its message) -> what to keep now."""
+"""(previously kept value, a request's frame, its header, its message) -> the value to keep now."""
 
 
 class CloseConnection(Exception):
-    """The connection cannot go on; the message says why, for the log."""
+    """The connection must be closed; the message has the reason, for the log."""
 
 
 class LastAnswer(CloseConnection):
-    """The connection ends with this answer: raised by a handler that is async."""
+    """Raised by an async handler: the connection is closed after this answer."""
 
     def __init__(self, answer: Response, why: str) -> None:
         super().__init__(why)
@@ -94,68 +94,68 @@ class Pending:
             self._notify(answer)
 
     def on_resolved(self, notify: Callable[[object], None]) -> None:
-        """The connection's side: be called with the answer, at once if it is there already."""
+        """For the connection: register a callback for the answer, called at once if resolved."""
         self._notify = notify
         if self.done:
             notify(self._answer)
 
 
 Answer = Response | list[Piece] | None
-"""A response message, a frame that is written already, or nothing at all."""
+"""A response message, an encoded frame, or no answer."""
 Returned = Answer | Pending | Awaitable[Answer]
 ReturnedT = TypeVar("ReturnedT", bound=Returned)
 
 
 class Muted(Protocol):
-    """A connection from which nothing is read for a while."""
+    """A connection whose requests can be paused."""
 
     def mute(self, until_s: float) -> None:
-        """Handle no further requests of it until the clock shows that."""
+        """Handle no further requests of it until then."""
         ...
 
 
 class Metering(Protocol):
-    """Measures one request, and has its client wait when it used too much (KIP-13, KIP-124)."""
+    """Measures one request, and throttles its client if it exceeded its quota (KIP-13, KIP-124)."""
 
     def exempt(self) -> None:
         """A request of the cluster itself: its time is not counted."""
         ...
 
     def produced(self, size: int) -> None:
-        """A client brings so many bytes."""
+        """A client produces that many bytes."""
         ...
 
     def fetched(self, size: int) -> bool:
-        """Whether an answer of so many bytes may go out; if not, an empty one goes."""
+        """Whether an answer of that many bytes may be sent; if not, an empty one is."""
         ...
 
     def most_to_fetch(self) -> float | None:
-        """An answer with more bytes would be throttled even after silence; None for no limit."""
+        """A larger answer would be throttled even after a long silence; None for no limit."""
         ...
 
     def pause(self) -> None:
-        """The node does other things meanwhile."""
+        """The node works on something else meanwhile."""
         ...
 
     def resume(self) -> None:
-        """The node works for this request again."""
+        """The node works on this request again."""
         ...
 
     def timed(self, waiting: Awaitable[T]) -> Awaitable[T]:
-        """The same, measured while it runs and not while it waits."""
+        """The same awaitable, measured only while it runs."""
         ...
 
     def finish(self, answer: object, response: type[Response], outlet: Muted) -> None:
-        """Put the throttle time into an answer, and mute its connection. Call it once, paused."""
+        """Set an answer's throttle time, and mute its connection. Call it once, while paused."""
         ...
 
 
 @dataclass(slots=True)
 class Context(Generic[NodeT]):
-    """What a handler may know about the request beside its message.
+    """The context of a request, in addition to its message.
 
-    The request may have come by a connection of the client, or in an envelope of the broker that
-    the client is connected to: `session` is that of the client in both cases.
+    The request may have come on a connection of the client, or in an envelope from the client's
+    broker: `session` is that of the client in both cases.
     """
 
     node: NodeT
@@ -167,15 +167,15 @@ class Context(Generic[NodeT]):
     """The request as it came, header included; valid as long as the request's own views, and its
     key alone once its answer is a Pending."""
     authorizer: Authorizer | None = None
-    """None where every client may do everything."""
+    """None if every client may do everything."""
     metering: Metering | None = None
-    """What measures the request; None on a node without quotas."""
+    """Measures the request; None on a node without quotas."""
     timing: Waiting | None = None
-    """What times it where it waits; None on a node without a metrics listener."""
+    """Times its waiting; None on a node without a metrics listener."""
 
     @property
     def listener(self) -> str:
-        """The name of the listener it came in by: answers name endpoints of the same listener."""
+        """The name of the listener that it arrived on; answers have endpoints of that listener."""
         return self.session.listener
 
     @property
@@ -185,16 +185,17 @@ class Context(Generic[NodeT]):
 
     @property
     def client_address(self) -> str:
-        """Where the client is: an IP address, in simulation a name."""
+        """The client's IP address; in simulation a name."""
         return self.session.client_address
 
     def may(
         self, operation: Operation, kind: ResourceType, name: str, *, quietly: bool = False
     ) -> bool:
-        """Whether the client may do that with the resource; a denial is logged unless `quietly`.
+        """Whether the client may perform the operation on the resource; a denial is logged unless
+        `quietly`.
 
-        `quietly` is for what only leaves something out of an answer, or asks for one of several
-        permissions that would do.
+        `quietly` is for checks that only filter an answer, or that ask for one of several
+        sufficient permissions.
         """
         authorizer = self.authorizer
         if authorizer is None or authorizer.allows(
@@ -206,27 +207,27 @@ class Context(Generic[NodeT]):
         return False
 
     def may_with_cluster(self, operation: Operation, *, quietly: bool = False) -> bool:
-        """Whether the client may do that with the cluster."""
+        """Whether the client may perform the operation on the cluster."""
         return self.may(operation, ResourceType.CLUSTER, CLUSTER_NAME, quietly=quietly)
 
     def may_somewhere(self, operation: Operation, kind: ResourceType) -> bool:
-        """Whether there is a resource of that type that the client may do that with."""
+        """Whether the client may perform the operation on any resource of that type."""
         authorizer = self.authorizer
         return authorizer is None or authorizer.allows_somewhere(
             self.principal, self.client_address, operation, kind
         )
 
     def require(self, operation: Operation, kind: ResourceType, name: str) -> None:
-        """Raise KafkaError, in the code for that type of resource, unless the client `may`."""
+        """Raise KafkaError, with the code for that type of resource, unless the client `may`."""
         if not self.may(operation, kind, name):
             raise KafkaError(REFUSALS[kind], self._refusal(operation, kind, name))
 
     def require_cluster(self, operation: Operation) -> None:
-        """Raise KafkaError CLUSTER_AUTHORIZATION_FAILED unless the client may do that with it."""
+        """Raise KafkaError CLUSTER_AUTHORIZATION_FAILED unless the client `may_with_cluster`."""
         self.require(operation, ResourceType.CLUSTER, CLUSTER_NAME)
 
     def operations(self, kind: ResourceType, name: str) -> int:
-        """What the client may do with the resource, as the bit set of answers (KIP-430)."""
+        """The operations that the client may perform on the resource, as a bit set (KIP-430)."""
         possible = OPERATIONS[kind]
         if self.authorizer is None:
             return possible
@@ -247,7 +248,7 @@ class Context(Generic[NodeT]):
         *,
         quietly: bool = False,
     ) -> tuple[list[T], list[T]]:
-        """(what the client may do that with, what it may not), each in its order."""
+        """(items with permission for the operation, items without), each in order."""
         if self.authorizer is None:
             return list(named), []
         names = dict.fromkeys(map(name_of, named))
@@ -258,7 +259,7 @@ class Context(Generic[NodeT]):
         )
 
     def cluster_operations(self) -> int:
-        """What the client may do with the cluster: nothing when it may not even describe it."""
+        """The operations that the client may perform on the cluster; none without DESCRIBE."""
         if not self.may_with_cluster(Operation.DESCRIBE):
             return 0
         return self.operations(ResourceType.CLUSTER, CLUSTER_NAME)
@@ -294,17 +295,17 @@ class Route(Generic[NodeT]):
     keep: Keep | None = None
 
     def is_served_on(self, listener: Listener) -> bool:
-        """Whether listeners of that kind answer it."""
+        """Whether listeners of that kind serve it."""
         return is_served_on(listener, self.listeners, self.forward)
 
 
 def is_served_on(listener: Listener, listeners: Listeners, forward: bool) -> bool:
-    """Whether a listener of that kind answers an API that is registered so."""
+    """Whether listeners of that kind serve an API with that registration."""
     return listeners in (listener, "both") or (forward and listener == "controller")
 
 
 class Router(Generic[NodeT]):
-    """The routes of one kind of node, filled by its handlers as they are imported."""
+    """The routes of one kind of node, filled by its handlers when they are imported."""
 
     def __init__(self) -> None:
         self._routes: dict[int, Route[NodeT]] = {}
@@ -329,20 +330,20 @@ class Router(Generic[NodeT]):
     ]:
         """Register the handler of one API.
 
-        `versions` are the first and last that are promised. `access` is what the whole request
-        needs, or PER_RESOURCE when the handler checks what is named in it, or NOTHING.
+        `versions` are the lowest and highest supported ones. `access` is the permission that the
+        whole request needs, or PER_RESOURCE if the handler checks its resources, or NOTHING.
 
-        With `forward`, a broker that is not the active controller sends the request on to it
-        (KIP-590) and the handler, which is async, runs there; a handler that `looks_first` runs at
-        the broker too, and sends on itself what it leaves to the controller. With `concurrent`,
-        later requests of the connection do not wait for this one (their answers do). A request
-        that `carries_records` is bounded by socket.request.max.bytes alone.
+        With `forward`, a broker that is not the active controller forwards the request to it
+        (KIP-590) and the handler, which is async, runs there; a handler that `looks_first` also
+        runs at the broker, and forwards what it leaves to the controller itself. With `concurrent`,
+        later requests of the connection do not wait for this one (their answers do). A request that
+        `carries_records` is only bounded by socket.request.max.bytes.
 
-        `other_versions` answers, in version 0, a request in a version that is not promised;
-        without it, that ends the connection. `refusal` answers a request that failed as a whole
-        where the response has an error for each thing that is named, and none for all. `keep`
-        returns what later requests of the connection are compared with, to be read without being
-        decoded if they repeat this one; the handler then keeps nothing of its message.
+        `other_versions` answers a request in an unsupported version, in version 0; without it, such
+        a request closes the connection. `refusal` answers a request that failed completely if the
+        response has an error for each named item, but none for all. `keep` returns the value with
+        which later requests of the connection are compared: those that repeat this one are read
+        without decoding; the handler must then keep nothing of its message.
         """
         low, high = versions
         known_low, known_high = request.VALID_VERSIONS
@@ -381,11 +382,11 @@ class Router(Generic[NodeT]):
         return register
 
     def all(self) -> Mapping[int, Route[NodeT]]:
-        """What has registered so far."""
+        """All registrations so far."""
         return self._routes
 
     def routes(self, listener: Listener) -> Mapping[int, Route[NodeT]]:
-        """The APIs that a listener of that kind answers, by key in ascending order."""
+        """The APIs that a listener of that kind serves, by key in ascending order."""
         return MappingProxyType(
             {
                 key: route
@@ -395,5 +396,5 @@ class Router(Generic[NodeT]):
         )
 
     def forwarded(self) -> Mapping[int, Route[NodeT]]:
-        """The APIs that may come in an envelope."""
+        """The APIs that may be in an envelope."""
         return MappingProxyType({k: r for k, r in sorted(self._routes.items()) if r.forward})

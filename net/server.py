@@ -1,9 +1,9 @@
-"""One listener of a node: accepts connections and hands their frames to the dispatcher.
+"""One listener of a node: accepts connections and passes their frames to the dispatcher.
 
-Everything that one receive brought in is handled in one turn and answered with one send; a task, a
-timeout or a checkpoint per request would cost more than the request itself. Where the network can
-watch connections for us, one task serves all of them (reactor.py); otherwise, and while something
-has to wait, each has a long-lived task of its own.
+All requests of one receive are handled in one turn and answered with one send; a task, a timeout or
+a checkpoint per request would cost more than the request itself. If the network can poll
+connections, one task serves all of them (reactor.py); otherwise, and while a request must wait,
+each has a long-lived task of its own.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ if TYPE_CHECKING:
     from raftka.net.request_spans import Dispatches
 
 _AUTHENTICATION_S = 30.0
-"""How long a client may take to say who it is."""
+"""The timeout of a client's authentication."""
 
 log = get_logger(__name__)
 
 Secure = Callable[[Connection], Awaitable[tuple[Connection, Principal]]]
-"""Performs the TLS handshake: gives the encrypted stream and the peer's principal."""
+"""Performs the TLS handshake: returns the encrypted stream and the peer's principal."""
 
 Preamble = Callable[[Connection, bytes, Session], Awaitable[None]]
 
@@ -43,10 +43,10 @@ Preamble = Callable[[Connection, bytes, Session], Awaitable[None]]
 class Server:
     """Serves the listener `name`; `dispatcher` answers its requests.
 
-    `arrival` gets the client's address, and returns for how long, if at all, the connection is held
-    before it is closed unserved. `preambles` are the other protocols on the same port, by the four
-    bytes that they start with. `poller` watches connections that one task can serve; without
-    preambles, whose protocols wait for their bytes themselves.
+    `arrival` gets the client's address, and returns how long the connection is held before it is
+    closed unserved, if it is refused. `preambles` are the other protocols on the same port, by
+    their first four bytes. `poller` polls connections that one task can serve; it is not used with
+    preambles, whose protocols receive by themselves.
     """
 
     def __init__(
@@ -87,11 +87,11 @@ class Server:
                 poller, self._dispatch, turn, clock, ended=self._ended, start=self._start
             )
         self.accepted_count = 0
-        """Connections that were accepted since the start."""
+        """The number of accepted connections since the start."""
 
     @property
     def connection_count(self) -> int:
-        """Connections that are open, other protocols on the same port apart."""
+        """The number of open connections, without other protocols on the same port."""
         return len(self._conversations)
 
     async def run(self, listener: Listener) -> None:
@@ -120,17 +120,17 @@ class Server:
     def _take(self, connection: Connection) -> None:
         """Serve it with the others, or in a task of its own."""
         conversation = self._begin(connection)
-        # TLS is a stream over the connection, and a login takes time: both want their own task.
+        # TLS is a stream over the connection, and a login takes time: both need their own task.
         alone = self._secure is not None or self._authentication is not None
         if alone or self._reactor is None or not self._reactor.serve(conversation):
             self._start(partial(self._serve_alone, conversation))
 
     def sessions(self) -> Iterator[Session]:
-        """Of the connections that are open, apart from the quorum's."""
+        """The sessions of the open connections, without the quorum's."""
         return (each.session for each in self._conversations)
 
     def _admitted(self, connection: Connection) -> bool:
-        """Whether there is room for one more; when not, it is closed at once."""
+        """Return whether there is room for one more; otherwise it is closed at once."""
         refusal = self._admission.admit(connection.peer) if self._admission is not None else None
         if refusal is not None:
             log.warning(f"refusing {connection.peer}: {refusal}", listener=self.name)
@@ -138,7 +138,7 @@ class Server:
         return refusal is None
 
     async def _reap_idle(self) -> None:
-        """Close connections without use (connections.max.idle.ms)."""
+        """Close idle connections (connections.max.idle.ms)."""
         while True:
             await self._clock.sleep(self._max_idle_s / 10)
             oldest = self._clock.monotonic() - self._max_idle_s
@@ -165,16 +165,16 @@ class Server:
         return conversation
 
     def _ended(self, conversation: Conversation, error: Exception | None) -> None:
-        """Close the connection and release what was kept for it; `error` is being handled."""
+        """Close the connection and release its state; `error` is being handled."""
         peer = conversation.connection.peer
         if isinstance(error, CloseConnection | FrameTooLarge | MalformedMessage):
             log.warning(f"closing the connection from {peer}: {error}", listener=self.name)
         elif error is not None and not isinstance(
             error,
-            # The peer went away, or we closed it: both are how connections end.
+            # The peer closed it, or this node did: both are normal.
             BrokenConnection | trio.ClosedResourceError,
         ):
-            # A defect of ours that one peer found: it must not reach the other connections.
+            # An internal error that one peer triggered: it must not affect the other connections.
             log.exception(f"the connection from {peer} failed", listener=self.name)
         self._conversations.pop(conversation, None)
         log.debug(f"the connection from {peer} has ended", listener=self.name)
@@ -184,7 +184,7 @@ class Server:
         conversation.session.closed()
 
     async def _serve_alone(self, conversation: Conversation) -> None:
-        """In a task of its own."""
+        """Serve a connection in a task of its own."""
         try:
             await self._converse(conversation)
         except Exception as error:
@@ -224,7 +224,7 @@ class Server:
     async def _authenticate(
         self, conversation: Conversation, authentication: Authenticating
     ) -> None:
-        """Answer requests until the client is known. Raises CloseConnection when it takes long."""
+        """Answer requests until the client has authenticated. A timeout raises CloseConnection."""
         reader = conversation.reader
         with self._clock.within(_AUTHENTICATION_S) as limit:
             while not authentication.is_complete:
@@ -245,8 +245,8 @@ class Server:
         return head
 
     async def _turn_away(self, connection: Connection, after_s: float) -> None:
-        """Close a connection too many of its address, and not before: it would come back at once
-        (KIP-612)."""
+        """Close a connection above its address's rate, but only after a delay: the client would
+        reconnect at once (KIP-612)."""
         try:
             await self._clock.sleep(after_s)
         finally:

@@ -1,4 +1,4 @@
-"""What a node remembers about one connection: its peer, and what ends with it."""
+"""A node's state of one connection: its peer, and what must be released with it."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 
 
 class Held(Protocol):
-    """A request whose answer waits for something to happen, such as a long fetch."""
+    """A request whose answer is delayed, such as a long fetch."""
 
     def abandon(self, code: ErrorCode) -> None:
-        """Stop waiting and answer with `code`; must leave `Session.held` by itself."""
+        """Stop waiting and answer with `code`; must remove itself from `Session.held`."""
         ...
 
 
 class Authenticating(Protocol):
-    """How far the client of a connection has authenticated (net/security)."""
+    """The authentication state of a connection (net/security)."""
 
     @property
     def principal(self) -> Principal | None:
@@ -32,7 +32,7 @@ class Authenticating(Protocol):
 
     @property
     def by_token(self) -> bool:
-        """Whether that was proved by a delegation token."""
+        """Whether it was authenticated by a delegation token."""
         ...
 
     @property
@@ -40,70 +40,70 @@ class Authenticating(Protocol):
 
     @property
     def takes_raw_token(self) -> bool:
-        """Whether the next frame is a token, and no request."""
+        """Whether the next frame is a token instead of a request."""
         ...
 
     @property
     def mechanisms(self) -> list[str]:
-        """What the listener offers."""
+        """The mechanisms of the listener."""
         ...
 
     async def pause(self) -> None:
-        """Wait as long as a failed attempt does (connection.failed.authentication.delay.ms)."""
+        """Wait as long as a failed attempt must (connection.failed.authentication.delay.ms)."""
         ...
 
     def check(self, api_key: int) -> None:
-        """Raise CloseConnection for a request that may not be asked now."""
+        """Raise CloseConnection for a request that is not allowed in this state."""
         ...
 
     def handshake(self, mechanism: str, *, raw: bool) -> None:
-        """A mechanism is chosen. Raises KafkaError, after which the connection has to end."""
+        """Choose a mechanism. Raises KafkaError; the connection must then be closed."""
         ...
 
     async def prepare(self, token: bytes) -> None:
-        """Wait for what `authenticate` needs of others, as the keys of an issuer of tokens."""
+        """Wait for external data that `authenticate` needs, such as an issuer's keys."""
         ...
 
     def authenticate(self, token: bytes) -> tuple[bytes, int]:
-        """(the answer to a token, how long the session lasts in ms or 0). Raises KafkaError."""
+        """(the answer to a token, the session's lifetime in ms or 0). Raises KafkaError."""
         ...
 
 
 @dataclass(slots=True, eq=False)
 class Session:
-    """One connection, or the client behind a forwarded request; lives as long as it."""
+    """One connection, or the client of a forwarded request."""
 
     peer: str
     """host:port of the other side, for people."""
     listener: str
-    """The name of the listener it came in by: answers name endpoints of the same listener."""
+    """The name of the listener that it arrived on; answers have endpoints of that listener."""
     principal: Principal = ANONYMOUS
     by_token: bool = False
-    """Whether the principal was proved by a delegation token (KIP-48)."""
+    """Whether the principal was authenticated by a delegation token (KIP-48)."""
     authentication: Authenticating | None = None
-    """Where the listener asks for SASL."""
+    """Set if the listener requires SASL."""
     software: tuple[str, str] = ("", "")
-    """The name and version of the client's software, if it has said them (KIP-511)."""
+    """The name and version of the client's software, if it has reported them (KIP-511)."""
     asked: object = None
-    """The series of its last request (net/request_stats.py), where requests are counted."""
+    """The series of its last request (net/request_stats.py), if requests are counted."""
     repeated: Repeated | None = None
-    """What its next Produce is compared with instead of being decoded."""
+    """The previous Produce, with which the next one is compared instead of being decoded."""
     spoken: set[object] = field(default_factory=set)
-    """The series of all its requests, there (net/client_software.py)."""
+    """The series of all its requests (net/client_software.py)."""
     client_address: str = ""
-    """The host of `peer`, unless it is given: an IP address, in simulation a name."""
+    """The host of `peer`, unless given: an IP address, in simulation a name."""
     held: dict[Held, None] = field(default_factory=dict)
-    """The requests that wait for their answer's content; abandoned with the connection."""
+    """The requests with delayed answers; abandoned when the connection is closed."""
     is_watched: bool = False
-    """Whether the active controller is notified of its end: a broker's heartbeats come by it."""
+    """Whether the controller is notified of its end, because it carries a broker's heartbeats."""
     on_close: list[Callable[[], None]] = field(default_factory=list)
-    """Called once when the connection is gone, however it went."""
+    """Called once when the connection is closed, for whatever reason."""
 
     def __post_init__(self) -> None:
         self.client_address = self.client_address or host_of(self.peer)
 
     def closed(self) -> None:
-        """The connection is gone: release whatever was kept for it."""
+        """The connection is closed: release everything that belongs to it."""
         for request in tuple(self.held):
             request.abandon(ErrorCode.NETWORK_EXCEPTION)
         for callback in self.on_close:
@@ -111,5 +111,5 @@ class Session:
 
 
 def host_of(peer: str) -> str:
-    """The host of a host:port; an IPv6 address without its brackets."""
+    """The host of a host:port; an IPv6 address without brackets."""
     return peer.rpartition(":")[0].strip("[]")

@@ -1,8 +1,8 @@
-"""Real TCP behind the network port: non-blocking sockets, waited for by trio.
+"""Real TCP behind the network port: non-blocking sockets with trio.
 
-Sockets are used directly, not through trio.SocketStream: a request that is already there and an
-answer that fits the kernel's buffer then cost one system call each and no checkpoint between,
-which is a third less CPU per small request.
+Sockets are used directly, not through trio.SocketStream: a request that has already arrived and an
+answer that fits the kernel's buffer then cost one system call each and no checkpoint, which saves a
+third of the CPU per small request.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ from raftka.model.ports import (
 
 _IOV_MAX = 1024
 _SENDFILE_FROM = 32 * 1024
-"""Below this many bytes one pread beside the other buffers is cheaper than a sendfile."""
+"""Below this size a pread into the other buffers is cheaper than a sendfile."""
 
 _MORE = getattr(socket, "MSG_MORE", 0)
-"""More is sent at once: do not start a packet yet. Linux has it."""
+"""More data follows at once: do not start a packet yet. Linux has it."""
 
 _UNWAITED_READS = 8
-"""Reads in a row without giving other connections their turn."""
+"""Consecutive reads without giving other connections a turn."""
 
 _SOCKET_ERRORS = (OSError, ValueError)
 
@@ -53,14 +53,14 @@ class TcpConnection:
 
     @property
     def addresses(self) -> tuple[str, str]:
-        """host:port of this side and of the other, as the system knows them."""
+        """host:port of this side and of the other, from the system."""
         ends = (self._socket.getsockname(), self._socket.getpeername())
         here, there = (f"{address[0]}:{address[1]}" for address in ends)
         return here, there
 
     async def receive_into(self, buffer: bytearray | memoryview, at_least: int = 1) -> int:
-        # A read that filled its buffer probably left bytes behind; otherwise asking the kernel
-        # first would mostly cost a system call that answers "nothing yet".
+        # A read that filled its buffer probably left bytes in the kernel; otherwise an attempt to
+        # read before waiting would mostly be a wasted system call.
         while True:
             if not self._more_expected:
                 if at_least != self._low_water:
@@ -93,7 +93,7 @@ class TcpConnection:
 
     def send_now(self, pieces: list[Piece]) -> list[Piece]:
         if len(pieces) == 1 and not isinstance(only := pieces[0], FileRegion):
-            # Nearly every answer that is not a fetch's: one buffer, taken whole.
+            # Nearly every answer except a fetch's: one buffer, accepted completely.
             try:
                 sent = self._socket.send(only)
             except BlockingIOError:
@@ -125,7 +125,7 @@ class TcpConnection:
             return
         self._closed = True
         if self._is_watched:
-            # The poller finds it at its end, and its owner then lets it go.
+            # The poller detects its end, and its owner then closes it.
             with suppress(OSError):
                 self._socket.shutdown(socket.SHUT_RDWR)
         else:
@@ -138,7 +138,7 @@ class TcpConnection:
 
     @property
     def is_watched(self) -> bool:
-        """Whether a TcpPoller has the descriptor, which it must give back before it is closed."""
+        """Whether a TcpPoller has the descriptor, which it must release before it is closed."""
         return self._is_watched
 
     @is_watched.setter
@@ -152,7 +152,7 @@ class TcpConnection:
         self._socket.close()
 
     def _wake_at(self, size: int) -> None:
-        """Have the kernel call the socket readable from so many bytes on, or at its end."""
+        """Have the kernel report the socket as readable from so many bytes on, or at its end."""
         try:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, size)
         except OSError as error:
@@ -168,7 +168,7 @@ class TcpConnection:
             raise trio.ClosedResourceError(str(error)) from error
 
     def _send_some(self, pieces: list[Piece]) -> list[Piece]:
-        """One system call; what is left. The same list means that the kernel's buffer is full."""
+        """One system call; returns the rest, or the same list if the kernel's buffer is full."""
         first = pieces[0]
         if isinstance(first, FileRegion) and first.size >= _SENDFILE_FROM:
             sent = os.sendfile(self._socket.fileno(), first.file.fileno(), first.offset, first.size)
@@ -180,7 +180,8 @@ class TcpConnection:
             return [rest, *pieces[1:]]
         buffers = _gather(pieces)
         taken = len(buffers)
-        # What a sendfile follows waits for it, or the head of an answer would wake the peer alone.
+        # Data before a sendfile waits for it, or the head of an answer would wake the peer by
+        # itself.
         flags = _MORE if taken < len(pieces) else 0
         sent = self._socket.sendmsg(buffers, (), flags)
         return _drop(buffers, sent) + pieces[taken:]
@@ -190,7 +191,7 @@ class TcpConnection:
 
 
 def _gather(pieces: list[Piece]) -> list[Buffer]:
-    """The leading pieces that go into one sendmsg; small stretches of files are read here."""
+    """The leading pieces for one sendmsg; small regions of files are read here."""
     buffers: list[Buffer] = []
     for piece in pieces[:_IOV_MAX]:
         if isinstance(piece, FileRegion):
@@ -233,7 +234,7 @@ class TcpListener:
                 if self._closed:
                     raise trio.ClosedResourceError("the listener is closed") from error
                 if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
-                    # Nothing can be accepted until some connection ends: do not spin.
+                    # No connection can be accepted until another one closes: do not spin.
                     await trio.sleep(0.1)
                     continue
                 if error.errno in (errno.ECONNABORTED, errno.EPROTO):
@@ -250,10 +251,10 @@ class TcpListener:
 
 
 class TcpPoller:
-    """An epoll of its own, which trio waits for as if it were one socket.
+    """An epoll of its own, which trio waits for like for one socket.
 
-    A task for each connection costs a small request as much as all else together: arming the
-    descriptor, the scheduler, and the switch. Here, one wait is for all that came meanwhile.
+    A task per connection costs as much as the rest of a small request: arming the descriptor, the
+    scheduler, and the switch. Here, one wait covers all connections.
     """
 
     def __init__(self) -> None:
@@ -283,7 +284,7 @@ class TcpPoller:
     async def ready(self) -> list[Any]:
         found = self._epoll.poll(0) if self._was_busy else []
         if found:
-            # More came during the last turn: so no wait, but the other tasks have their turn.
+            # More arrived during the last turn: do not wait, but give the other tasks a turn.
             await trio.lowlevel.checkpoint()
         while not found:
             await trio.lowlevel.wait_readable(self._epoll.fileno())
@@ -328,7 +329,7 @@ class TcpNetwork:
         try:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             if family == socket.AF_INET6:
-                # The same port may have an IPv4 listener beside this one.
+                # The same port may have an IPv4 listener too.
                 sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             sock.bind(address)
             sock.listen(backlog)
@@ -370,8 +371,8 @@ def _closing_on_failure(sock: socket.socket) -> Iterator[None]:
 async def _connect_one(family: int, address: Address, peer: str) -> Connection:
     sock = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
     with _closing_on_failure(sock):
-        # A port that an outgoing connection was given may be the one that a node of this machine
-        # listens on when it comes back: it must not find it taken.
+        # An outgoing connection may have been given the port on which a restarting node of this
+        # machine listens: that must not prevent the node from binding it.
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         code = sock.connect_ex(address)
         if code == errno.EINPROGRESS:
@@ -380,7 +381,7 @@ async def _connect_one(family: int, address: Address, peer: str) -> Connection:
         if code:
             raise OSError(code, os.strerror(code))
         if sock.getsockname() == sock.getpeername():
-            # A free ephemeral port can connect to itself on loopback, without a listener.
+            # On loopback a free ephemeral port can connect to itself, without a listener.
             raise OSError(errno.ECONNREFUSED, os.strerror(errno.ECONNREFUSED))
         return _prepare(sock, peer)
 

@@ -11,7 +11,7 @@ from raftka.model.named_tuple import NamedTuple
 
 
 class Api(NamedTuple):
-    """One API: its key, and the versions that this project can read and write."""
+    """One API: its key, and the versions that raftka can decode and encode."""
 
     key: int
     name: str

@@ -1,15 +1,15 @@
-"""Kafka's messages between bytes and objects.
+"""Encodes and decodes Kafka's messages.
 
-    message = decode(FetchRequest, version, frame, header.body_offset)
-    pieces = encode_response(FetchResponse(...), version, correlation_id)
+message = decode(FetchRequest, version, frame, header.body_offset) pieces =
+encode_response(FetchResponse(...), version, correlation_id)
 
-The functions that do the work are compiled when a class is first used in a version (decoder.py,
-encoder.py) from the class's LAYOUT, which comes from schema/. Importing this module imports no
-message class; REQUESTS loads them one at a time.
+The functions for a class and version are compiled on first use (decoder.py, encoder.py) from the
+class's LAYOUT, which comes from schema/. Importing this module imports no message class; REQUESTS
+loads them individually.
 
-The records of a decoded message are views of the buffer it was read from: they live as long as
-that buffer is left alone. All other fields are copies. Records to be written become pieces that
-are sent as they are, so they must be left alone until they are sent.
+The records of a decoded message are views of its buffer: they are valid as long as the buffer is
+not modified. All other fields are copies. Encoded records become separate pieces without a copy, so
+they must not be modified until they are sent.
 """
 
 from __future__ import annotations
@@ -57,13 +57,13 @@ _VERSION: Final = struct.Struct(">h")
 
 
 class EncodeError(ValueError):
-    """A message that cannot be written, because a field holds what its type cannot."""
+    """A message that cannot be encoded, because a field's value does not fit its type."""
 
 
 def decode(cls: type[M], version: int, buffer: Buffer, offset: int = 0) -> M:
-    """Read a message that goes from `offset` to the end of `buffer`.
+    """Decode a message from `offset` to the end of `buffer`.
 
-    Raises MalformedMessage for bytes that are not such a message, and for an unknown version.
+    Raises MalformedMessage for malformed bytes, and for an unknown version.
     """
     message, position = _decode(cls, version, buffer, offset)
     surplus = len(buffer) - position
@@ -74,10 +74,10 @@ def decode(cls: type[M], version: int, buffer: Buffer, offset: int = 0) -> M:
 
 
 def decode_request(cls: type[M], version: int, frame: Buffer, offset: int) -> M:
-    """Read a request as a broker does: bytes behind its end are passed over.
+    """Decode a request as a broker does: bytes after its end are ignored.
 
-    librdkafka (2.16, asking Metadata for all topics) leaves some there, and Apache Kafka does not
-    look at them. Raises MalformedMessage.
+    librdkafka (2.16, in Metadata for all topics) leaves some there, and Apache Kafka ignores them.
+    Raises MalformedMessage.
     """
     end = len(frame)
     message: M
@@ -106,7 +106,7 @@ def _decode(cls: type[M], version: int, buffer: Buffer, offset: int) -> tuple[M,
 
 
 def encode(message: Message, version: int) -> list[Piece]:
-    """Write a message, without header or size.
+    """Encode a message, without header or size.
 
     Raises EncodeError, and ValueError for a version that the class does not have.
     """
@@ -125,7 +125,7 @@ def _encode(message: Message, version: int, w: bytearray) -> list[Piece]:
 def encode_request(
     message: Request[Any], version: int, correlation_id: int, client_id: str | None
 ) -> list[Piece]:
-    """A whole frame, its 4-byte size in front. Raises as `encode` does."""
+    """A complete frame, preceded by its 4-byte size. Raises as `encode` does."""
     name = b"" if client_id is None else client_id.encode()
     length = -1 if client_id is None else len(name)
     w = bytearray(_REQUEST_HEAD.pack(0, message.API_KEY, version, correlation_id, length))
@@ -138,7 +138,7 @@ def encode_request(
 
 
 def encode_response(message: Response, version: int, correlation_id: int) -> list[Piece]:
-    """A whole frame, its 4-byte size in front. Raises as `encode` does."""
+    """A complete frame, preceded by its 4-byte size. Raises as `encode` does."""
     flexible = version >= message.HEADER_FLEXIBLE_FROM
     w = bytearray(9 if flexible else 8)
     pieces = _encode(message, version, w)
@@ -164,7 +164,7 @@ def decode_response(cls: type[R], version: int, frame: Buffer) -> tuple[int, R]:
 
 
 def encode_versioned(message: Message, version: int) -> bytes:
-    """A structure as it travels inside of records and of other messages: behind its version.
+    """Encode a structure for a record or another message, preceded by its version.
 
     Raises as `encode` does.
     """
@@ -174,10 +174,10 @@ def encode_versioned(message: Message, version: int) -> bytes:
 
 
 def decode_versioned(cls: type[M], buffer: Buffer, *, newest: bool = False) -> M:
-    """Read what `encode_versioned` writes. Raises MalformedMessage.
+    """Decode the output of `encode_versioned`. Raises MalformedMessage.
 
-    With `newest`, a version above ours is read as ours and what follows is ignored, as consumers
-    do with each other's subscriptions and assignments.
+    With `newest`, a higher version is decoded as the newest known one and the rest is ignored, as
+    consumers do with each other's subscriptions and assignments.
     """
     try:
         (version,) = _VERSION.unpack_from(buffer)
@@ -190,7 +190,7 @@ def decode_versioned(cls: type[M], buffer: Buffer, *, newest: bool = False) -> M
 
 
 def _decode_head(cls: type[M], version: int, buffer: Buffer) -> M:
-    """Read a message behind its int16 version, whatever follows it."""
+    """Decode a message after its int16 version, ignoring any rest."""
     message, position = _decode(cls, version, buffer, 2)
     if position > len(buffer):
         raise MalformedMessage(f"{cls.__name__} v{version}: ends early")
@@ -198,7 +198,7 @@ def _decode_head(cls: type[M], version: int, buffer: Buffer) -> M:
 
 
 class _Requests(Mapping[int, type[Request[Any]]]):
-    """Every request class by API key; a class's module is imported when it is asked for."""
+    """Every request class by API key; a class's module is imported on first use."""
 
     def __init__(self) -> None:
         self._loaded: dict[int, type[Request[Any]]] = {}
@@ -224,7 +224,7 @@ REQUESTS: Final[Mapping[int, type[Request[Any]]]] = _Requests()
 
 
 def compile_codecs(cls: type[Message], version: int) -> None:
-    """Make now what the first message of this class in this version would have to wait for.
+    """Compile the functions that the first message of this class in this version needs.
 
     Raises MalformedMessage and ValueError for a version that the class does not have.
     """
@@ -245,7 +245,7 @@ def _compiled_decoder(cls: type[Message], version: int) -> Any:
 
 
 _LENIENT: Final[dict[tuple[type[Message], int], Any]] = {}
-"""Decoders that read strings which are no UTF-8 too, made when the first such message comes."""
+"""Decoders that also accept strings with invalid UTF-8, compiled on the first such message."""
 
 
 def _read_leniently(cls: type[M], version: int, buffer: Buffer, offset: int) -> tuple[M, int]:

@@ -1,15 +1,15 @@
-"""Compiles, for one message class in one version, the function that reads it.
+"""Compiles the decoding function of one message class in one version.
 
-    decode(b, p, end) -> (message, position)
+decode(b, p, end) -> (message, position)
 
-What makes it fast: structs are inlined into one function; neighbouring fields of fixed size are
-one unpack, together with the length that follows them (in flexible versions its first byte, which
-mostly is all of it); arrays of fixed-size structs go through iter_unpack; objects are made without
-their constructor.
+It is fast because structs are inlined into one function; adjacent fields of fixed size are one
+unpack, together with the length after them (in flexible versions its first byte, which usually is
+the whole length); arrays of fixed-size structs use iter_unpack; objects are created without their
+constructor.
 
-What makes it safe: a count is compared with the bytes left before anything is made for it. A
-string or byte field that reaches past the end comes out short, but leaves the position behind the
-end, where every later read fails, and the caller compares the last position with the end.
+It is safe because a count is compared with the remaining bytes before anything is allocated for it.
+A string or byte field that exceeds the buffer is cut short, but the position is then after the end,
+where every later read fails, and the caller compares the last position with the end.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from raftka.net.protocol.source import Run, Source
 def compile_decoder(cls: type[Message], version: int, *, lenient: bool = False) -> Decoder:
     """Raises ValueError for a version that the class does not have.
 
-    Strings that are no UTF-8 raise UnicodeDecodeError, or with `lenient` are read as Java reads
-    them (model/text.py), which costs every string of a message.
+    Strings with invalid UTF-8 raise UnicodeDecodeError, or with `lenient` are decoded as in Java
+    (model/text.py), which slows down every string of a message.
     """
     function: Decoder = _Compiler(shape_of(cls, version), lenient).function(version)
     return function
@@ -59,7 +59,7 @@ class _Compiler:
         name = self.shape.cls.__name__
         add = self.source.add
         with self.source.block("def decode(b, p, end):"):
-            # Records are views of the frame; without any, bytes are quicker to read from.
+            # Records are views of the frame; without records, bytes are faster to read from.
             if self.views:
                 with self.source.block("if type(b) is not memoryview:"):
                     add("b = memoryview(b)")
@@ -75,7 +75,7 @@ class _Compiler:
         return f"{prefix}{self.serial}"
 
     def flush(self) -> None:
-        """Read the fields that have been gathered."""
+        """Read the collected fields."""
         run = self.run
         if not run:
             return
@@ -91,7 +91,7 @@ class _Compiler:
         run.clear()
 
     def length(self, flexible: bool, letter: str) -> None:
-        """Read a length into n: in flexible versions one more than it is, 0 being null."""
+        """Read a length into n: in flexible versions it is one higher, and 0 means null."""
         self.run.append(("B" if flexible else letter, "n"))
         self.flush()
         if flexible:
@@ -107,7 +107,7 @@ class _Compiler:
             self.tags(shape, target)
 
     def make(self, shape: Shape, target: str) -> None:
-        """Make the object, and set what will not be read, or perhaps not."""
+        """Create the object, and set the fields that are not, or may not be, read."""
         name = shape.cls.__name__
         self.source.names[name] = shape.cls
         self.source.add(f"{target} = new({name})")
@@ -118,7 +118,7 @@ class _Compiler:
         if not slot.default.endswith("()") or slot.shape is None:
             self.source.add(f"{target} = {slot.default}")
             return
-        # A struct of defaults, made here: its constructor would take twice as long.
+        # A struct of defaults, created inline: its constructor would take twice as long.
         item = self.unique("s")
         self.make(slot.shape, item)
         for inner in slot.shape.plain:
@@ -141,7 +141,7 @@ class _Compiler:
             self.struct(shape, item)
             self.source.add(f"{target} = {item}")
             return
-        # A byte says whether a nullable struct is there (KIP-893).
+        # A byte indicates whether a nullable struct is present (KIP-893).
         self.run.append(("b", "n"))
         self.flush()
         with self.source.block("if n < 0:"):
@@ -217,7 +217,7 @@ class _Compiler:
             self.source.add(f"{items}.append({item})")
 
     def fixed_condition(self, shape: Shape) -> str:
-        """When all elements are of one size: in flexible versions, when none has a tag."""
+        """The condition for elements of equal size: in flexible versions, none has a tag."""
         if not shape.flexible:
             return "if n:"
         size = shape.min_size
@@ -236,7 +236,7 @@ class _Compiler:
         add("p = q")
 
     def tags(self, shape: Shape, target: str) -> None:
-        """Read tagged fields: those that are known into their places, others are passed over."""
+        """Read tagged fields: known ones into their fields; others are skipped."""
         add, block = self.source.add, self.source.block
         if not shape.tagged:
             self.run.append(("B", "t"))
@@ -271,7 +271,7 @@ def _size(letters: str) -> int:
 
 
 def _least_element(slot: Slot, flexible: bool) -> int:
-    """The least size of an array's element, at least 1, so that a count is always bounded."""
+    """The minimal size of an array's element, at least 1, so that a count is always bounded."""
     if slot.shape is not None:
         return max(1, slot.shape.min_size)
     letter = FIXED.get(slot.type)

@@ -1,10 +1,10 @@
-"""Compiles, for one message class in one version, the function that writes it.
+"""Compiles the encoding function of one message class in one version.
 
-    encode(message, w) -> pieces
+encode(message, w) -> pieces
 
-`w` is a bytearray that may already hold a header; it is the first piece. Everything goes into it
-except long records, which become pieces of their own, never copied. Structs are inlined and
-neighbouring fields of fixed size, with the length that follows them, are one pack.
+`w` is a bytearray that may already contain a header; it is the first piece. Everything is written
+to it except long records, which become pieces of their own, without a copy. Structs are inlined,
+and adjacent fields of fixed size, with the length after them, are one pack.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from raftka.net.protocol.message import Encoder, Message
 from raftka.net.protocol.source import Run, Source
 
 Body = Callable[[Slot, bool], None]
-"""Adds the lines that write what is in v, given the field and whether the version is flexible."""
+"""Adds the lines that encode v, given the field and whether the version is flexible."""
 
 
 def compile_encoder(cls: type[Message], version: int) -> Encoder:
@@ -34,7 +34,7 @@ class _Compiler:
         self.run = Run()
         self.serial = 0
         self.out = "w"
-        """The bytearray that is being written: the message, or a tagged field's value."""
+        """The bytearray being written: the message, or a tagged field's value."""
         self.source.names.update(
             ZERO_UUID=bytes(16),
             write_varint=primitives.write_varint,
@@ -77,7 +77,7 @@ class _Compiler:
         self.run = Run()
 
     def with_length(self, flexible: bool, letter: str) -> None:
-        """Write what has been gathered, then the length n (one more of it in flexible versions)."""
+        """Write the collected fields, then the length n (in flexible versions n + 1)."""
         if not flexible:
             self.run.append((letter, "n"))
             self.flush()
@@ -90,7 +90,7 @@ class _Compiler:
         self.run = Run()
 
     def null(self, flexible: bool, letter: str) -> None:
-        """Write what has been gathered, then a length that says null; nothing is forgotten."""
+        """Write the collected fields, then a null length; the collected fields are kept."""
         self.put(Run([*self.run, ("x", "") if flexible else (letter, "-1")]))
 
     def struct(self, shape: Shape, target: str) -> None:
@@ -117,7 +117,7 @@ class _Compiler:
     def measured(
         self, slot: Slot, value: str, flexible: bool, letter: str, length: str, body: Body
     ) -> None:
-        """Write a value behind its length, or null; `length` and `body` work on it as v."""
+        """Write a value after its length, or null; `length` and `body` refer to it as v."""
 
         def present() -> None:
             self.source.add(f"n = {length}{' + 1' if flexible else ''}")
@@ -156,7 +156,7 @@ class _Compiler:
             self.source.add(f"{item} = {value}")
             self.struct(shape, item)
             return
-        # A byte says whether a nullable struct is there (KIP-893).
+        # A byte indicates whether a nullable struct is present (KIP-893).
         self.flush()
         self.source.add(f"{item} = {value}")
         with self.source.block(f"if {item} is None:"):
@@ -196,7 +196,7 @@ class _Compiler:
 
 
 def _changed(slot: Slot, value: str) -> str:
-    """An expression that is true when a tagged field is not its default, and so is written."""
+    """An expression that is true if a tagged field differs from its default."""
     if slot.default == "None":
         return f"{value} is not None"
     if slot.shape is not None and not slot.is_array:

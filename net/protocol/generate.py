@@ -32,7 +32,7 @@ _PYTHON_TYPES = {
 
 
 def generated() -> dict[Path, str]:
-    """What the texts say now: path -> contents of every generated file.
+    """The result of the texts: path -> contents of every generated file.
 
     Raises NotationError.
     """
@@ -70,7 +70,7 @@ def module(text: Text) -> str:
 
 
 def _order(text: Text) -> list[str]:
-    """Structs before their users, and a response before the request that names it."""
+    """Structs before their users, and a response before its request."""
     roots = {root.name: root.kind for root in text.roots}
     request = [name for name, kind in roots.items() if kind == "request"]
     return [name for name in text.structs if name not in request] + request
@@ -167,7 +167,7 @@ def table(apis: list[tuple[str, Text]]) -> str:
         "",
         "",
         "class Api(NamedTuple):",
-        '    """One API: its key, and the versions that this project can read and write."""',
+        '    """One API: its key, and the versions that raftka can decode and encode."""',
         "",
         "    key: int",
         "    name: str",

@@ -1,7 +1,7 @@
-"""The headers in front of requests and responses (protocol guide, "Headers"; KIP-482).
+"""The headers of requests and responses (protocol guide, "Headers"; KIP-482).
 
-A request's header has tagged fields when its version is flexible. From which version a response's
-header has them, its class says (Response.HEADER_FLEXIBLE_FROM).
+A request's header has tagged fields if its version is flexible. A response's class has the lowest
+version whose header has them (Response.HEADER_FLEXIBLE_FROM).
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ _HEADER: Final = struct.Struct(">hhih")
 
 
 class MalformedMessage(ValueError):
-    """Bytes that are not what they should be; the message says which and why."""
+    """Malformed bytes; the message has the location and the reason."""
 
 
 class RequestHeader(NamedTuple):
-    """What precedes every request."""
+    """The header of every request."""
 
     api_key: int
     api_version: int
     correlation_id: int
     client_id: str | None
     body_offset: int
-    """Where in the frame the message itself begins."""
+    """The position of the message in the frame."""
 
 
 _header: Final = partial(tuple.__new__, RequestHeader)
@@ -46,10 +46,10 @@ _header: Final = partial(tuple.__new__, RequestHeader)
 
 
 def decode_request_header(frame: Buffer) -> RequestHeader:
-    """Read the header of a frame (without the frame's size field).
+    """Decode the header of a frame (without the frame's size field).
 
-    Of an API or version that is not known, only what all headers share is read: body_offset is then
-    of no use. Raises MalformedMessage.
+    For an unknown API or version, only the fields common to all headers are decoded: then
+    body_offset has no meaning. Raises MalformedMessage.
     """
     try:
         key, version, correlation_id, length = _HEADER.unpack_from(frame)

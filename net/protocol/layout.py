@@ -1,4 +1,4 @@
-"""A class's LAYOUT as one version has it: which fields are on the wire, and how."""
+"""A class's LAYOUT in one version: the fields on the wire, and their encoding."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FIXED: Final = {
     "uint32": "I",
     "uuid": "16s",
 }
-"""Types whose size never varies, and their letters in struct's formats."""
+"""Types of fixed size, and their letters in struct's formats."""
 
 _FIXED_SIZES: Final = {
     "?": 1,
@@ -46,18 +46,18 @@ class Slot:
     nullable: bool
     tag: int | None
     default: str
-    """A Python expression; it makes a new object where that matters."""
+    """A Python expression; it creates a new object if that is necessary."""
     shape: Shape | None
-    """Of the struct, or of an array's elements."""
+    """The shape of the struct, or of an array's elements."""
 
     @property
     def letter(self) -> str | None:
-        """The letter in struct's formats; None when the size varies."""
+        """The letter in struct's formats; None if the size varies."""
         return None if self.is_array else FIXED.get(self.type)
 
     @property
     def element(self) -> Slot:
-        """What an array's elements are; they are never null."""
+        """The type of an array's elements; they are never null."""
         return replace(self, is_array=False, nullable=False, tag=None)
 
 
@@ -68,20 +68,20 @@ class Shape:
     cls: type[Struct]
     flexible: bool
     plain: tuple[Slot, ...]
-    """In the order of the wire."""
+    """In the order on the wire."""
     tagged: tuple[Slot, ...]
     """By ascending tag."""
     absent: tuple[Slot, ...]
-    """What this version does not have."""
+    """The fields that this version does not have."""
 
     @property
     def all_fixed(self) -> bool:
-        """Whether every struct of this shape has the same size, as long as no tag comes."""
+        """Whether every struct of this shape has the same size, if it has no tags."""
         return bool(self.plain) and all(slot.letter for slot in self.plain)
 
     @property
     def min_size(self) -> int:
-        """The least number of bytes that such a struct takes."""
+        """The minimal size of such a struct in bytes."""
         return sum(map(self._min_size_of, self.plain)) + (1 if self.flexible else 0)
 
     def _min_size_of(self, slot: Slot) -> int:
@@ -94,7 +94,7 @@ class Shape:
         return 2 if slot.type == "string" and not slot.is_array else 4
 
     def has(self, *types: str) -> bool:
-        """Whether a field here or deeper is of one of these types."""
+        """Whether a field here or in a nested struct has one of these types."""
         return any(
             slot.type in types or (slot.shape is not None and slot.shape.has(*types))
             for slot in (*self.plain, *self.tagged)

@@ -1,8 +1,8 @@
-"""What all message classes have in common; the classes themselves are in messages/.
+"""The base of all message classes; the classes themselves are in messages/.
 
-A class stands for its struct in all versions: a field that a version does not have is left out
-when it is written, and has its default when it was read. LAYOUT holds the fields in the notation
-of notation.py; the codec compiles its functions from it when they are first used.
+A class represents its struct in all versions: a field that a version does not have is not encoded,
+and has its default after decoding. LAYOUT has the fields in the notation of notation.py; the codec
+compiles its functions from it on first use.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from typing import Any, ClassVar, Final, Generic, TypeVar
 from raftka.model.ports import Buffer, FileRegion, Piece
 
 Records = Buffer | list[Piece] | None
-"""Record batches. Read: a view of the frame. To be written: a buffer, or pieces, never joined."""
+"""Record batches. Decoded: a view of the frame. To encode: a buffer, or pieces."""
 
 NEVER: Final = 32768
-"""Above every version: where a range has no end, and since when a rigid message is flexible."""
+"""Above every version: an open end, and the first flexible version of a rigid message."""
 
 _API_VERSIONS: Final = 18
 
@@ -28,7 +28,7 @@ Encoder = Callable[[Any, bytearray], list[Piece]]
 
 
 class Struct:
-    """A structure of the protocol. Two are equal when they are of one class and all fields are."""
+    """A structure of the protocol. Two are equal if they have the same class and equal fields."""
 
     __slots__: tuple[str, ...] = ()
 
@@ -47,7 +47,7 @@ class Struct:
 
 
 class Message(Struct):
-    """A structure that the codec reads and writes on its own."""
+    """A structure that the codec can encode and decode by itself."""
 
     __slots__ = ()
 
@@ -66,7 +66,7 @@ class Message(Struct):
 
 
 class Response(Message):
-    """What answers a Request; in the notation, a `response`."""
+    """The answer to a Request; in the notation, a `response`."""
 
     __slots__ = ()
 
@@ -74,7 +74,7 @@ class Response(Message):
     API_NAME: ClassVar[str]
     HEADER_FLEXIBLE_FROM: ClassVar[int]
     """The first version whose header ends with tagged fields. That of ApiVersions never does: the
-    client does not know yet what we speak (KIP-511)."""
+    client does not know the supported versions yet (KIP-511)."""
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -85,7 +85,7 @@ ResponseT = TypeVar("ResponseT", bound=Response)
 
 
 class Request(Message, Generic[ResponseT]):
-    """What a client or node asks, with the class of its answer."""
+    """A request of a client or node, with the class of its answer."""
 
     __slots__ = ()
 
@@ -96,7 +96,7 @@ class Request(Message, Generic[ResponseT]):
 
 
 def _shown(value: object) -> str:
-    """A field's value for people: long byte strings by their size."""
+    """A field's value for people: long byte strings only by their size."""
     if isinstance(value, bytes | bytearray | memoryview):
         raw = bytes(value[:33])
         return repr(raw) if len(value) <= 32 else f"<{len(value)} bytes>"

@@ -1,9 +1,6 @@
-"""The notation in which messages are written down: schema/<api>.txt.
+"""The notation of message schemas: schema/<api>.txt.
 
-    # What the API is for, and what changed in which version.
-    api 12 Heartbeat
-    versions 0-4
-    flexible 4+
+# What the API is for, and what changed in which version. api 12 Heartbeat versions 0-4 flexible 4+
 
     request HeartbeatRequest
         group_id          string
@@ -12,13 +9,13 @@
             name          string
 
 A field is `name type [versions] [nullable [versions]] [tag n] [= default]`. `[]` before a type is
-an array; a type that begins with a capital is a struct, whose fields follow, indented, where the
-struct is first used. Versions read `3`, `3-5` or `3+`; without them a field is in all versions and
-null only where `nullable` says so. Without a default a field is 0, false, empty, or a struct of
-defaults; a field of type `records` is null.
+an array; a capitalized type is a struct, whose fields follow, indented, where the struct is first
+used. Versions are `3`, `3-5` or `3+`; without them a field is in all versions, and nullable only if
+`nullable` is given. Without a default a field is 0, false, empty, or a struct of defaults; a field
+of type `records` is null.
 
-`data` in place of `request` and `response` begins a structure that travels inside of records or
-of other messages. Types on the wire: protocol guide, "Protocol Primitive Types", and KIP-482.
+`data` in place of `request` and `response` begins a structure that is embedded in records or other
+messages. Types on the wire: protocol guide, "Protocol Primitive Types", and KIP-482.
 """
 
 from __future__ import annotations
@@ -37,11 +34,11 @@ _INDENT = 4
 
 
 class NotationError(ValueError):
-    """A text that does not follow the notation; the message names the line."""
+    """A text that violates the notation; the message has the line."""
 
 
 class Span(NamedTuple):
-    """Versions from `first` to `last`, both included."""
+    """Versions from `first` to `last`, inclusive."""
 
     first: int
     last: int
@@ -59,14 +56,14 @@ class Field(NamedTuple):
 
     name: str
     type: str
-    """A primitive or the name of a struct; of the elements, when it is an array."""
+    """A primitive or the name of a struct; for an array, the type of its elements."""
     is_array: bool = False
     versions: Span = ALL
     nullable: Span = NONE
     tag: int | None = None
     default: int | bool | str | None = None
-    """What was written after `=`, or the type's own default. None is null, or for a struct that
-    is not nullable, a struct of defaults; arrays are "[]" when their default is not null."""
+    """The text after `=`, or the type's own default. None is null, or for a struct that is not
+    nullable, a struct of defaults; arrays are "[]" if their default is not null."""
 
     @property
     def is_struct(self) -> bool:
@@ -75,7 +72,7 @@ class Field(NamedTuple):
 
 @dataclass(slots=True)
 class Root:
-    """A message of a text: `kind` is request, response or data."""
+    """A message in a text: `kind` is request, response or data."""
 
     kind: str
     name: str
@@ -92,12 +89,12 @@ class Text:
     flexible_from: int = NEVER
     roots: list[Root] = field(default_factory=list)
     structs: dict[str, list[str]] = field(default_factory=dict)
-    """Name -> the lines of its fields in canonical spacing, as parse_field reads them. Nested
+    """Name -> the lines of its fields in canonical spacing, as parse_field accepts them. Nested
     structs come before those that use them."""
 
 
 def parse_span(text: str) -> Span:
-    """Read `3`, `3-5` or `3+`. Raises NotationError."""
+    """Parse `3`, `3-5` or `3+`. Raises NotationError."""
     try:
         if text.endswith("+"):
             return Span(int(text[:-1]), NEVER)
@@ -108,7 +105,7 @@ def parse_span(text: str) -> Span:
 
 
 def parse_field(line: str) -> Field:
-    """Read the line of one field. Raises NotationError."""
+    """Parse the line of one field. Raises NotationError."""
     words = line.split()
     if len(words) < 2:
         raise NotationError(f"{line!r}: a field has a name and a type")
@@ -151,7 +148,7 @@ def _parse_default(word: str) -> int | bool | None:
 
 
 def parse_text(text: str) -> Text:
-    """Read a whole file. Raises NotationError."""
+    """Parse a whole file. Raises NotationError."""
     result = Text()
     lines = list(_lines(text))
     comment = []
@@ -188,7 +185,7 @@ def _parse_struct(
     indent: int,
     structs: dict[str, list[str]],
 ) -> int:
-    """Read the fields at `indent`, and deeper ones into structs of their own; where it ended."""
+    """Parse the fields at `indent`, and deeper ones into structs of their own; return the end."""
     fields: list[str] = []
     while position < len(lines) and lines[position][0] >= indent:
         depth, line = lines[position]

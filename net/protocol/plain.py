@@ -1,4 +1,4 @@
-"""A message as plain values that JSON has, named as Kafka names its fields."""
+"""A message as JSON values, with Kafka's field names."""
 
 from __future__ import annotations
 
@@ -20,8 +20,9 @@ def message_fields(
 ) -> dict[str, Any]:
     """The fields that a message has in a version.
 
-    A tagged field is left out while it has its default, as on the wire. Bytes are base64, except
-    in the fields that `embedded` names: they are messages of these types behind their version.
+    A tagged field is left out if it has its default, as on the wire. Bytes are base64, except in
+    the fields that `embedded` names: these contain messages of the given types, preceded by their
+    version.
     """
     fields = {}
     for declared in message.LAYOUT:
@@ -53,14 +54,14 @@ def _plain(
                     embedded,
                 )
             except ValueError:
-                # A group that is not of consumers has data of its own here.
+                # Groups of other protocol types have other data here.
                 return base64.b64encode(data).decode()
         return uuid_text(data) if kind == "uuid" else base64.b64encode(data).decode()
     return value
 
 
 def _has(versions: str, version: int) -> bool:
-    """Whether a field's versions ("3+", "1", "0-2") contain one; other words do not limit it."""
+    """Whether a field's versions ("3+", "1", "0-2") contain this one; other words set no limit."""
     match = _VERSIONS.fullmatch(versions)
     if match is None:
         return True

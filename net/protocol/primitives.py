@@ -1,4 +1,4 @@
-"""What compiled decoders and encoders call: lengths, arrays of numbers, tags, record pieces.
+"""The helpers of compiled decoders and encoders: lengths, arrays of numbers, tags, record pieces.
 
 Numbers are big-endian. A varint is 7 bits a byte, least significant first, the top bit set while
 more follow (protocol guide, "Protocol Primitive Types"; KIP-482 for tagged fields).
@@ -13,36 +13,36 @@ from typing import Any, Final, NoReturn
 from raftka.model.ports import Buffer, FileRegion, Piece
 
 READ_ERRORS: Final = (struct.error, IndexError)
-"""What reading past the end raises by itself."""
+"""The exceptions of reading past the end."""
 
 WRITE_ERRORS: Final = (struct.error, TypeError, AttributeError, UnicodeEncodeError, ValueError)
-"""What a field that holds something else than its type raises by itself."""
+"""The exceptions of writing a value that does not fit its type."""
 
 JOIN_BELOW_BYTES: Final = 512
-"""Shorter record buffers are copied in between their neighbours: a copy is cheaper than a piece."""
+"""Shorter record buffers are copied between the adjacent fields: that is cheaper than a piece."""
 
 _SIZES: Final = {"b": 1, "h": 2, "H": 2, "i": 4, "I": 4, "q": 8, "d": 8}
 _SHORT_RUN: Final = 16
 
 
 class Flaw(ValueError):
-    """What is wrong with the bytes; the codec says in which message and raises that."""
+    """A flaw of the bytes; the codec adds the message's name and raises MalformedMessage."""
 
 
 def null(name: str) -> NoReturn:
-    """A length says null where the protocol has no null."""
+    """A null length where the protocol allows no null."""
     raise Flaw(f"{name} is null")
 
 
 def too_long(name: str, count: int, left: int) -> NoReturn:
-    """An array's count cannot be true."""
+    """An array's count exceeds the remaining bytes."""
     raise Flaw(f"{name} announces {count} elements with {left} bytes left")
 
 
 def varint(b: Buffer, p: int, first: int) -> tuple[int, int]:
-    """Read on from p in a varint whose first byte was `first`, above 127; (value, position).
+    """Continue reading a varint at p whose first byte was `first`, above 127; (value, position).
 
-    Written out, since every long record set comes by here.
+    Unrolled, since every long record set uses it.
     """
     byte = b[p]
     value = first & 0x7F | (byte & 0x7F) << 7
@@ -69,7 +69,7 @@ def read_varint(b: Buffer, p: int) -> tuple[int, int]:
 
 
 def skip_tags(b: Buffer, p: int, end: int, count: int) -> int:
-    """Pass over `count` tagged fields, or, above 127, what that byte begins; the position after."""
+    """Skip `count` tagged fields (a varint's first byte, if above 127); return the position."""
     if count > 127:
         count, p = varint(b, p, count)
     for _ in range(count):
@@ -86,11 +86,11 @@ def _run(letter: str, count: int) -> struct.Struct:
 
 
 _RUNS: Final = {letter: [_run(letter, n) for n in range(_SHORT_RUN)] for letter in "iq"}
-"""Short arrays of the common types (replicas, partition numbers) need no format parsed."""
+"""Formats of short arrays of the common types (replicas, partition numbers), parsed once."""
 
 
 def read_numbers(letter: str, b: Buffer, p: int, count: int) -> list[Any]:
-    """`count` numbers at p. The caller has checked that so many bytes are there."""
+    """`count` numbers at p. The caller has checked that there are enough bytes."""
     runs = _RUNS.get(letter)
     if runs is not None and count < _SHORT_RUN:
         return list(runs[count].unpack_from(b, p))
@@ -124,16 +124,16 @@ def write_varint(value: int) -> bytes:
 
 
 def size_of(pieces: Sequence[Piece]) -> int:
-    """The bytes that pieces are on the wire."""
+    """The size of pieces on the wire, in bytes."""
     return sum([piece.size if type(piece) is FileRegion else len(piece) for piece in pieces])
 
 
 def place_records(
     w: bytearray, pieces: list[Piece], records: Buffer | list[Piece] | None, compact: bool
 ) -> bytearray:
-    """Write a records field: its size into w, its bytes as pieces of their own.
+    """Write a records field: its size into w, its bytes as separate pieces.
 
-    `w` goes before them in `pieces`; what comes back is where the message goes on.
+    `w` is added to `pieces` before them; returns the bytearray for the rest of the message.
     """
     if records is None:
         w += b"\0" if compact else b"\xff\xff\xff\xff"

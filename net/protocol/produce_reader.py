@@ -1,8 +1,8 @@
-"""A Produce request that repeats the one before it on its connection, read without decoding.
+"""Reads a Produce request that repeats the previous one on its connection, without decoding it.
 
 A producer that writes to one partition sends the same bytes again and again: only the correlation
-id, the records and their size differ. They are compared with what was decoded once, which takes a
-fifth of the time of decoding them. All other requests are decoded, and a test compares the two.
+id, the records and their size differ. They are compared with a decoded request, which takes a fifth
+of the time of decoding. All other requests are decoded, and a test compares the two paths.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ _START: Final = struct.Struct(">ii")
 _START_BYTES: Final = 8
 _INT32: Final = struct.Struct(">i")
 _PREFIX_MAX: Final = 512
-"""Bytes in front of the records' size that are kept, at most: a peer chooses how many there are."""
+"""The limit of kept bytes before the records' size, whose number a peer chooses."""
 _NO_TAGS: Final = bytes(3)
-"""Behind the records in flexible versions: no tags in partition, topic and request."""
+"""After the records in flexible versions: no tags in partition, topic and request."""
 _PAUSE_MAX: Final = 64
 _header: Final = partial(tuple.__new__, RequestHeader)
 """A NamedTuple's own constructor is a call more."""
 
 
 class Repeated:
-    """What the requests of one connection have in common, as of the last that was kept."""
+    """The common part of the requests of one connection, as of the last one that was kept."""
 
     __slots__ = (
         "_at",
@@ -54,7 +54,7 @@ class Repeated:
         self, header: RequestHeader, request: ProduceRequest, prefix: bytes, pause: int
     ) -> None:
         self.header = header
-        """The header of the request that `read` returned last."""
+        """The header of the last request that `read` returned."""
         topic = request.topic_data[0]
         self._data = PartitionProduceData(index=topic.partition_data[0].index)
         self._request = ProduceRequest(
@@ -75,9 +75,9 @@ class Repeated:
         self._pause = self._left = pause
 
     def read(self, frame: memoryview) -> ProduceRequest | None:
-        """The request in `frame`, if it repeats the one that was kept; None for any other.
+        """The request in `frame` if it repeats the kept one, else None.
 
-        It is one object, whose records change: valid until the next call.
+        It always returns the same object, with other records: valid until the next call.
         """
         at, end = self._at, len(frame)
         if end <= at:
@@ -112,17 +112,16 @@ class Repeated:
         return self._request
 
     def let_go(self) -> None:
-        """The request was handled: hold its records no longer, they are views of a buffer."""
+        """The request was handled: release its records, which are views of a buffer."""
         self._data.records = None
 
     @staticmethod
     def keep(
         last: Repeated | None, frame: memoryview, header: RequestHeader, request: ProduceRequest
     ) -> Repeated | None:
-        """What to compare the next request with, after one that was decoded.
+        """Keep a decoded request, to compare the next one with.
 
-        Requests that are never repeated are not kept one by one: the pauses between those that
-        are grow.
+        If requests are never repeated, they are kept less and less often.
         """
         if last is not None and last._left:
             last._left -= 1

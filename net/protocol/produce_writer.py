@@ -1,8 +1,8 @@
-"""The answer to Produce for one partition that took the records, written by hand.
+"""A hand-written encoder of successful answers to Produce for one partition.
 
-That is what nearly every answer of a busy broker is; all others are encoded from a ProduceResponse,
-and a test compares the two over all versions. What is the same in all answers about a topic is
-made once.
+Nearly all answers of a busy broker are like this; all others are encoded from a ProduceResponse,
+and a test compares the two over all versions. The common part of all answers about a topic is
+created once.
 """
 
 from __future__ import annotations
@@ -28,8 +28,7 @@ _NO_THROTTLE: Final = bytes(4)
 _FLEXIBLE_NO_THROTTLE: Final = bytes(5)
 
 _FORMS: Final[dict[tuple[int, str | bytes], tuple[Callable[..., bytes], int, bytes, bytes]]] = {}
-"""By version and topic: how an answer is packed, its size, and what is before and behind its
-numbers."""
+"""By version and topic: an answer's packer, size, and bytes before and after its numbers."""
 _FORMS_MAX: Final = 10_000
 
 
@@ -42,7 +41,7 @@ def write_produced(
     log_append_time: int,
     log_start_offset: int,
 ) -> bytes:
-    """A whole frame, its 4-byte size in front. `topic` is its id from version 13 on."""
+    """A complete frame, preceded by its 4-byte size. `topic` is its id from version 13 on."""
     try:
         pack, size, before, behind = _FORMS[version, topic]
     except KeyError:

@@ -1,4 +1,4 @@
-"""Lines of Python on their way to becoming a function; decoder.py and encoder.py write them."""
+"""Generates Python functions from lines of source; used by decoder.py and encoder.py."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 
 class Source:
-    """Collects lines and the objects that they name."""
+    """Collects lines and the objects that they refer to."""
 
     def __init__(self) -> None:
         self.names: dict[str, Any] = {}
@@ -29,14 +29,14 @@ class Source:
         self._depth -= 1
 
     def packer(self, letters: str, method: str) -> str:
-        """The name under which a method of struct.Struct(">" + letters) can be called."""
+        """The name of a method of struct.Struct(">" + letters) in the source."""
         name = f"{method}_{letters.replace('?', 'bool')}"
         if name not in self.names:
             self.names[name] = getattr(struct.Struct(">" + letters), method)
         return name
 
     def compile(self, name: str, filename: str) -> Any:
-        """The function called `name`. Tracebacks show its lines: linecache knows them."""
+        """Compile the function called `name`. Tracebacks show its lines, through linecache."""
         text = "\n".join(self._lines) + "\n"
         linecache.cache[filename] = (len(text), None, text.splitlines(keepends=True), filename)
         exec(compile(text, filename, "exec"), self.names)
@@ -44,7 +44,7 @@ class Source:
 
 
 class Run(list[tuple[str, str]]):
-    """Neighbouring fields of fixed size, as (letter, expression), read or written in one call."""
+    """Adjacent fields of fixed size, as (letter, expression), read or written in one call."""
 
     @property
     def letters(self) -> str:

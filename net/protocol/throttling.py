@@ -1,9 +1,9 @@
-"""The throttle time in answers that are frames already: read and written without decoding them.
+"""Reads and writes the throttle time in encoded frames, without decoding them.
 
 Frames come from the hand-written answers to Fetch and Produce, and from the active controller. The
-field is the first in all of these but in Produce's, where it is the last: behind it stands the
-count of tagged fields, of which a hand-written answer has none. Answers that have it elsewhere
-(ApiVersions, OffsetDelete) are never frames before they are sent.
+field is the first one, except in Produce, where it is the last, before the count of tagged fields,
+which is 0 in hand-written answers. Answers with the field elsewhere (ApiVersions, OffsetDelete) are
+never in that form.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from raftka.net.protocol.layout import shape_of
 from raftka.net.protocol.message import Response
 
 THROTTLE_TIME: Final = "throttle_time"
-"""The field's name in every response that has it; in milliseconds."""
+"""The field's name in all responses that have it; in milliseconds."""
 
 _PRODUCE: Final = 0
 _INT: Final = struct.Struct(">i")
@@ -26,7 +26,7 @@ _PLACES: Final[dict[tuple[type[Response], int], int | None]] = {}
 
 
 def _place(cls: type[Response], version: int) -> int | None:
-    """Where the field is in a frame with its size: from the front, or if negative from the end."""
+    """The field's position in a frame with its size; negative: from the end."""
     if (cls, version) not in _PLACES:
         _PLACES[cls, version] = _find_place(cls, version)
     return _PLACES[cls, version]
@@ -43,7 +43,7 @@ def _find_place(cls: type[Response], version: int) -> int | None:
 
 
 def throttle_ms_in(cls: type[Response], version: int, frame: list[Piece]) -> int:
-    """What an answer of that class says; 0 when it has no such field."""
+    """The throttle time in an answer of that class; 0 if it has no such field."""
     place = _place(cls, version)
     if place is None or not frame:
         return 0
@@ -53,7 +53,7 @@ def throttle_ms_in(cls: type[Response], version: int, frame: list[Piece]) -> int
 
 
 def put_throttle_ms(cls: type[Response], version: int, frame: list[Piece], time_ms: int) -> None:
-    """Have an answer of that class say `time_ms`; nothing when it has no such field."""
+    """Set the throttle time in an answer of that class, if it has the field."""
     place = _place(cls, version)
     if place is None or not frame:
         return
@@ -64,9 +64,10 @@ def put_throttle_ms(cls: type[Response], version: int, frame: list[Piece], time_
 
 
 def _joined(frame: list[Piece], place: int) -> Buffer:
-    """The piece of a frame that holds the field whole; the first two are joined when it takes both.
+    """The piece of a frame that contains the whole field; the first two are joined if it spans
+    both.
 
-    The controller's answer comes with its size as a separate piece.
+    The controller's answer has its size in a separate piece.
     """
     if place < 0:
         return cast(Buffer, frame[-1])

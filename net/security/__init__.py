@@ -1,9 +1,9 @@
-"""TLS and SASL: how the two sides of a connection know each other.
+"""TLS and SASL: how the two sides of a connection authenticate each other.
 
-- `scram`, `plain`: pure; who says what in a mechanism.
+- `scram`, `plain`: pure; the messages of a mechanism.
 - `authentication`: the server's side of one connection, from nothing to a principal.
-- `dialing`: the client's side, as a network whose connections are secured when they are handed out.
-- `tls`: a stream over the connection port, whatever is behind it.
+- `dialing`: the client's side, as a network that returns secured connections.
+- `tls`: a stream over any connection port.
 
-Nothing here is imported by a node that has no listener which asks for it.
+A node without a listener that uses them imports none of these modules.
 """

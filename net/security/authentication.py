@@ -1,11 +1,11 @@
-"""The server's side of SASL on one connection: from nothing to a principal (KIP-43, KIP-152).
+"""The server's side of SASL on one connection, up to a principal (KIP-43, KIP-152).
 
-    Handshake(mechanism) -> Authenticate(token)... -> requests, until the session is over -> again
+Handshake(mechanism) -> Authenticate(token)... -> requests, until the session expires -> again
 
-Before it is through, a connection asks ApiVersions, SaslHandshake and SaslAuthenticate, and nothing
-else. A session with an end is renewed by the same two requests, under the same principal and
-mechanism (KIP-368); a client that sends requests past the end is disconnected. After version 0 of
-SaslHandshake tokens come without a request around them.
+Until it has authenticated, a connection may only send ApiVersions, SaslHandshake and
+SaslAuthenticate. A session that expires is renewed by the same two requests, with the same
+principal and mechanism (KIP-368); a client that sends requests after the expiry is disconnected.
+After version 0 of SaslHandshake tokens are sent without a request header.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ _AUTHENTICATE: Final = 36
 
 
 class Mechanism(Protocol):
-    """One authentication under way, as a server sees it."""
+    """One authentication in progress, on the server's side."""
 
     name: str | None
-    """The user, once that is proved."""
+    """The user, once proved."""
     by_token: bool
-    """Whether it was proved by a delegation token."""
+    """Whether the user was authenticated by a delegation token."""
     ends_ms: int | None
-    """When what proved it expires, in ms since 1970, and the session with it; None for never."""
+    """When the credential expires, in ms since 1970, and the session with it; None for never."""
 
     @property
     def is_complete(self) -> bool: ...
 
     async def prepare(self, message: bytes) -> None:
-        """Wait for what `step` needs of others, as the keys of an issuer."""
+        """Wait for external data that `step` needs, such as an issuer's keys."""
         ...
 
     def step(self, message: bytes) -> bytes:
@@ -47,21 +47,21 @@ class Mechanism(Protocol):
 
 
 class Offer(NamedTuple):
-    """One mechanism that a listener offers."""
+    """One mechanism of a listener."""
 
     begin: Callable[[], Mechanism]
     max_session_s: float = 0.0
-    """How long a session may last (connections.max.reauth.ms); 0 for ever."""
+    """The maximal lifetime of a session (connections.max.reauth.ms); 0 for no limit."""
 
 
 class Rules(NamedTuple):
-    """What one listener asks of its clients."""
+    """A listener's requirements for its clients."""
 
     offers: Mapping[str, Offer]
     failure_delay_s: float
-    """How long a failed attempt waits for its answer."""
+    """How long the answer to a failed attempt is delayed."""
     max_token_bytes: int
-    """The largest frame that comes before a client is authenticated."""
+    """The largest frame before a client is authenticated."""
     login_comes_first: bool = True
 
 
@@ -74,14 +74,14 @@ class _State(enum.Enum):
 
 
 class Authentication:
-    """How far one connection has come; `check` is asked about each of its requests."""
+    """The authentication state of one connection; `check` is called for each of its requests."""
 
     def __init__(self, rules: Rules, clock: Clock) -> None:
         self.rules = rules
         self.principal: Principal | None = None
         """The client's principal, once it has authenticated."""
         self.by_token = False
-        """Whether it was proved by a delegation token."""
+        """Whether it was authenticated by a delegation token."""
         self._clock = clock
         self._state = _State.HANDSHAKE
         self._chosen: str | None = None
@@ -94,7 +94,7 @@ class Authentication:
 
     @property
     def takes_raw_token(self) -> bool:
-        """Whether the next frame is a token, and no request."""
+        """Whether the next frame is a token instead of a request."""
         return self._state is _State.RAW_TOKENS
 
     @property
@@ -105,7 +105,7 @@ class Authentication:
         await self._clock.sleep(self.rules.failure_delay_s)
 
     def check(self, api_key: int) -> None:
-        """Raise CloseConnection for a request that may not be asked now."""
+        """Raise CloseConnection for a request that is not allowed in this state."""
         state = self._state
         if not self.rules.login_comes_first:
             return
@@ -130,7 +130,7 @@ class Authentication:
         )
 
     def handshake(self, mechanism: str, *, raw: bool) -> None:
-        """A mechanism is chosen. Raises KafkaError, after which the connection has to end."""
+        """Choose a mechanism. Raises KafkaError; the connection must then be closed."""
         if self._state not in (_State.HANDSHAKE, _State.DONE):
             raise self._failed(ErrorCode.ILLEGAL_SASL_STATE, "a mechanism was chosen already")
         offer = self.rules.offers.get(mechanism)
@@ -143,14 +143,14 @@ class Authentication:
         self._state = _State.RAW_TOKENS if raw else _State.TOKENS
 
     async def prepare(self, token: bytes) -> None:
-        """Wait for what `authenticate` needs of others, as the keys of an issuer of tokens."""
+        """Wait for external data that `authenticate` needs, such as an issuer's keys."""
         if self._mechanism is not None:
             await self._mechanism.prepare(token)
 
     def authenticate(self, token: bytes) -> tuple[bytes, int]:
-        """(the answer to a token, how long the session lasts in ms or 0).
+        """(the answer to a token, the session's lifetime in ms or 0).
 
-        Raises KafkaError, after which the connection has to end.
+        Raises KafkaError; the connection must then be closed.
         """
         mechanism, chosen = self._mechanism, self._chosen
         if mechanism is None or chosen is None:

@@ -1,7 +1,7 @@
-"""Keys and certificates as settings name them, made into what OpenSSL works with.
+"""Loads the keys and certificates in the settings for OpenSSL.
 
-PEM in files or in the settings themselves (KIP-651), and PKCS12; JKS stores, which only Java reads,
-are refused with the command that converts them.
+It supports PEM in files or in the settings themselves (KIP-651), and PKCS12; JKS stores, which only
+Java can read, are refused with the command that converts them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from raftka.model.tls_settings import Store, TlsSettings
 _JKS: Final = b"\xfe\xed\xfe\xed"
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 _TYPES: Final = ("PEM", "PKCS12", "JKS")
-"""JKS is Kafka's default, and what Java 9 and later write under that name is PKCS12."""
+"""JKS is Kafka's default, but Java 9 and later write PKCS12 under that name."""
 _SUITES_OF_13: Final = frozenset(
     {
         "TLS_AES_128_GCM_SHA256",
@@ -41,7 +41,7 @@ _CLIENT_AUTH: Final = {
 
 
 def make_context(settings: TlsSettings, *, server: bool) -> ssl.SSLContext:
-    """Raises ValueError, in words that show no secret and name the setting."""
+    """Raises ValueError with the name of the setting, and without secrets."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER if server else ssl.PROTOCOL_TLS_CLIENT)
     unknown = [each for each in settings.protocols if each not in _VERSIONS]
     if unknown or not settings.protocols:
@@ -51,7 +51,8 @@ def make_context(settings: TlsSettings, *, server: bool) -> ssl.SSLContext:
         )
     versions = sorted(_VERSIONS[each] for each in settings.protocols)
     context.minimum_version, context.maximum_version = versions[0], versions[-1]
-    # A client could have a server agree on keys again and again (TLS 1.2), at no cost of its own.
+    # Otherwise a client could make a server renegotiate keys repeatedly (TLS 1.2), at no cost of
+    # its own.
     context.options |= ssl.OP_NO_RENEGOTIATION
     _choose_ciphers(context, settings.ciphers)
     if server:
@@ -76,10 +77,10 @@ def openssl_name(suite: str) -> str:
 
 
 def _choose_ciphers(context: ssl.SSLContext, suites: Sequence[str]) -> None:
-    """Speak by these suites only; a version of TLS of which none is named is not spoken.
+    """Enable only these suites; a TLS version without a listed suite is disabled.
 
-    OpenSSL has those of TLS 1.3 apart from the others, and Python chooses among them from 3.15 on:
-    before that, one that is named stands for all of them. Raises ValueError.
+    OpenSSL configures the suites of TLS 1.3 separately, and Python only supports that from 3.15 on:
+    before, one listed suite enables all of them. Raises ValueError.
     """
     if not suites:
         return
@@ -152,7 +153,7 @@ def _identify(context: ssl.SSLContext, store: Store, *, server: bool) -> None:
 
 
 def _why_unusable(error: ssl.SSLError | ValueError, pem: str, password: str | None) -> str:
-    """Why OpenSSL takes a key and its certificates not together."""
+    """Why OpenSSL does not accept a key with its certificates."""
     if getattr(error, "reason", None) == "KEY_VALUES_MISMATCH":
         return (
             "the keystore's key is not that of its first certificate: the node's own certificate"
@@ -166,7 +167,7 @@ def _why_unusable(error: ssl.SSLError | ValueError, pem: str, password: str | No
 
 
 def _check_store(store: Store, name: str, *, inline: str | None) -> None:
-    """Raise ValueError for a store of no known type, or one that is in two places."""
+    """Raise ValueError for a store of unknown type, or one that is given twice."""
     if store.type.upper() not in _TYPES:
         raise ValueError(f"{name}.type={store.type} is not known: use PEM or PKCS12")
     if inline is not None and store.location is not None:
@@ -174,7 +175,7 @@ def _check_store(store: Store, name: str, *, inline: str | None) -> None:
 
 
 def _pem_of(data: bytes, store: Store, name: str) -> tuple[str, str]:
-    """(key, certificates) of a store's file, in PEM."""
+    """(key, certificates) of a store's file, as PEM."""
     if store.type.upper() == "PEM":
         return "", data.removeprefix(_BYTE_ORDER_MARK).decode("latin-1")
     if data.startswith(_JKS):
@@ -213,7 +214,7 @@ def _pem_of_pkcs12(data: bytes, store: Store, name: str) -> tuple[str, str]:
 
 
 def _spread(pem: str) -> str:
-    """PEM in one line, as it often stands in a setting, over the lines that it needs."""
+    """Insert the line breaks into a PEM in one line, as settings often have it."""
     text = pem.strip().replace("\\n", "\n")
     if "\n" in text:
         return text
@@ -239,7 +240,7 @@ def _read(path: str, name: str) -> bytes:
 
 @contextmanager
 def _hidden_file(data: bytes) -> Iterator[str]:
-    """A path to some bytes that are gone afterwards; in memory where the system can do that."""
+    """A path to bytes that are deleted afterwards; in memory if the system supports that."""
     if hasattr(os, "memfd_create"):
         descriptor = os.memfd_create("raftka-key")
         try:

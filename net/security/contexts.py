@@ -1,6 +1,6 @@
-"""The context of TLS that is to be used now: another one when a file or a setting has changed.
+"""The current TLS context: a new one after a file or a setting has changed.
 
-Connections that are open go on with the certificates with which they began.
+Open connections keep the certificates with which they started.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Certificates:
         *,
         server: bool,
     ) -> None:
-        """`settings` are asked again from time to time. Raises as `Tls.context`."""
+        """`settings` is called again from time to time. Raises as `Tls.context` does."""
         self._settings = settings
         self._now = now
         self._tls = tls
@@ -38,10 +38,10 @@ class Certificates:
         self._context = tls.context(made_of, server=server)
         self._looked_s = now()
         self._trouble = ""
-        """What was last wrong: said once."""
+        """The last error, which is logged once."""
 
     def context(self) -> TlsContext:
-        """The one to use now. What is wrong with new files is logged, and the old ones stay."""
+        """The current context. Errors in new files are logged, and the old context is kept."""
         now_s = self._now()
         if now_s - self._looked_s >= _LOOKS_AGAIN_S:
             self._looked_s = now_s

@@ -1,7 +1,7 @@
-"""The client's side: a network whose connections are secured by the time they are handed out.
+"""The client's side: a network that returns secured connections.
 
-Whatever connects (a node's channels and fetchers, the quorum's links, a client) is given one of
-these in place of the plain network, and knows nothing of TLS and SASL.
+Components that connect (a node's channels and fetchers, the quorum's links, a client) get one of
+these in place of the plain network, and need not know about TLS and SASL.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ _SIZE: Final = struct.Struct(">i")
 _MAX_ANSWER: Final = 1024 * 1024
 _MAX_STEPS: Final = 8
 _RENEWED_AFTER: Final = 0.85
-"""The share of a session's time after which it is renewed: Kafka's clients take 0.85 to 0.95."""
+"""The fraction of a session's lifetime after which it is renewed; 0.85 to 0.95 in Kafka."""
 
 Ask = Callable[[Request[Any], int], Awaitable[Any]]
-"""Asks the other side of one connection one request of a version."""
+"""Sends a request in a version to the other side, and returns its answer."""
 
 
 class ClientMechanism(Protocol):
-    """One authentication under way, as a client sees it."""
+    """One authentication in progress, on the client's side."""
 
     @property
     def is_complete(self) -> bool: ...
@@ -50,15 +50,15 @@ class ClientMechanism(Protocol):
         ...
 
     def step(self, message: bytes) -> bytes:
-        """The next message for a server's answer; empty when there is none. Raises KafkaError."""
+        """The next message after a server's answer; empty if there is none. Raises KafkaError."""
         ...
 
 
 class TokenSource(Protocol):
-    """Where tokens come from (net/security/token_source.py)."""
+    """A source of tokens (net/security/token_source.py)."""
 
     async def prepare(self) -> None:
-        """Have a token that is good for a login. Raises BrokenConnection."""
+        """Get a token that is valid for a login. Raises BrokenConnection."""
         ...
 
     def token(self) -> str:
@@ -67,16 +67,16 @@ class TokenSource(Protocol):
 
 
 class Login(NamedTuple):
-    """How to log in."""
+    """How to authenticate."""
 
     mechanism: str
     begin: Callable[[], ClientMechanism]
     prepare: Callable[[], Awaitable[None]] | None = None
-    """What `begin` needs first, as a token. Raises BrokenConnection."""
+    """Get what `begin` needs first, such as a token. Raises BrokenConnection."""
 
 
 class SecuredNetwork:
-    """Connects through `network`, then secures what it got: first TLS, then SASL."""
+    """Connects by `network`, then secures the connection: first TLS, then SASL."""
 
     def __init__(
         self,
@@ -87,7 +87,7 @@ class SecuredNetwork:
         login: Login | None = None,
         wrap: Callable[[Connection, str], Any] | None = None,
     ) -> None:
-        """`wrap` has TLS spoken to a host over a connection."""
+        """`wrap` starts TLS with a host on a connection."""
         self._network = network
         self._clock = clock
         self._client_id = client_id
@@ -95,7 +95,7 @@ class SecuredNetwork:
         self._wrap = wrap
 
     async def connect(self, host: str, port: int, *, timeout_s: float = 10.0) -> Connection:
-        """Raises BrokenConnection; AuthenticationFailed when it is no use to try again."""
+        """Raises BrokenConnection; AuthenticationFailed if a retry would not help."""
         began = self._clock.monotonic()
         connection = await self._network.connect(host, port, timeout_s=timeout_s)
         secured = False
@@ -118,24 +118,24 @@ class SecuredNetwork:
         return await self._network.listen(host, port, backlog=backlog)
 
     def poller(self) -> Poller | None:
-        """None: what is secured is received by tasks of its own."""
+        """None: secured connections are received by tasks of their own."""
         return None
 
 
 class Renewal:
-    """Renews the login of one connection before its session is over (KIP-368)."""
+    """Reauthenticates one connection before its session expires (KIP-368)."""
 
     def __init__(self, login: Login, peer: str, clock: Clock) -> None:
         self._login = login
         self._peer = peer
         self._clock = clock
         self.due_s = inf
-        """When `renew` has to be called, by the clock; never where sessions have no end."""
+        """When `renew` must be called, by the clock; never if sessions do not expire."""
 
     async def renew(self, ask: Ask) -> None:
-        """Log in, once more or for the first time. Raises AuthenticationFailed, BrokenConnection.
+        """Authenticate, for the first time or again. Raises AuthenticationFailed, BrokenConnection.
 
-        Between its requests nothing else may be asked.
+        No other request may be sent between its requests.
         """
         began = self._clock.monotonic()
         lasts_ms = await _authenticate(ask, self._login, self._peer)
@@ -143,7 +143,7 @@ class Renewal:
 
 
 class RenewableConnection:
-    """A connection whose login has an end; `net.channel` renews it in time."""
+    """A connection whose session expires; `net.channel` renews it in time."""
 
     def __init__(self, inner: Connection, renewal: Renewal) -> None:
         self._inner = inner
@@ -167,7 +167,7 @@ class RenewableConnection:
 
 
 async def log_in(connection: Connection, login: Login, client_id: str, clock: Clock) -> Connection:
-    """Authenticate on a new connection; what to use from then on.
+    """Authenticate on a new connection; return the connection to use from then on.
 
     Raises AuthenticationFailed, BrokenConnection.
     """
@@ -177,7 +177,7 @@ async def log_in(connection: Connection, login: Login, client_id: str, clock: Cl
 
 
 async def _authenticate(ask: Ask, login: Login, peer: str) -> int:
-    """How long the session lasts, in ms; 0 for ever. Raises AuthenticationFailed."""
+    """The lifetime of the session in ms; 0 for no limit. Raises AuthenticationFailed."""
     if login.prepare is not None:
         await login.prepare()
     mechanism = login.begin()
@@ -208,7 +208,7 @@ def _words(code: int) -> str:
 
 
 class _Asking:
-    """Requests and their answers, one at a time, before a channel takes the connection over."""
+    """Requests and their answers, one at a time, before a channel takes over the connection."""
 
     def __init__(self, connection: Connection, client_id: str) -> None:
         self._connection = connection
@@ -255,7 +255,7 @@ def login_of(
     *,
     by_token: bool = False,
 ) -> Login:
-    """How to log in by a name and a password. Raises ValueError for another mechanism.
+    """A login by name and password. Raises ValueError for another mechanism.
 
     `by_token`: these are the id and the HMAC of a delegation token, for SCRAM (KIP-48).
     """
@@ -272,7 +272,7 @@ def login_of(
 
 
 def token_login(source: TokenSource) -> Login:
-    """How to log in by tokens (OAUTHBEARER)."""
+    """A login by tokens (OAUTHBEARER)."""
     from raftka.net.security.oauth import MECHANISM, OAuthClient
 
     return Login(MECHANISM, lambda: OAuthClient(source.token()), source.prepare)

@@ -1,6 +1,6 @@
-"""One HTTP request, to an issuer of tokens or a collector of spans, over the network port.
+"""Sends one HTTP request, to an issuer of tokens or a collector of spans, over the network port.
 
-Framing and limits are h11's.
+h11 does framing and limits.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _PORTS: Final = {"http": 80, "https": 443}
 
 
 class Url(NamedTuple):
-    """Where a request goes."""
+    """The target of a request."""
 
     scheme: str
     host: str
@@ -29,7 +29,7 @@ class Url(NamedTuple):
 
 
 def parse_url(url: str) -> Url:
-    """Raises ValueError unless it is a URL of HTTP."""
+    """Raises ValueError unless it is an http or https URL."""
     found = urlsplit(url)
     if found.scheme not in _PORTS or not found.hostname:
         raise ValueError("it must be http://host/path or https://host/path")
@@ -40,7 +40,7 @@ def parse_url(url: str) -> Url:
 
 
 class Http:
-    """Asks over one network, each time on a new connection."""
+    """Sends requests over one network, each on a new connection."""
 
     def __init__(
         self,
@@ -51,7 +51,7 @@ class Http:
         timeout_s: float = 10.0,
         most_bytes: int = 1024 * 1024,
     ) -> None:
-        """`context` gives that of HTTPS, and may raise ValueError and OSError."""
+        """`context` returns the context for HTTPS, and may raise ValueError and OSError."""
         self._network = network
         self._clock = clock
         self._context = context
@@ -65,7 +65,7 @@ class Http:
         headers: Sequence[tuple[str, str]] = (),
         body: bytes | None = None,
     ) -> bytes:
-        """What a GET answers, or a POST of `body`. Raises BrokenConnection, in words."""
+        """The answer to a GET, or to a POST of `body`. Raises BrokenConnection with the reason."""
         where = parse_url(url)
         with self._clock.within(self._timeout_s) as limit:
             connection = await self._network.connect(

@@ -1,8 +1,8 @@
-"""Where an issuer's keys come from: a file that is read again when it changes, or a URL (KIP-768).
+"""The source of an issuer's keys: a file that is reloaded when it changes, or a URL (KIP-768).
 
-A URL is asked when a login needs it: for the first, when the keys are old, and for a token whose
-key is unknown, since issuers replace their keys. Keys that are there stay in use while the issuer
-does not answer, and it is not asked more often than its pauses allow.
+A URL is fetched when a login needs it: for the first one, if the keys are old, and for a token with
+an unknown key, since issuers replace their keys. Existing keys stay in use while the issuer does
+not answer, and requests to it are limited by back-offs.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ log = get_logger(__name__)
 
 _LOOKS_AGAIN_S: Final = 1.0
 _FOR_UNKNOWN_S: Final = 10.0
-"""The least time between two questions for keys that strangers' tokens name."""
+"""The minimal interval between fetches for unknown keys in tokens of strangers."""
 _MOST_BYTES: Final = 1024 * 1024
 
 
@@ -30,7 +30,7 @@ class FileKeys:
     """Keys in a file."""
 
     def __init__(self, path: str, now: Callable[[], float]) -> None:
-        """Raises ValueError, OSError for a file that cannot be used."""
+        """Raises ValueError, OSError for an unusable file."""
         self._path = path
         self._now = now
         self._seen = self._stamp()
@@ -38,10 +38,10 @@ class FileKeys:
         self._looked_s = now()
 
     async def prepare(self, token: str) -> None:
-        """Nothing has to be waited for."""
+        """Do nothing."""
 
     def keys(self) -> KeySet:
-        """The keys as the file has them now; what is wrong with a new file is logged."""
+        """The current keys in the file; errors in a new file are logged."""
         now_s = self._now()
         if now_s - self._looked_s >= _LOOKS_AGAIN_S:
             self._looked_s = now_s
@@ -76,8 +76,8 @@ class UrlKeys:
         pause_s: float,
         longest_pause_s: float,
     ) -> None:
-        """`fetch` raises BrokenConnection. Keys older than `refresh_s` are asked for again; after
-        failures there are pauses, each twice the one before, up to the longest."""
+        """`fetch` raises BrokenConnection. Keys older than `refresh_s` are fetched again; after
+        failures the back-off doubles up to its maximum."""
         self._url = url
         self._fetch = fetch
         self._clock = clock
@@ -91,18 +91,18 @@ class UrlKeys:
         self._asking = trio.Lock()
 
     def keys(self) -> KeySet:
-        """Raises KafkaError while there are none."""
+        """The keys. Raises KafkaError while there are none."""
         if self._keys is None:
             raise refused("the issuer's keys could not be fetched yet; the broker's log says why")
         return self._keys
 
     async def prepare(self, token: str) -> None:
-        """Ask the issuer, if the token needs it and it is time."""
+        """Fetch the keys, if the token needs it and it is due."""
         key_id = key_id_of(token)
         if self._is_good_for(key_id):
             return
         async with self._asking:
-            # Another login may have asked meanwhile.
+            # Another login may have fetched them meanwhile.
             if not self._is_good_for(key_id) and self._clock.monotonic() >= self._not_before_s:
                 await self._ask()
 

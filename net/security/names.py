@@ -1,4 +1,4 @@
-"""Names in certificates, and the users that they stand for (KIP-371)."""
+"""Maps names in certificates to users (KIP-371)."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Subject = Sequence[Sequence[tuple[str, str]]]
 
 
 def distinguished_name(subject: Subject) -> str:
-    """A name as Java writes it (RFC 2253): the last part first, CN=a,OU=b."""
+    """A name as Java writes it (RFC 2253): the last component first, CN=a,OU=b."""
     return ",".join(
         "+".join(f"{_SHORT.get(kind, kind)}={_escaped(text)}" for kind, text in several)
         for several in reversed(subject)
@@ -48,10 +48,10 @@ class _Rule(NamedTuple):
 
 
 class NameRules:
-    """What users the names in certificates stand for, by the first rule that fits."""
+    """Maps the names in certificates to users, by the first matching rule."""
 
     def __init__(self, text: str) -> None:
-        """Raises ValueError for what is not RULE:pattern/replacement/[L|U] or DEFAULT."""
+        """Raises ValueError for rules other than RULE:pattern/replacement/[L|U] and DEFAULT."""
         self._rules: list[_Rule] = []
         text = text.strip()
         at = 0
@@ -76,7 +76,7 @@ class NameRules:
                 at += 1
 
     def name_of(self, subject: str) -> str:
-        """The user of a distinguished name. Raises ValueError when no rule fits."""
+        """The user of a distinguished name. Raises ValueError if no rule matches."""
         for rule in self._rules:
             if rule.pattern is None:
                 return subject

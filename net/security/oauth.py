@@ -23,10 +23,10 @@ MECHANISM: Final = "OAUTHBEARER"
 
 
 class FirstMessage(NamedTuple):
-    """What a client's first message says."""
+    """The contents of a client's first message."""
 
     authorization: str
-    """The user that it wants to be; empty when it leaves that to the token."""
+    """The requested user; empty if the token determines it."""
     token: str
 
 
@@ -45,15 +45,15 @@ def parse_first(message: bytes) -> FirstMessage:
 
 
 class KeysOfIssuer(Protocol):
-    """Where the keys of the issuer come from (net/security/issuer_keys.py)."""
+    """A source of the issuer's keys (net/security/issuer_keys.py)."""
 
     async def prepare(self, token: str) -> None:
-        """Wait until the token's key is known, or cannot be found out now."""
+        """Wait until the token's key is available, or cannot be fetched now."""
         ...
 
 
 class OAuthServer:
-    """One authentication. `check` says whom a token proves, and raises KafkaError."""
+    """One authentication. `check` returns the principal of a token, and raises KafkaError."""
 
     def __init__(self, check: Callable[[str], Bearer], keys: KeysOfIssuer) -> None:
         self._check = check
@@ -69,13 +69,13 @@ class OAuthServer:
         return self.name is not None
 
     async def prepare(self, message: bytes) -> None:
-        """Wait for what `step` needs of others."""
+        """Wait for external data that `step` needs."""
         if self._refusal is not None:
             return
         try:
             token = parse_first(message).token
         except KafkaError:
-            return  # `step` refuses it in words.
+            return  # `step` refuses it with a message.
         await self._keys.prepare(token)
 
     def step(self, message: bytes) -> bytes:
@@ -90,7 +90,7 @@ class OAuthServer:
                     "Client requested an authorization id that is different from the token's"
                 )
         except KafkaError as error:
-            # The client learns of it in two steps: it answers this one with a lone ^A.
+            # The client learns of it in two steps: it answers this message with a lone ^A.
             self._refusal = error
             return _REFUSED
         self.name, self.ends_ms = bearer.name, bearer.ends_ms
@@ -98,7 +98,7 @@ class OAuthServer:
 
 
 class OAuthClient:
-    """One authentication by a token that is at hand."""
+    """One authentication by an available token."""
 
     def __init__(self, token: str) -> None:
         self._token = token
@@ -108,7 +108,7 @@ class OAuthClient:
         return b"n,,\x01auth=Bearer " + self._token.encode() + b"\x01\x01"
 
     def step(self, message: bytes) -> bytes:
-        """The next message for a server's answer."""
+        """The next message after a server's answer."""
         if message:
             return _GO_ON
         self.is_complete = True

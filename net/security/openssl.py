@@ -1,6 +1,6 @@
-"""TLS as OpenSSL speaks it, with its memory BIOs in place of sockets: the port's real side.
+"""TLS by OpenSSL, with memory BIOs in place of sockets: the port's real implementation.
 
-It draws its own randomness and reads the machine's clock and files, so a simulation has another
+It has its own randomness and reads the machine's clock and files, so a simulation uses another one
 (simulations/machines/tls.py).
 """
 
@@ -30,7 +30,7 @@ class OpenSslStream:
         )
 
     def shake_hands(self) -> bool:
-        """As the port says."""
+        """Implements the port."""
         try:
             self._tls.do_handshake()
         except ssl.SSLWantReadError:
@@ -41,14 +41,14 @@ class OpenSslStream:
 
     @property
     def subject(self) -> str | None:
-        """As the port says."""
+        """Implements the port."""
         found = self._tls.getpeercert()
         if not found or "subject" not in found:
             return None
         return distinguished_name(cast(Subject, found["subject"]))
 
     def read(self, buffer: bytearray | memoryview) -> int | None:
-        """As the port says."""
+        """Implements the port."""
         try:
             return cast(int, self._tls.read(len(buffer), cast(bytearray, buffer)))
         except ssl.SSLWantReadError:
@@ -59,41 +59,41 @@ class OpenSslStream:
             raise TlsFailure(reason(error)) from error
 
     def write(self, data: Buffer) -> None:
-        """As the port says."""
+        """Implements the port."""
         try:
             self._tls.write(data)
         except ssl.SSLError as error:
             raise TlsFailure(reason(error)) from error
 
     def finish(self) -> None:
-        """As the port says; no task would wait for the other side's."""
+        """Implements the port; does not wait for the other side's close."""
         with suppress(ssl.SSLError):
             self._tls.unwrap()
 
     def take(self, data: Buffer) -> None:
-        """As the port says."""
+        """Implements the port."""
         if len(data):
             self._incoming.write(data)
         else:
             self._incoming.write_eof()
 
     def give(self) -> bytes:
-        """As the port says."""
+        """Implements the port."""
         return self._outgoing.read() if self._outgoing.pending else b""
 
 
 class OpenSslContext:
-    """A context of OpenSSL's behind the port."""
+    """An OpenSSL context behind the port."""
 
     def __init__(self, context: ssl.SSLContext) -> None:
         self._context = context
 
     def server(self) -> TlsStream:
-        """As the port says."""
+        """Implements the port."""
         return OpenSslStream(self._context, server=True)
 
     def client(self, host: str) -> TlsStream:
-        """As the port says."""
+        """Implements the port."""
         try:
             return OpenSslStream(self._context, server=False, host=host)
         except ValueError as error:
@@ -101,14 +101,14 @@ class OpenSslContext:
 
 
 class OpenSsl:
-    """The library and the files of this machine."""
+    """OpenSSL and the files of this machine."""
 
     def context(self, settings: TlsSettings, *, server: bool) -> TlsContext:
-        """As the port says."""
+        """Implements the port."""
         return OpenSslContext(make_context(settings, server=server))
 
     def seen(self, settings: TlsSettings) -> object:
-        """As the port says: files by their time, size and number."""
+        """Implements the port: files by their time, size and inode."""
         found: list[tuple[int, int, int] | None] = []
         for store in (settings.keystore, settings.truststore):
             if store.location is None:
@@ -116,7 +116,7 @@ class OpenSsl:
             try:
                 stat = os.stat(store.location)
             except OSError:
-                # What is wrong with the file, a context that is made of it says.
+                # Creating a context from the file reports the error.
                 found.append(None)
             else:
                 found.append((stat.st_mtime_ns, stat.st_size, stat.st_ino))
@@ -124,7 +124,7 @@ class OpenSsl:
 
 
 def reason(error: ssl.SSLError) -> str:
-    """What went wrong, in words for people."""
+    """The error for people."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"the certificate is not accepted: {error.verify_message}"
     words = (error.reason or str(error)).replace("_", " ").lower()

@@ -10,7 +10,7 @@ from raftka.net.security.scram import malformed
 
 
 def passwords(options: Mapping[str, str]) -> dict[str, str]:
-    """By user, the passwords that a server's PlainLoginModule names: user_NAME="PASSWORD"."""
+    """The passwords in a server's PlainLoginModule, by user: user_NAME="PASSWORD"."""
     return {
         name.removeprefix("user_"): value
         for name, value in options.items()
@@ -19,7 +19,7 @@ def passwords(options: Mapping[str, str]) -> dict[str, str]:
 
 
 class PlainServer:
-    """One authentication; passwords are compared in a time that does not depend on them."""
+    """One authentication; passwords are compared in constant time."""
 
     def __init__(self, known: Mapping[str, str]) -> None:
         self._known = known
@@ -32,7 +32,7 @@ class PlainServer:
         return self.name is not None
 
     async def prepare(self, message: bytes) -> None:
-        """All that is needed is known."""
+        """Do nothing."""
 
     def step(self, message: bytes) -> bytes:
         """Raises KafkaError SASL_AUTHENTICATION_FAILED."""
@@ -50,7 +50,7 @@ class PlainServer:
                 f"Invalid SASL/PLAIN response: {'password' if user else 'username'} not specified"
             )
         expected = self._known.get(user)
-        # A user that is unknown takes as long as one with a wrong password.
+        # An unknown user takes as long as a wrong password.
         right = hmac.compare_digest(password.encode(), (expected or password + "?").encode())
         if expected is None or not right:
             raise malformed("Invalid username or password")
@@ -61,7 +61,7 @@ class PlainServer:
 
 
 class PlainClient:
-    """One authentication, of one message."""
+    """One authentication, which consists of one message."""
 
     is_complete = True
 

@@ -1,7 +1,7 @@
 """SCRAM (RFC 5802, RFC 7677) as Kafka uses it (KIP-84): both sides, without I/O.
 
-What a server keeps of a password is not enough to log in with, and the client verifies that the
-server knows it. There is no channel binding: Kafka's clients ask for none.
+A server's stored credential is not sufficient to log in, and the client verifies that the server
+knows it. There is no channel binding: Kafka's clients do not use it.
 
     client-first  n,,n=USER,r=NONCE
     server-first  r=NONCE+OWN,s=SALT,i=ITERATIONS
@@ -26,7 +26,7 @@ _NO_BINDING: Final = "n,,"
 
 
 def parse(message: bytes) -> dict[str, str]:
-    """The attributes of a message, by their letters. Raises KafkaError for what is none."""
+    """The attributes of a message, by letter. Raises KafkaError for a malformed message."""
     if len(message) > _MAX_MESSAGE:
         raise malformed(f"a SCRAM message of {len(message)} bytes")
     found: dict[str, str] = {}
@@ -53,27 +53,27 @@ def _bytes(text: str) -> bytes:
 
 
 def escaped(name: str) -> str:
-    """A user's name as it stands in a message (saslname)."""
+    """A user's name as encoded in a message (saslname)."""
     return name.replace("=", "=3D").replace(",", "=2C")
 
 
 def unescaped(name: str) -> str:
-    """Read what `escaped` writes. Raises KafkaError."""
+    """Decode the output of `escaped`. Raises KafkaError."""
     if "=" in name.replace("=3D", "").replace("=2C", ""):
         raise malformed("a user's name with an = of its own")
     return name.replace("=2C", ",").replace("=3D", "=")
 
 
 class Known(NamedTuple):
-    """What a server finds out about the user that a client names."""
+    """The credential that a server looks up for the user that a client names."""
 
     user: str
     """The principal's name."""
     credential: ScramCredential
     by_token: bool = False
-    """Whether the client logs in by a delegation token."""
+    """Whether the client authenticates by a delegation token."""
     ends_ms: int | None = None
-    """When that expires, in ms since 1970."""
+    """When the token expires, in ms since 1970."""
 
 
 class ScramServer:
@@ -89,7 +89,7 @@ class ScramServer:
         asks_for_proof: bool = True,
     ) -> None:
         """`look_up` finds a user by name and by the extensions of the first message. `disguise`
-        gives what is answered to a name that is unknown, so that it looks like any other."""
+        returns the answer for an unknown user, which looks like any other."""
         self._hash = HASHES[mechanism]
         self._look_up = look_up
         self._nonce = nonce
@@ -99,7 +99,7 @@ class ScramServer:
         self._credential: ScramCredential | None = None
         self._first = b""
         self.name: str | None = None
-        """The user's name, once it is proved."""
+        """The user's name, once proved."""
         self.by_token = False
         self.ends_ms: int | None = None
 
@@ -108,7 +108,7 @@ class ScramServer:
         return self.name is not None
 
     async def prepare(self, message: bytes) -> None:
-        """All that is needed is known."""
+        """Do nothing."""
 
     def step(self, message: bytes) -> bytes:
         """The answer to a message. Raises KafkaError SASL_AUTHENTICATION_FAILED."""
@@ -140,7 +140,7 @@ class ScramServer:
         proof = _bytes(fields.get("p", ""))
         without, found, _ = message.rpartition(b",p=")
         binding = _bytes(fields.get("c", ""))[:1]
-        # Older releases of librdkafka have their own nonce in it twice; what counts is ours.
+        # Older releases of librdkafka send their own nonce twice; only the server's matters.
         same = fields.get("r", "").endswith(self._nonce)
         if not found or not same or binding not in (b"n", b"y"):
             raise malformed("a final SCRAM message that does not go with the first")
@@ -198,9 +198,9 @@ class ScramClient:
         return (_NO_BINDING + self._bare).encode()
 
     def step(self, message: bytes) -> bytes:
-        """The next message for a server's answer; empty when there is none.
+        """The next message after a server's answer; empty if there is none.
 
-        Raises KafkaError when the server does not know the password either.
+        Raises KafkaError if the server does not know the password.
         """
         fields = parse(message)
         if "e" in fields:
@@ -230,7 +230,7 @@ class ScramClient:
 
 
 def disguise(mechanism: str, secret: bytes, user: str, iterations: int) -> ScramCredential:
-    """What is answered to a user that is unknown: the same each time, and like any other."""
+    """The answer for an unknown user: always the same for a name, and like any other."""
     name = HASHES[mechanism]
 
     def made(what: bytes) -> bytes:

@@ -1,7 +1,7 @@
-"""TLS over the connection port: a stream over a stream, whatever is below.
+"""TLS over the connection port: a stream over any other stream.
 
-What is sent is encrypted piece by piece; what the stream below does not take at once stays here as
-ciphertext and goes first the next time, since it cannot be encrypted a second time.
+Data is encrypted piece by piece; ciphertext that the inner stream does not accept at once is kept
+and sent first the next time, since it cannot be encrypted a second time.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ from raftka.net.security.names import NameRules
 _CHUNK: Final = 256 * 1024
 _RECEIVE: Final = 64 * 1024
 _HANDSHAKE_S: Final = 10.0
-"""How long a client may take to agree on keys."""
+"""The timeout of a client's handshake."""
 _AT_ONCE: Final = 256
 _AT_ONCE_OF_ONE_ADDRESS: Final = 32
-"""Handshakes under way: each costs the server much more than the client."""
+"""Concurrent handshakes of one address: each costs the server much more than the client."""
 
 
 class TlsConnection:
-    """One side of a TLS stream over `inner`; both sides shake hands first."""
+    """One side of a TLS stream over `inner`; the handshake comes first."""
 
     def __init__(self, inner: Connection, stream: TlsStream) -> None:
         self.peer = inner.peer
@@ -44,12 +44,11 @@ class TlsConnection:
         self._tls = stream
         self._buffer = bytearray(_RECEIVE)
         self._unsent: list[Piece] = []
-        """Ciphertext that the stream below has not taken yet."""
+        """Ciphertext that the inner stream has not accepted yet."""
         self._agreed = False
-        """Whether the hands were shaken, and this side has not closed."""
+        """Whether the handshake has finished, and this side has not closed."""
         self._is_sending = False
-        """Whether the stream below may have taken a part of a record; also after a send that was
-        broken off."""
+        """Whether the inner stream may have a partial record; also after an interrupted send."""
 
     async def shake_hands(self) -> None:
         """Raises TlsFailure, BrokenConnection."""
@@ -57,7 +56,7 @@ class TlsConnection:
             try:
                 self._agreed = self._tls.shake_hands()
             except TlsFailure:
-                # The alert that says why goes out, if it can.
+                # Send the alert with the reason, if possible.
                 await self._flush()
                 raise
             await self._flush()
@@ -68,7 +67,7 @@ class TlsConnection:
 
     @property
     def subject(self) -> str | None:
-        """The distinguished name in the peer's certificate; None when it showed none."""
+        """The distinguished name in the peer's certificate; None if it sent none."""
         return self._tls.subject
 
     async def receive_into(self, buffer: bytearray | memoryview, at_least: int = 1) -> int:
@@ -89,7 +88,7 @@ class TlsConnection:
         return size
 
     def _decrypted(self, buffer: bytearray | memoryview) -> int | None:
-        """What is there already; None when more has to come first, 0 at the end."""
+        """Data that is available; None if more must be received first, 0 at the end."""
         try:
             return self._tls.read(buffer)
         except TlsFailure as error:
@@ -105,7 +104,7 @@ class TlsConnection:
             self._encrypt(chunk)
             self._unsent = self._inner.send_now([self._tls.give()])
             if self._unsent:
-                # An empty piece has the caller come back for the ciphertext.
+                # An empty piece makes the caller return for the ciphertext.
                 return list(chunks) or [b""]
         return []
 
@@ -119,8 +118,9 @@ class TlsConnection:
         if self._agreed:
             self._agreed = False
             if not self._unsent and not self._is_sending:
-                # The other side then knows that the stream was not cut short; if it can be had at
-                # once, for a peer that takes nothing must not hold up the closing.
+                # The close alert proves to the other side that the stream was not truncated. Send
+                # it only if that is possible at once: a peer that reads nothing must not delay
+                # closing.
                 self._tls.finish()
                 with suppress(BrokenConnection):
                     self._inner.send_now([self._tls.give()])
@@ -134,7 +134,7 @@ class TlsConnection:
             raise BrokenConnection(f"{self.peer}: TLS: {error}") from error
 
     async def _flush(self) -> None:
-        """Send all ciphertext, in the task that sends."""
+        """Send all ciphertext, in the sending task."""
         self._collect()
         while self._unsent:
             unsent, self._unsent = self._unsent, []
@@ -143,10 +143,10 @@ class TlsConnection:
             self._is_sending = False
 
     def _answer(self) -> None:
-        """Send the protocol's own answers, as to a new key, in the task that receives.
+        """Send the protocol's own answers, for example to a key update, in the receiving task.
 
-        It never waits: the task that sends may be in the middle of a record, and sends them behind
-        it. A new key of this side may wait for the next record to send (RFC 8446, section 4.6.3).
+        It never waits: if the sending task is in the middle of a record, it sends them after it. A
+        key update of this side may wait for the next record to send (RFC 8446, section 4.6.3).
         """
         self._collect()
         if self._unsent and not self._is_sending:
@@ -162,12 +162,12 @@ class TlsConnection:
         return size
 
     def _take(self, size: int) -> None:
-        """So many bytes have come; none at the end of the stream."""
+        """So many bytes were received; none at the end of the stream."""
         self._tls.take(memoryview(self._buffer)[:size])
 
 
 def _chunks(pieces: Sequence[Piece]) -> Iterator[bytes | bytearray | memoryview]:
-    """The bytes of pieces, files in stretches that fit into memory."""
+    """The bytes of pieces, with files split into parts that fit into memory."""
     for piece in pieces:
         if isinstance(piece, FileRegion):
             offset, left = piece.offset, piece.size
@@ -192,10 +192,10 @@ async def connect(connection: Connection, context: TlsContext, host: str) -> Tls
 
 
 class TlsListener:
-    """Shakes hands with the clients of one listener, with so many at a time."""
+    """Performs the handshakes of one listener's clients, with a limit of concurrent ones."""
 
     def __init__(self, context: Callable[[], TlsContext], rules: NameRules, clock: Clock) -> None:
-        """`context` gives the present one; certificates may be replaced."""
+        """`context` returns the current context; certificates may be replaced."""
         self._context = context
         self._rules = rules
         self._clock = clock

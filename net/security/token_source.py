@@ -1,4 +1,4 @@
-"""Where a client's tokens come from: a file, or the issuer by client credentials (KIP-768)."""
+"""The source of a client's tokens: a file, or the issuer by client credentials (KIP-768)."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from raftka.model.ports import AuthenticationFailed, Clock
 from raftka.net.security.http import Http, parse_url
 
 _USED_FOR: Final = 0.8
-"""The share of a token's time in which it is used for new logins (sasl.login.refresh.*)."""
+"""The fraction of a token's lifetime in which it is used for new logins (sasl.login.refresh.*)."""
 
 
 class Credentials(NamedTuple):
-    """What the issuer knows a client by (RFC 6749, 4.4)."""
+    """The client's credentials at the issuer (RFC 6749, 4.4)."""
 
     client_id: str
     client_secret: str
@@ -33,10 +33,10 @@ class FileTokens:
         self._path = path_of(url)
 
     async def prepare(self) -> None:
-        """Nothing has to be waited for."""
+        """Do nothing."""
 
     def token(self) -> str:
-        """Raises AuthenticationFailed for a file that has none."""
+        """Raises AuthenticationFailed for a file without a token."""
         try:
             with open(self._path, encoding="ascii") as file:
                 found = file.read().strip()
@@ -48,7 +48,7 @@ class FileTokens:
 
 
 class IssuedTokens:
-    """A token that the issuer gives for a client's credentials; asked for again before its end."""
+    """A token that the issuer grants for a client's credentials; renewed before it expires."""
 
     def __init__(self, url: str, credentials: Credentials, http: Http, clock: Clock) -> None:
         self._url = url
@@ -59,7 +59,7 @@ class IssuedTokens:
         self._until_s = 0.0
 
     async def prepare(self) -> None:
-        """Ask for a token unless a good one is there. Raises BrokenConnection."""
+        """Request a token unless there is a valid one. Raises BrokenConnection."""
         if self._token and self._clock.monotonic() < self._until_s:
             return
         wish = {"grant_type": "client_credentials"}
@@ -107,7 +107,7 @@ def path_of(url: str) -> str:
 def source_of(
     url: str | None, credentials: Credentials | None, http: Callable[[], Http], clock: Clock
 ) -> FileTokens | IssuedTokens:
-    """Raises ValueError when settings are missing, or wrong."""
+    """Raises ValueError if settings are missing or wrong."""
     if not url:
         raise ValueError(
             "sasl.oauthbearer.token.endpoint.url is not set: OAUTHBEARER needs the URL of the"

@@ -1,8 +1,8 @@
-"""Tokens of OAuth 2 (JWT, RFC 7519): who signed one, for whom it is, and until when. No I/O.
+"""OAuth 2 tokens (JWT, RFC 7519): verifies signature, audience and expiry. No I/O.
 
-PyJWT reads keys (JWK, RFC 7517) and verifies signatures; which claims count is decided here, by the
-node's clock, as Kafka's BrokerJwtValidator decides it. A token without a signature, or with one by
-a shared secret, is never accepted: the algorithm has to be one of those of the key that is found.
+PyJWT decodes keys (JWK, RFC 7517) and verifies signatures; this module checks the claims, by the
+node's clock, as Kafka's BrokerJwtValidator does. A token without a signature, or signed with a
+shared secret, is never accepted: the algorithm must be one of the key's.
 """
 
 from __future__ import annotations
@@ -18,25 +18,25 @@ _FAMILIES: Final[Mapping[str, tuple[str, ...]]] = {
     "EC": ("ES256", "ES384", "ES512"),
     "OKP": ("EdDSA",),
 }
-"""By the type of a key, the algorithms that it may verify: all with a public key."""
+"""By key type, the algorithms that it may verify: all with a public key."""
 _MOST_KEYS: Final = 200
 
 
 class TokenRules(NamedTuple):
-    """What a listener asks of a token (sasl.oauthbearer.*)."""
+    """A listener's requirements for tokens (sasl.oauthbearer.*)."""
 
     audiences: tuple[str, ...] = ()
-    """One of them must be among the token's; any token's will do when there are none."""
+    """One of them must be an audience of the token; any token is accepted if there are none."""
     issuer: str | None = None
     subject_claim: str = "sub"
-    """The claim that has the user's name."""
+    """The claim that contains the user's name."""
     scope_claim: str = "scope"
     skew_s: float = 30.0
-    """How far the clocks of issuer and node may be apart."""
+    """The allowed clock skew between issuer and node."""
 
 
 class Bearer(NamedTuple):
-    """The principal that a token authenticates, and until when."""
+    """The principal that a token authenticates, and its expiry."""
 
     name: str
     ends_ms: int
@@ -68,11 +68,11 @@ class KeySet:
         self._made: dict[tuple[int, str], Any] = {}
 
     def has(self, key_id: str) -> bool:
-        """Whether a key of that name (kid) is there."""
+        """Whether there is a key with that id (kid)."""
         return any(key.get("kid") == key_id for key in self._keys)
 
     def verified(self, token: str) -> dict[str, Any]:
-        """The claims of a token whose signature is that of one of the keys. Raises KafkaError."""
+        """The claims of a token that one of the keys has signed. Raises KafkaError."""
         jwt = _library()
         try:
             header = jwt.get_unverified_header(token)
@@ -97,7 +97,7 @@ class KeySet:
     def _by_key(
         self, at: int, key: Mapping[str, Any], algorithm: str, token: str
     ) -> dict[str, Any] | None:
-        """The claims, when that key verifies the token."""
+        """The claims, if that key verifies the token."""
         jwt = _library()
         if (made := self._made.get((at, algorithm))) is None:
             try:
@@ -123,7 +123,7 @@ def _library() -> Any:
 
 
 def key_id_of(token: str) -> str | None:
-    """The name of the key that a token says it is signed by."""
+    """The id of the key that, according to the token, has signed it."""
     jwt = _library()
     try:
         found = jwt.get_unverified_header(token).get("kid")
@@ -133,7 +133,7 @@ def key_id_of(token: str) -> str | None:
 
 
 def accepted(claims: Mapping[str, Any], rules: TokenRules, now_s: float) -> Bearer:
-    """The bearer by a verified token's claims. Raises KafkaError, with the reason in words."""
+    """The bearer in a verified token's claims. Raises KafkaError, with the reason."""
     expires_s = _moment(claims, "exp")
     _moment(claims, "iat")
     if now_s > expires_s + rules.skew_s:
@@ -160,7 +160,7 @@ def _moment(claims: Mapping[str, Any], name: str) -> float:
 
 
 def _texts(value: object) -> list[str]:
-    """A text, or those of a list."""
+    """A text as a list, or a list of texts."""
     if isinstance(value, str):
         return [value]
     return [each for each in value if isinstance(each, str)] if isinstance(value, list) else []

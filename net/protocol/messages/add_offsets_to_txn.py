@@ -1,6 +1,5 @@
-"""The offsets of a group join a producer's transaction (KIP-98): the group's partition of
-__consumer_offsets does. From 2 on the answer may be PRODUCER_FENCED, from 4 on
-TRANSACTION_ABORTABLE (KIP-890).
+"""Adds a group's offsets to a producer's transaction (KIP-98): its partition of __consumer_offsets.
+From 2 on the answer may be PRODUCER_FENCED, from 4 on TRANSACTION_ABORTABLE (KIP-890).
 
 Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """

@@ -1,6 +1,6 @@
-"""Partitions join a producer's transaction (KIP-98). Up to 3 from producers, for one transaction;
-from 4 on from brokers, for many, which may ask only whether partitions are in (KIP-890). From 2 on
-the answer may be PRODUCER_FENCED, from 5 on TRANSACTION_ABORTABLE.
+"""Adds partitions to a producer's transaction (KIP-98). Up to 3 from producers, for one
+transaction; from 4 on from brokers, for many, which may only verify partitions (KIP-890). From 2
+on the answer may be PRODUCER_FENCED, from 5 on TRANSACTION_ABORTABLE.
 
 Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """

@@ -1,4 +1,4 @@
-"""Replace all settings of a resource (KIP-133); IncrementalAlterConfigs took its place.
+"""Replace all settings of a resource (KIP-133); IncrementalAlterConfigs replaces it.
 
 Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """

@@ -1,6 +1,6 @@
 """A partition leader asks the controller for a new ISR (KIP-497, KIP-841, KIP-903). From 3 on each
-member comes with its broker epoch.
-What Kafka calls TopicData and PartitionData on both sides has the side's name in front here.
+member comes with its broker epoch. Kafka's TopicData and PartitionData are prefixed with Request
+or Response here.
 
 Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """

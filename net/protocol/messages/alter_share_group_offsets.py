@@ -1,4 +1,4 @@
-"""Move the start of share-partitions of an empty group (KIP-932).
+"""Change the start offsets of share-partitions of an empty group (KIP-932).
 
 Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """

@@ -1,6 +1,6 @@
-"""What a broker speaks (KIP-35, KIP-511, KIP-584). The answer's header never has tagged fields:
-the asker does not know yet what we speak. A version that is too new is answered with
-UNSUPPORTED_VERSION in the form of version 0.
+"""The versions that a broker supports (KIP-35, KIP-511, KIP-584). The answer's header never has
+tagged fields: the client does not know the supported versions yet. A version that is too new is
+answered with UNSUPPORTED_VERSION in version 0.
 
 Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """

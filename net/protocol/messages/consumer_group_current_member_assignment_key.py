@@ -1,5 +1,5 @@
-"""Key of the partitions of a consumer group's member in __consumer_offsets, behind an int16 that
-is 8.
+"""Key of the assignment of a consumer group's member in __consumer_offsets, preceded by the int16
+8.
 
 Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """

@@ -1,5 +1,5 @@
-"""What a member of a consumer group has and must give back (KIP-848), behind an int16 with the
-version. assignment_epochs: the epoch at which it got each partition (KIP-1251).
+"""The partitions that a consumer group member owns and must revoke (KIP-848), preceded by an int16
+with the version. assignment_epochs: the epoch at which it got each partition (KIP-1251).
 
 Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """

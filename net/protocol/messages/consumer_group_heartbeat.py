@@ -1,6 +1,6 @@
-"""A member of a consumer group is alive, joins (epoch 0) or leaves (-1; -2: a static member comes
-back), and learns its assignment (KIP-848). From 1 on the client makes the member id, and may
-subscribe by a regular expression. Times in ms.
+"""A member of a consumer group is alive, joins (epoch 0) or leaves (-1; -2: a static member
+returns), and learns its assignment (KIP-848). From 1 on the client generates the member id, and
+may subscribe by a regular expression. Times in ms.
 
 Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """

@@ -1,5 +1,5 @@
-"""What a member of a consumer group says of itself (KIP-848), behind an int16 with the version.
-classic_member_metadata is set while it speaks the classic protocol. Timeouts in ms.
+"""The metadata of a member of a consumer group (KIP-848), preceded by an int16 with the version.
+classic_member_metadata is set while it uses the classic protocol. Timeouts in ms.
 
 Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """

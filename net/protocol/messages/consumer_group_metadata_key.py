@@ -1,4 +1,4 @@
-"""Key of the epoch of a consumer group in __consumer_offsets, behind an int16 that is 3.
+"""Key of the epoch of a consumer group in __consumer_offsets, preceded by the int16 3.
 
 Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """

@@ -1,5 +1,5 @@
-"""The epoch of a consumer group (KIP-848) and a hash of the topics that it reads (KIP-1101),
-behind an int16 with the version.
+"""The epoch of a consumer group (KIP-848) and a hash of the topics that it subscribes to
+(KIP-1101), preceded by an int16 with the version.
 
 Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """

@@ -1,5 +1,5 @@
-"""Key of the topics of a consumer group's regular expression in __consumer_offsets, behind an
-int16 that is 16.
+"""Key of the topics of a consumer group's regular expression in __consumer_offsets, preceded by the
+int16 16.
 
 Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """

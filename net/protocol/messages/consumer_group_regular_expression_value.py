@@ -1,5 +1,5 @@
 """The topics that match a regular expression of a consumer group's members, as of a metadata
-version, behind an int16 with the version. The timestamp is in ms.
+version, preceded by an int16 with the version. The timestamp is in ms.
 
 Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """

@@ -1,4 +1,4 @@
-"""The partitions that a member of a consumer group will have (KIP-848), behind an int16 with the
+"""The target assignment of a consumer group's member (KIP-848), preceded by an int16 with the
 version.
 
 Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.

@@ -1,5 +1,5 @@
-"""Key of the epoch of a consumer group's assignment in __consumer_offsets, behind an int16 that is
-6.
+"""Key of the epoch of a consumer group's target assignment in __consumer_offsets, preceded by the
+int16 6.
 
 Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """

@@ -1,5 +1,5 @@
-"""The group epoch that a consumer group's target assignment is for (KIP-848), behind an int16 with
-the version. The timestamp, in ms, is KIP-1263's.
+"""The group epoch of a consumer group's target assignment (KIP-848), preceded by an int16 with the
+version. The timestamp is in ms (KIP-1263).
 
 Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """

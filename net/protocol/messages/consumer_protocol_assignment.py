@@ -1,4 +1,4 @@
-"""What a group's leader assigns to a consumer in SyncGroup. Travels behind an int16 with the
+"""A consumer's assignment in SyncGroup, from the group's leader. Preceded by an int16 with the
 version.
 
 Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.

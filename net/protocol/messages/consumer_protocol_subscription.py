@@ -1,5 +1,5 @@
-"""What a consumer sends its group in JoinGroup (KIP-54, KIP-429, KIP-792, KIP-881). Travels behind
-an int16 with the version; a reader takes a newer version for its own newest.
+"""A consumer's subscription in JoinGroup (KIP-54, KIP-429, KIP-792, KIP-881). Preceded by an int16
+with the version; a reader decodes a newer version as its own newest.
 
 Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """

@@ -1,4 +1,4 @@
-"""New ACLs (KIP-140, KIP-290).
+"""Create ACLs (KIP-140, KIP-290).
 
 Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """

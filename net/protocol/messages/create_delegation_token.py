@@ -1,5 +1,5 @@
-"""A token whose bearer may log in as its owner (KIP-48, KIP-373). Times in ms; of
-max_lifetime -1 stands for what the cluster allows at most. An empty owner is the requester.
+"""Create a token whose bearer can authenticate as its owner (KIP-48, KIP-373). Times in ms; a
+max_lifetime of -1 stands for the cluster's maximum. An empty owner is the requester.
 
 Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """

@@ -1,6 +1,6 @@
-"""Create topics (KIP-4, KIP-464, KIP-525, KIP-516). -1 partitions or replicas ask for the broker's
-defaults (from 4 on); assignments stand in their place. From 5 on the answer has the
-configuration of what was made. timeout in ms.
+"""Create topics (KIP-4, KIP-464, KIP-525, KIP-516). -1 partitions or replicas stand for the
+broker's defaults (from 4 on), or for assignments. From 5 on the answer has the topic's
+configuration. timeout in ms.
 
 Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """

@@ -1,4 +1,4 @@
-"""Who sent a request that a broker passes on, in an Envelope behind an int16 with the version.
+"""The principal of a forwarded request, in an Envelope preceded by an int16 with the version.
 
 Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """

@@ -1,4 +1,5 @@
-"""Delete the ACLs that filters match (KIP-140, KIP-290). Null leaves a field of a filter open.
+"""Delete the ACLs that filters match (KIP-140, KIP-290). A null field of a filter matches
+everything.
 
 Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """

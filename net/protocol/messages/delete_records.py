@@ -1,4 +1,4 @@
-"""Move the start of partitions forward (KIP-107). Offset -1 stands for the high watermark.
+"""Advance the log start offset of partitions (KIP-107). Offset -1 stands for the high watermark.
 
 Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """

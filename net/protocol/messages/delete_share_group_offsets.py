@@ -1,4 +1,4 @@
-"""Forget topics of an empty share group (KIP-932).
+"""Delete the state of topics of an empty share group (KIP-932).
 
 Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """

@@ -1,4 +1,4 @@
-"""Forget share-partitions (KIP-932); a group coordinator asks.
+"""Delete the state of share-partitions (KIP-932); sent by group coordinators.
 
 Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """

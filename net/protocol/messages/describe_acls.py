@@ -1,4 +1,4 @@
-"""The ACLs that a filter matches (KIP-140, KIP-290). Null leaves a field of the filter open.
+"""The ACLs that a filter matches (KIP-140, KIP-290). A null field of the filter matches everything.
 
 Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """

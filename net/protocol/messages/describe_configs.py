@@ -1,4 +1,4 @@
-"""Settings of topics, brokers and groups (KIP-133, KIP-226, KIP-569). A null list of keys asks for
+"""Settings of topics, brokers and groups (KIP-133, KIP-226, KIP-569). A null list of keys requests
 all.
 
 Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.

@@ -1,4 +1,4 @@
-"""Tokens of these owners, or of all (KIP-48, KIP-373): those that the asker may see.
+"""Tokens of these owners, or of all (KIP-48, KIP-373), that the client may see.
 
 Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """

@@ -1,5 +1,6 @@
-"""State and members of groups (classic protocol). From 6 on a group that does not exist is an
-error with words (KIP-1043). The tagged field is ours: whether a rebalance waits for the member.
+"""State and members of groups (classic protocol). From 6 on a group that does not exist is an error
+with a message (KIP-1043). The tagged field is raftka's own: whether a rebalance waits for the
+member.
 
 Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """

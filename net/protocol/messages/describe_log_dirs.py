@@ -1,5 +1,5 @@
 """Sizes and lag of replicas by log directory (KIP-113, KIP-827, KIP-1066). A null list of topics
-asks for all.
+requests all.
 
 Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """

@@ -1,4 +1,4 @@
-"""The idempotent and transactional producers that a partition remembers (KIP-664).
+"""The idempotent and transactional producers with state in a partition (KIP-664).
 
 Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """

@@ -1,6 +1,6 @@
 """Leader, voters and observers of the metadata quorum (KIP-595, KIP-836, KIP-853). Timestamps in
-ms, -1 where unknown.
-What Kafka calls TopicData and PartitionData on both sides has the side's name in front here.
+ms, -1 where unknown. Kafka's TopicData and PartitionData are prefixed with Request or Response
+here.
 
 Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """

@@ -1,4 +1,4 @@
-"""Where share-partitions of groups begin (KIP-932). From 1 on with their lag (KIP-1226).
+"""The start offsets of share-partitions (KIP-932). From 1 on with their lag (KIP-1226).
 
 Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """

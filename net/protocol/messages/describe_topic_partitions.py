@@ -1,4 +1,4 @@
-"""Topics' partitions, a page at a time (KIP-966).
+"""The partitions of topics, page by page (KIP-966).
 
 Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """

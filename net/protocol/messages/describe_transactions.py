@@ -1,4 +1,4 @@
-"""The state of transactional ids, for people (KIP-664). Times in ms.
+"""The state of transactional ids (KIP-664). Times in ms.
 
 Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """

@@ -1,4 +1,4 @@
-"""The SCRAM mechanisms for which users have passwords (KIP-554). Null asks for all users.
+"""The SCRAM mechanisms for which users have passwords (KIP-554). Null requests all users.
 
 Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """

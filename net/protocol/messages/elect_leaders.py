@@ -1,5 +1,5 @@
 """Elect the preferred leader (0) or any replica (1) of partitions (KIP-183, KIP-460). A null list
-asks for all partitions.
+requests all partitions.
 
 Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """

@@ -1,5 +1,5 @@
 """A producer commits or aborts its transaction (KIP-98). From 2 on the answer may be
-PRODUCER_FENCED, from 4 on TRANSACTION_ABORTABLE; from 5 on the epoch goes up with each
+PRODUCER_FENCED, from 4 on TRANSACTION_ABORTABLE; from 5 on the epoch is bumped with each
 transaction, and the answer has the producer's next id and epoch (KIP-890).
 
 Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.

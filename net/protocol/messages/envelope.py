@@ -1,4 +1,4 @@
-"""A request that a broker passes on to the controller in a client's name (KIP-590).
+"""A client's request that a broker forwards to the controller (KIP-590).
 
 Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """

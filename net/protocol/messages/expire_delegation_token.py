@@ -1,4 +1,4 @@
-"""A token is good for less long (KIP-48). Times in ms; a period below 0 ends it at once.
+"""Shorten the lifetime of a token (KIP-48). Times in ms; a period below 0 expires it at once.
 
 Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """

@@ -1,8 +1,8 @@
-"""Read record batches, as a consumer or as a follower (KIP-74, KIP-227, KIP-320, KIP-392,
-KIP-595). From 7 on fetch sessions leave out what did not change. From 9 on the leader epoch
-fences. From 11 on a consumer may be sent to a nearer replica. From 12 on a follower learns
-where it diverged. From 13 on topics go by id. From 15 on the follower names its broker epoch
-(KIP-903), from 18 on its high watermark (KIP-1166).
+"""Read record batches, as a consumer or as a follower (KIP-74, KIP-227, KIP-320, KIP-392, KIP-595).
+From 7 on fetch sessions omit unchanged partitions. From 9 on requests are fenced by leader
+epoch. From 11 on a consumer may be sent to a nearer replica. From 12 on a follower learns where
+its log diverges. From 13 on topics are named by id. From 15 on the follower sends its broker
+epoch (KIP-903), from 18 on its high watermark (KIP-1166).
 
 Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """

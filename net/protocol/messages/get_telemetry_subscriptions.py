@@ -1,4 +1,4 @@
-"""A client asks which of its metrics the cluster wants, and how often (KIP-714).
+"""A client fetches its telemetry subscription (KIP-714).
 
 Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """

@@ -1,4 +1,4 @@
-"""Key of a group's state in __consumer_offsets, behind an int16 that is 2.
+"""Key of a group's state in __consumer_offsets, preceded by the int16 2.
 
 Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """

@@ -1,6 +1,5 @@
-"""A classic group's state in __consumer_offsets, behind an int16 with the version.
-Apache Kafka 4.3 writes 3.
-Timeouts and timestamps in ms.
+"""A classic group's state in __consumer_offsets, preceded by an int16 with the version. Apache
+Kafka 4.3 writes 3. Timeouts and timestamps in ms.
 
 Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """

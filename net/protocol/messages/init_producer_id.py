@@ -1,5 +1,5 @@
 """A producer's id and epoch, for idempotence and transactions (KIP-98, KIP-360, KIP-890, KIP-939).
-Version 6 is for two-phase commit, which no broker promises yet.
+Version 6 is for two-phase commit, which no broker supports yet.
 
 Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """

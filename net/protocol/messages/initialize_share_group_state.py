@@ -1,4 +1,5 @@
-"""Begin the state of share-partitions in __share_group_state (KIP-932); a group coordinator asks.
+"""Initialize the state of share-partitions in __share_group_state (KIP-932); sent by group
+coordinators.
 
 Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """

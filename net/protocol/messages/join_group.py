@@ -1,8 +1,8 @@
 """Join a consumer group of the classic protocol and wait for its next generation. From 4 on a
 member without an id gets one in the answer and joins again with it (KIP-394). From 5 on static
-members (KIP-345). From 8 on the request gives a reason (KIP-800). From 9 on the answer may have
-the leader skip its assignment (KIP-814). Timeouts in ms; version 0 has no rebalance timeout: the
-session's counts.
+members (KIP-345). From 8 on the request gives a reason (KIP-800). From 9 on the answer may tell
+the leader to skip the assignment (KIP-814). Timeouts in ms; version 0 has no rebalance timeout:
+the session timeout applies.
 
 Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """

@@ -1,4 +1,4 @@
-"""Reassignments that are under way (KIP-455). A null list of topics asks for all.
+"""Ongoing reassignments (KIP-455). A null list of topics requests all.
 
 Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """

@@ -1,5 +1,5 @@
-"""The transactional ids that a broker coordinates (KIP-664). From 1 on those that run for longer
-than a duration in ms (KIP-994), from 2 on by a regular expression (KIP-1152).
+"""The transactional ids that a broker coordinates (KIP-664). From 1 on filtered by a minimal
+duration in ms (KIP-994), from 2 on by a regular expression (KIP-1152).
 
 Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """

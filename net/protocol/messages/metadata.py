@@ -1,6 +1,6 @@
 """Brokers, topics, partitions and their leaders (KIP-4, KIP-430, KIP-516). A null list of topics
-asks for all of them; in version 0 an empty one does. From 10 on topics have ids, from 12 on
-they can be asked for by id alone.
+requests all; in version 0 an empty one does. From 10 on topics have ids, from 12 on they can be
+requested by id only.
 
 Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """

@@ -1,6 +1,6 @@
-"""Store a group's positions (KIP-211, KIP-345, KIP-848). retention_time is honoured by no broker
-of today. From 9 on the newer group protocol may commit (its member epoch travels as the
-generation). From 10 on topics go by id.
+"""Store a group's offsets (KIP-211, KIP-345, KIP-848). current brokers ignore retention_time. From
+9 on the newer group protocol may commit (with its member epoch as the generation). From 10 on
+topics are named by id.
 
 Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """

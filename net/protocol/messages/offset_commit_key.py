@@ -1,4 +1,4 @@
-"""Key of a stored position in __consumer_offsets, behind an int16 that is 1 (once: 0).
+"""Key of a committed offset in __consumer_offsets, preceded by the int16 1 (once: 0).
 
 Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """

@@ -1,6 +1,6 @@
-"""A stored position in __consumer_offsets, behind an int16 with the version. Timestamps in ms.
-Only version 1 has an expiry (KIP-211); from 4 on the topic has an id.
-Apache Kafka 4.3 writes 4, and 1 for a commit with an expiry.
+"""A committed offset in __consumer_offsets, preceded by an int16 with the version. Timestamps in
+ms. Only version 1 has an expiry (KIP-211); from 4 on the topic has an id. Apache Kafka 4.3
+writes 4, and 1 for a commit with an expiry.
 
 Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """

@@ -1,4 +1,4 @@
-"""Forget a group's positions in partitions that it does not read (KIP-496).
+"""Delete a group's offsets of topics that it does not subscribe to (KIP-496).
 
 Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """

@@ -1,5 +1,5 @@
-"""A group's stored positions; from 8 on those of many groups at once (KIP-709, KIP-447, KIP-848).
-A null list of topics asks for all of the group's. From 10 on topics go by id.
+"""A group's committed offsets; from 8 on those of many groups (KIP-709, KIP-447, KIP-848). A null
+list of topics requests all of the group's. From 10 on topics are named by id.
 
 Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """

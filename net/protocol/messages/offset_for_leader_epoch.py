@@ -1,4 +1,4 @@
-"""Where a leader epoch ends in the leader's log (KIP-101, KIP-279, KIP-320).
+"""The end offset of a leader epoch in the leader's log (KIP-101, KIP-279, KIP-320).
 
 Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """

@@ -1,8 +1,7 @@
 """Append record batches to partitions (KIP-98, KIP-467, KIP-951, KIP-516). acks: 0 is never
-answered, 1 waits for the leader, -1 for the in-sync replicas; timeout in ms. From 10 on an
-error may name the partition's new leader, so that the producer need not ask for metadata. From
-12 on a transactional producer's partitions join its transaction by themselves (KIP-890). From
-13 on topics go by id.
+answered, 1 waits for the leader, -1 for the in-sync replicas; timeout in ms. From 10 on an error
+may contain the partition's new leader, which saves a Metadata request. From 12 on the broker
+adds the partitions to the producer's transaction (KIP-890). From 13 on topics are named by id.
 
 Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """

@@ -1,4 +1,4 @@
-"""A client sends its metrics, in the form of OpenTelemetry (KIP-714).
+"""A client pushes its metrics, in OpenTelemetry's format (KIP-714).
 
 Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """

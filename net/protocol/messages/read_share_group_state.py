@@ -1,4 +1,4 @@
-"""The whole state of share-partitions, as their leader needs it to go on (KIP-932).
+"""The whole state of share-partitions, for their leader (KIP-932).
 
 Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """

@@ -1,5 +1,5 @@
-"""Where share-partitions begin (KIP-932). From 1 on with the number of offsets whose delivery is
-complete (KIP-1226).
+"""The start offsets of share-partitions (KIP-932). From 1 on with the number of complete offsets
+(KIP-1226).
 
 Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """

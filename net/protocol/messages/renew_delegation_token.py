@@ -1,4 +1,4 @@
-"""A token is good for longer (KIP-48). Times in ms; -1 stands for what the cluster gives.
+"""Extend the lifetime of a token (KIP-48). Times in ms; -1 stands for the cluster's default.
 
 Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """

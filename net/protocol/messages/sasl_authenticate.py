@@ -1,4 +1,4 @@
-"""A token of a SASL exchange (KIP-152). From 1 on sessions end (KIP-368).
+"""A token of a SASL exchange (KIP-152). From 1 on sessions expire (KIP-368).
 
 Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """

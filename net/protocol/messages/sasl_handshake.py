@@ -1,4 +1,4 @@
-"""Which SASL mechanism a client wants. From 1 on the tokens go in SaslAuthenticate (KIP-152).
+"""A client chooses a SASL mechanism. From 1 on tokens are sent in SaslAuthenticate (KIP-152).
 
 Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """

@@ -1,5 +1,5 @@
 """Acknowledge records that a member of a share group has acquired (KIP-932). From 2 on a member may
-renew its hold on them (KIP-1222).
+renew its acquisitions (KIP-1222).
 
 Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """

@@ -1,5 +1,4 @@
-"""Key of the partitions of a share group's member in __consumer_offsets, behind an int16 that is
-14.
+"""Key of the assignment of a share group's member in __consumer_offsets, preceded by the int16 14.
 
 Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """

@@ -1,4 +1,5 @@
-"""The partitions that a member of a share group has (KIP-932), behind an int16 with the version.
+"""The current assignment of a share group's member (KIP-932), preceded by an int16 with the
+version.
 
 Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """

@@ -1,4 +1,4 @@
-"""Share groups for people (KIP-932).
+"""State, members and assignments of share groups (KIP-932).
 
 Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """

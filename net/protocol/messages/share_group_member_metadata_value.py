@@ -1,4 +1,4 @@
-"""What a member of a share group says of itself (KIP-932), behind an int16 with the version.
+"""The metadata of a member of a share group (KIP-932), preceded by an int16 with the version.
 
 Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """

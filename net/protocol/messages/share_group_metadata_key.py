@@ -1,4 +1,4 @@
-"""Key of the epoch of a share group in __consumer_offsets, behind an int16 that is 11.
+"""Key of the epoch of a share group in __consumer_offsets, preceded by the int16 11.
 
 Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """

@@ -1,5 +1,5 @@
-"""The epoch of a share group (KIP-932) and a hash of the topics that it reads, behind an int16
-with the version.
+"""The epoch of a share group (KIP-932) and a hash of the topics that it subscribes to, preceded by
+an int16 with the version.
 
 Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """

@@ -1,5 +1,5 @@
-"""Key of the partitions whose state a share group keeps in __consumer_offsets, behind an int16
-that is 15.
+"""Key of the partitions for which a share group has state in __consumer_offsets, preceded by the
+int16 15.
 
 Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """

@@ -1,5 +1,5 @@
-"""Where the share coordinator keeps state of a share group, makes it or deletes it (KIP-932),
-behind an int16 with the version.
+"""The partitions whose state the share coordinator has, initializes or deletes (KIP-932), preceded
+by an int16 with the version.
 
 Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """

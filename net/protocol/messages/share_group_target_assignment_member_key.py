@@ -1,5 +1,5 @@
-"""Key of a member's share of a share group's assignment in __consumer_offsets, behind an int16
-that is 13.
+"""Key of a member's target assignment in a share group in __consumer_offsets, preceded by the int16
+13.
 
 Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """

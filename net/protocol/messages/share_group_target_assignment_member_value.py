@@ -1,5 +1,4 @@
-"""The partitions that a member of a share group will have (KIP-932), behind an int16 with the
-version.
+"""The target assignment of a share group's member (KIP-932), preceded by an int16 with the version.
 
 Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """

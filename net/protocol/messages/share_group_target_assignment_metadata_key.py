@@ -1,5 +1,5 @@
-"""Key of the epoch of a share group's assignment in __consumer_offsets, behind an int16 that is
-12.
+"""Key of the epoch of a share group's target assignment in __consumer_offsets, preceded by the
+int16 12.
 
 Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """

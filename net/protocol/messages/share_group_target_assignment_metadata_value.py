@@ -1,5 +1,5 @@
-"""The group epoch that a share group's assignment is for (KIP-932), behind an int16 with the
-version. The timestamp, in ms, is KIP-1263's.
+"""The group epoch of a share group's target assignment (KIP-932), preceded by an int16 with the
+version. The timestamp is in ms (KIP-1263).
 
 Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """

@@ -1,4 +1,4 @@
-"""Key of a share-partition's whole state in __share_group_state, behind an int16 that is 0.
+"""Key of a share-partition's whole state in __share_group_state, preceded by the int16 0.
 
 Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """

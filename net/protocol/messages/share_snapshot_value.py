@@ -1,4 +1,4 @@
-"""A share-partition's whole state in __share_group_state, behind an int16 with the version.
+"""A share-partition's whole state in __share_group_state, preceded by an int16 with the version.
 Delivery states: 0 available, 2 acknowledged, 4 archived. Times in ms.
 
 Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.

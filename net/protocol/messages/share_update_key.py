@@ -1,4 +1,4 @@
-"""Key of a change of a share-partition's state in __share_group_state, behind an int16 that is 1.
+"""Key of an update of a share-partition's state in __share_group_state, preceded by the int16 1.
 
 Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """

@@ -1,5 +1,5 @@
-"""What has changed in a share-partition since its snapshot of that epoch; a start offset of -1 says
-that it has not moved. Behind an int16 with the version.
+"""The changes of a share-partition since its snapshot of that epoch; a start offset of -1 means no
+change. Preceded by an int16 with the version.
 
 Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """

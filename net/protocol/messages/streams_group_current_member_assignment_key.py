@@ -1,4 +1,4 @@
-"""The key of what a member of a streams group has (KIP-1071), behind an int16 that is 22.
+"""Key of a streams group member's current assignment (KIP-1071), preceded by the int16 22.
 
 Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """

@@ -1,4 +1,4 @@
-"""What a member of a streams group has (KIP-1071), behind an int16 with the version.
+"""A streams group member's current assignment (KIP-1071), preceded by an int16 with the version.
 
 Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """

@@ -1,5 +1,5 @@
-"""State, topology, members and tasks of streams groups (KIP-1071). The tagged field is ours: why a
-group is not ready, in words.
+"""State, topology, members and tasks of streams groups (KIP-1071). The tagged field is raftka's
+own: why a group is not ready.
 
 Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """

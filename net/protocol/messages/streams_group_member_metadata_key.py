@@ -1,4 +1,4 @@
-"""Key of what a member of a streams group says of itself (KIP-1071), behind an int16 that is 19.
+"""Key of a streams group member's metadata (KIP-1071), preceded by the int16 19.
 
 Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """

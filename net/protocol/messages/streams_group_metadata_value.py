@@ -1,5 +1,5 @@
-"""The epoch of a streams group (KIP-1071), behind an int16 with the version. metadata_hash is that
-of its topics; the epochs of descriptions are those of a plugin that keeps them (KIP-1331).
+"""The epoch of a streams group (KIP-1071), preceded by an int16 with the version. metadata_hash is
+a hash of its topics; the epochs of descriptions are a plugin's (KIP-1331).
 
 Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """

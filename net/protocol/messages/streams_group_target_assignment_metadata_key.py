@@ -1,4 +1,4 @@
-"""The key of the epoch of a streams group's target (KIP-1071), behind an int16 that is 20.
+"""Key of the epoch of a streams group's target (KIP-1071), preceded by the int16 20.
 
 Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """

@@ -1,4 +1,5 @@
-"""For which epoch a streams group's target was made (KIP-1071), behind an int16 with the version.
+"""The group epoch of a streams group's target assignment (KIP-1071), preceded by an int16 with the
+version.
 
 Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """

@@ -1,4 +1,4 @@
-"""The key of a streams group's topology (KIP-1071), behind an int16 that is 23.
+"""Key of a streams group's topology (KIP-1071), preceded by the int16 23.
 
 Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """

@@ -1,4 +1,4 @@
-"""The topology of a streams group (KIP-1071), behind an int16 with the version.
+"""The topology of a streams group (KIP-1071), preceded by an int16 with the version.
 
 Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """

@@ -1,4 +1,4 @@
-"""The leader hands in the assignments, everyone gets its own (classic protocol). From 5 on the
+"""The leader sends the assignments, every member gets its own (classic protocol). From 5 on the
 protocol's type and name are checked (KIP-559).
 
 Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.

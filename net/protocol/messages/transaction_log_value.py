@@ -1,4 +1,4 @@
-"""The state of a transactional id in __transaction_state, behind an int16 with the version.
+"""The state of a transactional id in __transaction_state, preceded by an int16 with the version.
 Apache Kafka writes 1 from transaction.version 1 on, and 0 before. Times in ms.
 
 Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.

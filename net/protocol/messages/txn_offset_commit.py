@@ -1,6 +1,6 @@
-"""Store a group's positions as part of a producer's transaction (KIP-98). From 3 on the member is
-checked (KIP-447), from 4 on the answer may be TRANSACTION_ABORTABLE, from 5 on the request makes
-the offsets join the transaction (KIP-890), from 6 on topics go by id (KIP-1319).
+"""Store a group's offsets as part of a producer's transaction (KIP-98). From 3 on the member is
+checked (KIP-447), from 4 on the answer may be TRANSACTION_ABORTABLE, from 5 on the request adds
+the offsets to the transaction (KIP-890), from 6 on topics are named by id (KIP-1319).
 
 Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """

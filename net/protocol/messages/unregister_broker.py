@@ -1,4 +1,4 @@
-"""Forget a broker that will not come back (KIP-631).
+"""Remove a broker that will not return (KIP-631).
 
 Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """

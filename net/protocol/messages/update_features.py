@@ -1,5 +1,5 @@
 """Change the finalized levels of features (KIP-584, KIP-778). upgrade_type: 1 upgrade, 2 safe
-downgrade, 3 unsafe downgrade. From 2 on the answer is one for all. timeout in ms.
+downgrade, 3 unsafe downgrade. From 2 on there is one result for all updates. timeout in ms.
 
 Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """

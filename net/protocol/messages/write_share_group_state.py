@@ -1,5 +1,5 @@
-"""Changes of share-partitions by their leader (KIP-932). From 1 on it counts the offsets whose
-delivery is complete (KIP-1226).
+"""A leader's changes of share-partitions (KIP-932). From 1 on it has the number of complete offsets
+(KIP-1226).
 
 Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """

@@ -1,5 +1,5 @@
-"""A transaction coordinator has the ends of transactions written into partitions (KIP-98). From 2
-on a marker names the version of its transaction (KIP-1228).
+"""A transaction coordinator writes end markers into partitions (KIP-98). From 2 on a marker has its
+transaction's version (KIP-1228).
 
 Written by `python -m raftka.net.protocol.generate` from schema/: change those texts, not this.
 """
