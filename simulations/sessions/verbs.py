@@ -11,10 +11,10 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final, NamedTuple
 
 from raftka.model.ids import TopicPartition
-from raftka.model.settings.catalog import BROKER, TOPIC
 from raftka.simulations.machines.machine import Machine
 from raftka.simulations.machines.virtual_clock import Impossible
 from raftka.simulations.scenarios.hands import Hands, Way
+from raftka.simulations.sessions.altering import check_alteration
 from raftka.simulations.sessions.fields import Fields, unknown
 
 Arguments = Mapping[str, Any]
@@ -325,15 +325,7 @@ def _check_together(verb: str, found: dict[str, Any], fields: Fields) -> None:
     if verb == "heal" and "from" not in found:
         found.pop("both", None)
     if verb == "alter-config":
-        if "topic" in found and "node" in found:
-            raise fields.error(f"{where}: give topic or node, not both")
-        known = TOPIC if "topic" in found else BROKER
-        for name in found["settings"]:
-            if name not in known:
-                whose = "topic setting" if "topic" in found else "node setting"
-                raise fields.error(f"{where}: {unknown(whose, name, known)}")
-        if not found["settings"]:
-            raise fields.error(f"{where}: settings is empty: nothing would change")
+        check_alteration(found, fields)
 
 
 def _partition(fields: Fields, name: str) -> str:

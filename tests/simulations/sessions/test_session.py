@@ -72,6 +72,18 @@ REFUSED: list[tuple[Any, str]] = [
     (of({"at_s": 1, "do": "slow-disk", "node": "n1", "seconds": "1"}), "seconds must be"),
     (of({"at_s": 1, "do": "elect", "partition": "t"}), "a topic and an index"),
     (of({"at_s": 1, "do": "alter-config", "settings": {}}), "nothing would change"),
+    (
+        of({"at_s": 1, "do": "alter-config", "topic": "t", "settings": {"segment.ms": "soon"}}),
+        "script[0]: Invalid value soon for configuration segment.ms",
+    ),
+    (
+        of({"at_s": 1, "do": "alter-config", "settings": {"log.cleaner.threads": "none"}}),
+        "Invalid value none for configuration log.cleaner.threads",
+    ),
+    (
+        of({"at_s": 1, "do": "alter-config", "node": "n1", "settings": {"node.id": "4"}}),
+        "Cannot update these configs dynamically",
+    ),
     (of({"at_s": 1, "do": "alter-config", "topic": "t", "settings": {"x": "1"}}), "topic setting"),
 ]
 """A value, and words of the error."""
@@ -98,7 +110,15 @@ def test_the_schema_refuses_what_a_schema_can_see() -> None:
         *("no lesson", "ends at 5 s", "the same host", "no node 'n4'", "no node 'n7'", "no nodes"),
         *("did you mean min", "min.insync.replicas", "topic setting", "integer", "two nodes"),
         *("mean lost_leader", "mean pre-vote"),
-        *("king", "field 'seed'", "node_id", "at most 9", "mean nodes"),
+        *(
+            "Invalid value",
+            "configs dynamically",
+            "king",
+            "field 'seed'",
+            "node_id",
+            "at most 9",
+            "mean nodes",
+        ),
     )
     seen = [words for _, words in REFUSED if not any(each in words for each in beyond_it)]
     wrong = [words for value, words in REFUSED if words in seen and accepts(schema(), value)]
