@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from functools import partial
 from typing import Any, Final, Protocol
 
 from raftka.model.ports import Connection, Disk, Network
@@ -20,7 +21,7 @@ from raftka.tracing.files import TracedDisk
 from raftka.tracing.memory import Memory
 from raftka.tracing.messages import Fields, Names, of_kafka, of_raft
 from raftka.tracing.timers import Timers
-from raftka.tracing.wire import Clear, Ends, Link, Message, TracedNetwork
+from raftka.tracing.wire import Clear, Ends, Link, Message, Runs, TracedNetwork
 
 _AFTER_MAX: Final = 50
 """The most further causes that one event names."""
@@ -87,19 +88,15 @@ class Observer:
         self._last_answer: Memory[tuple[str, str]] = Memory()
         """The newest answer on a connection: by its name and API."""
 
-    def network(self, node: str, inner: Network, clear: Clear | None = None) -> Network:
-        """A process's network port, observed; `clear` is as TracedNetwork has it."""
-        return TracedNetwork(inner, node, self, self._ends, self._lock, clear)
+    def network(
+        self, node: str, inner: Network, clear: Clear | None = None, runs: Runs | None = None
+    ) -> Network:
+        """A process's network port, observed; `clear` and `runs` are as TracedNetwork has them."""
+        return TracedNetwork(inner, node, self, self._ends, self._lock, clear, runs)
 
     def disk(self, node: str, inner: Disk) -> Disk:
         """A process's disk port, observed."""
-
-        def on_append(partition: str, header: BatchHeader) -> None:
-            self._batch_appended(node, partition, header)
-
-        def on_event(kind: str, fields: Fields) -> None:
-            self._of_disk(node, kind, fields)
-
+        on_append, on_event = partial(self._batch_appended, node), partial(self._of_disk, node)
         return TracedDisk(inner, on_append, on_event, self._lock)
 
     # The wire.

@@ -28,6 +28,8 @@ Tap = Callable[[bytes], None]
 Clear = Callable[[Tap, Callable[[], None]], Tap]
 """What opens one direction of a connection: the bytes as they pass come in, clear ones go out. It
 also notices where the stream inside ends before the connection does (TLS, close_notify)."""
+Runs = Callable[[], bool]
+"""Whether a process has not been killed."""
 
 
 class Ends(NamedTuple):
@@ -213,12 +215,14 @@ class TracedConnection:
         listening: Listening,
         safely: Safely,
         clear: Clear | None = None,
+        runs: Runs | None = None,
     ) -> None:
         self.peer = inner.peer
         self.inner = inner
         self._link = link
         self._listening = listening
         self._safely = safely
+        self._runs = runs
         self._out = _Direction(link, True, listening, clear)
         self._in = _Direction(link, False, listening, clear)
 
@@ -250,7 +254,7 @@ class TracedConnection:
 
     def send_now(self, pieces: list[Piece]) -> list[Piece]:
         """As the port says."""
-        data = self._safely(_joined, pieces)
+        data = self._safely(_joined, pieces) if self._may_send() else None
         try:
             rest = self.inner.send_now(pieces)
         except Exception as error:
@@ -262,7 +266,8 @@ class TracedConnection:
 
     async def send(self, pieces: Sequence[Piece]) -> None:
         """As the port says."""
-        self._safely(lambda: self._out.take(_joined(pieces)))
+        if self._may_send():
+            self._safely(lambda: self._out.take(_joined(pieces)))
         try:
             await self.inner.send(pieces)
         except Exception as error:
@@ -274,6 +279,11 @@ class TracedConnection:
         self.inner.close()
         # TLS says goodbye inside the connection, and this side closes that after it has heard it.
         self._ended("closed by the other side" if self._in.ended else "closed here")
+
+    def _may_send(self) -> bool:
+        """Whether what the process sends gets out: the simulated ends of one that was killed still
+        answer what they held, into the void."""
+        return self._runs is None or self._runs()
 
     def _ended(self, reason: str) -> None:
         if not self._link.ended:
@@ -336,15 +346,18 @@ class TracedNetwork:
         ends: Callable[[Connection, bool], Ends | None],
         lock: AbstractContextManager[Any] | None = None,
         clear: Clear | None = None,
+        runs: Runs | None = None,
     ) -> None:
         """`ends` names a connection, given whether this side dialed; None for one that is over.
-        The observer holds `lock`. `clear` opens what is encrypted, where that is possible."""
+        The observer holds `lock`. `clear` opens what is encrypted, where that is possible. `runs`
+        answers whether the process has not been killed, where it could be without ending this."""
         self._inner = inner
         self._node = node
         self._listening = listening
         self._ends = ends
         self._lock = lock
         self._clear = clear
+        self._runs = runs
 
     async def connect(self, host: str, port: int, *, timeout_s: float = 10.0) -> Connection:
         """As the port says."""
@@ -366,4 +379,4 @@ class TracedNetwork:
         if ends is None:
             return connection
         link, safely = Link(self._node, ends, dialed), Safely(f"connection {ends.name}", self._lock)
-        return TracedConnection(connection, link, self._listening, safely, self._clear)
+        return TracedConnection(connection, link, self._listening, safely, self._clear, self._runs)

@@ -216,7 +216,9 @@ class Cluster:
         network: Network = self.fabric.host(machine.host, process.life)
         if (detail := self.trace.detail) is not None:
             disk = detail.observer.disk(machine.host, disk)
-            network = detail.observer.network(machine.host, network, tls_records.clear)
+            network = detail.observer.network(
+                machine.host, network, tls_records.clear, lambda: process.life.is_alive
+            )
         dice = Random(machine.dice.getrandbits(64))
 
         def ready(node: Any) -> None:

@@ -131,6 +131,14 @@ def assert_documented(events: list[Event]) -> None:
         assert kind.is_open or fields <= {*kind.fields, *kind.optional}, event
 
 
+def test_a_killed_node_does_nothing_more(events: list[Event]) -> None:
+    """Its simulated tasks answer what they held while they are cancelled: into the void."""
+    at = next(place for place, event in enumerate(events) if event["kind"] == "kill")
+    killed = events[at]["node"]
+    assert any(each.get("node") == killed for each in events[:at])
+    assert [each["kind"] for each in events[at + 1 :] if each.get("node") == killed] == []
+
+
 def test_events_have_the_fields_that_are_documented(events: list[Event]) -> None:
     assert_documented(events)
 
