@@ -41,6 +41,8 @@ def main(argv: list[str]) -> int:
             print(f"warning: {problem}", file=sys.stderr)
         options.show(found, options, directory)
     except OSError as error:
+        if error.filename is None:
+            raise  # It is about our output, whose reader has gone, say.
         print(f"raftka metadata: {error.filename}: {error.strerror}", file=sys.stderr)
         return 1
     except (CorruptJournal, NotFound, ReplayError, UnreadableRecord, Unreadable) as error:

@@ -45,6 +45,8 @@ def main(argv: list[str]) -> int:
     except (BadDirectory, BadScramOption, FormatRefused, UnknownRelease, Unreadable) as error:
         print(error, file=sys.stderr)
     except OSError as error:
+        if error.filename is None:
+            raise  # It is about our output, whose reader has gone, say.
         print(f"{error.filename}: {error.strerror}", file=sys.stderr)
     return 1
 

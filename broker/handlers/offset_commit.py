@@ -6,6 +6,9 @@ the generation may be a member epoch (KIP-848). 10: topics are named by id.
 
 from __future__ import annotations
 
+from typing import Any
+
+from raftka.broker.missing import add_missing, take_missing
 from raftka.broker.naming import name_topics
 from raftka.broker.request import Context, handles
 from raftka.model.access import PER_RESOURCE, Operation, ResourceType
@@ -40,20 +43,27 @@ def offset_commit(context: Context, request: OffsetCommitRequest) -> Pending | O
         Operation.READ, ResourceType.TOPIC, request.topics, lambda topic: topic.name
     )
     refused += [_refused(topic, ErrorCode.TOPIC_AUTHORIZATION_FAILED) for topic in denied]
-    if not refused:
+    request.topics, outside = take_missing(node.image, request.topics, _like)
+    missing = [_refused(topic, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION) for topic in outside]
+    if not refused and not missing:
         return node.groups.commit_offsets(request, context.api_version)
     if not request.topics:
-        return OffsetCommitResponse(topics=refused)
+        return OffsetCommitResponse(topics=missing + refused)
     committed = node.groups.commit_offsets(request, context.api_version)
     answer = Pending()
 
     def complete(response: object) -> None:
         assert isinstance(response, OffsetCommitResponse)
+        add_missing(response.topics, missing)
         response.topics += refused
         answer.resolve(response)
 
     committed.on_resolved(complete)
     return answer
+
+
+def _like(topic: OffsetCommitRequestTopic, partitions: list[Any]) -> OffsetCommitRequestTopic:
+    return OffsetCommitRequestTopic(name=topic.name, topic_id=topic.topic_id, partitions=partitions)
 
 
 def _refused(topic: OffsetCommitRequestTopic, code: ErrorCode) -> OffsetCommitResponseTopic:

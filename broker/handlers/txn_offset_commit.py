@@ -10,8 +10,10 @@ transaction's coordinator to verify that. 6 names topics by id (KIP-1319).
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from raftka.broker.coordinators.group.service import refused_txn_commit
+from raftka.broker.missing import add_missing, take_missing
 from raftka.broker.replication.joining import Codes, Question
 from raftka.broker.request import Context, handles
 from raftka.model.access import PER_RESOURCE, Operation, ResourceType
@@ -59,13 +61,13 @@ def txn_offset_commit(context: Context, request: TxnOffsetCommitRequest) -> Pend
         Operation.READ, ResourceType.TOPIC, request.topics, lambda topic: topic.name
     )
     refused += _refused(denied, ErrorCode.TOPIC_AUTHORIZATION_FAILED)
-    missing = _take_missing(context, request)
+    request.topics, missing = take_missing(context.node.image, request.topics, _like)
 
     def resolve(found: object) -> None:
         assert isinstance(found, TxnOffsetCommitResponse), found
         if context.api_version < _KNOWS_LOADING_FROM:
             _hide_loading(found)
-        _add_missing(found, missing)
+        add_missing(found.topics, _refused(missing, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION))
         found.topics += refused
         answer.resolve(found)
 
@@ -160,41 +162,10 @@ def _take_unknown_ids(
     return _refused(unknown, ErrorCode.UNKNOWN_TOPIC_ID)
 
 
-def _take_missing(
-    context: Context, request: TxnOffsetCommitRequest
-) -> list[TxnOffsetCommitResponseTopic]:
-    """Partitions that do not exist leave the request, and are returned as they are answered:
-    whatever the transaction or the group is like, as in Kafka."""
-    topics = context.node.image.topics
-    existing, missing = [], []
-    for topic in request.topics:
-        image = topics.get(topic.name)
-        size = 0 if image is None else len(image.partitions)
-        inside = [each for each in topic.partitions if 0 <= each.partition_index < size]
-        if len(inside) < len(topic.partitions):
-            outside = [each for each in topic.partitions if not 0 <= each.partition_index < size]
-            missing.append(
-                TxnOffsetCommitRequestTopic(
-                    name=topic.name, topic_id=topic.topic_id, partitions=outside
-                )
-            )
-            topic.partitions = inside
-        if inside:
-            existing.append(topic)
-    request.topics = existing
-    return _refused(missing, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
-
-
-def _add_missing(
-    answer: TxnOffsetCommitResponse, missing: list[TxnOffsetCommitResponseTopic]
-) -> None:
-    """Each topic is answered once, with the partitions that do not exist before the others."""
-    others = {topic.name: topic for topic in answer.topics}
-    for topic in missing:
-        if topic.name in others:
-            others[topic.name].partitions[:0] = topic.partitions
-        else:
-            answer.topics.append(topic)
+def _like(topic: TxnOffsetCommitRequestTopic, partitions: list[Any]) -> TxnOffsetCommitRequestTopic:
+    return TxnOffsetCommitRequestTopic(
+        name=topic.name, topic_id=topic.topic_id, partitions=partitions
+    )
 
 
 def _refused(

@@ -14,6 +14,7 @@ import trio
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
+from raftka.console import OutputConsole
 from raftka.demo.log_lines import write_log
 from raftka.demo.report import print_report
 from raftka.demo.scenario import GaveUp, Scenario
@@ -37,7 +38,7 @@ def main(argv: list[str]) -> int:
     options = _parser().parse_args(argv)
     # The demo reports each failover itself, in order and in full: silence the clients' own lines.
     logging.getLogger("raftka").setLevel(logging.ERROR)
-    console = Console(highlight=False)
+    console = OutputConsole(highlight=False)
     ports, controller_ports = _ports(options.port)
     taken = [port for port in (*ports, *controller_ports) if _is_taken(port)]
     if taken:

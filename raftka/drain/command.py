@@ -16,6 +16,7 @@ from rich.table import Table
 from raftka.client.admin import Admin
 from raftka.client.tools.options import Options, ToolError, UsageError, admin_settings, whole_number
 from raftka.client.tools.running import run
+from raftka.console import OutputConsole
 from raftka.doctor.finding import some
 from raftka.drain.moving import (
     State,
@@ -100,7 +101,7 @@ async def work(found: argparse.Namespace) -> int:
     async with Admin(admin_settings(found)) as admin:
         state = await look(admin, wish)
         if found.dry_run:
-            _show(Console(), state, proposal(state, wish))
+            _show(OutputConsole(), state, proposal(state, wish))
             return 0
         if found.cancel:
             await _cancel(admin, state, wish)
@@ -232,7 +233,7 @@ class _Lines:
 @contextmanager
 def _bar(total: int) -> Iterator[_Advance]:
     """Progress on one line in a terminal; elsewhere a line for each change."""
-    console = Console()
+    console = OutputConsole()
     if not console.is_terminal:
         yield _Lines()
         return

@@ -15,6 +15,7 @@ from rich.live import Live
 from raftka.client.admin import Admin
 from raftka.client.tools.options import Options, UsageError, admin_settings
 from raftka.client.tools.running import run
+from raftka.console import OutputConsole
 from raftka.model.errors import KafkaError
 from raftka.model.ports import BrokenConnection
 from raftka.top import keys
@@ -54,7 +55,7 @@ def _read(argv: Sequence[str]) -> argparse.Namespace:
 
 
 async def _work(found: argparse.Namespace) -> None:
-    console = Console()
+    console = OutputConsole()
     async with Admin(admin_settings(found)) as admin, trio.open_nursery() as nursery:
         with _display(console) as show, keys.unechoed() as keyboard:
             if keyboard is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib
 import importlib.util
+import os
 import signal
 import subprocess
 import sys
@@ -138,6 +139,7 @@ def test_the_entry_point_of_the_package_runs(monkeypatch: pytest.MonkeyPatch) ->
 @pytest.mark.parametrize(
     ("words", "redirection", "code", "said"),
     [
+        ("storage random-uuid", ">/dev/full", 1, "standard out: No space left on device"),
         ("version", ">&-", 0, ""),
         ("topics --help", ">&-", 0, ""),
         ("version", ">/dev/full", 1, "standard out: No space left on device"),
@@ -157,6 +159,7 @@ def test_standard_streams_may_be_closed_or_full(
 
 
 INTERRUPTED_WHILE_IMPORTING = """
+import os
 import os
 import signal
 import sys
@@ -189,3 +192,15 @@ def test_an_interrupt_that_the_parent_ignores_is_ignored() -> None:
     script = INTERRUPTED_WHILE_IMPORTING.format(module="trio", handler="signal.SIG_IGN")
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert (ran.returncode, ran.stdout) == (0, "4.4.0\n")
+
+
+@pytest.mark.parametrize("words", ["version", "storage random-uuid"])
+def test_a_reader_that_has_gone_is_named_as_what_is_wrong(words: str) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        line = [sys.executable, "-m", "raftka", *words.split()]
+        ran = subprocess.run(line, cwd=ROOT, stdout=writer, stderr=subprocess.PIPE, text=True)
+    finally:
+        os.close(writer)
+    assert (ran.returncode, ran.stderr) == (1, "Unable to write to standard out, closing.\n")

@@ -46,6 +46,7 @@ from raftka.net.protocol.messages.offset_commit import (
     OffsetCommitRequest,
     OffsetCommitRequestPartition,
     OffsetCommitRequestTopic,
+    OffsetCommitResponse,
 )
 from raftka.net.protocol.messages.offset_delete import (
     OffsetDeleteRequest,
@@ -62,6 +63,7 @@ from raftka.net.protocol.messages.sync_group import SyncGroupRequest
 from raftka.net.router import Context
 from raftka.net.session import Session
 from tests.support.group_service import GROUP, Answers, Coordinator
+from tests.support.group_service import IMAGE as GROUP_IMAGE
 from tests.support.offsets_log import MemoryOffsetsLog
 
 
@@ -71,7 +73,9 @@ async def node(nursery: trio.Nursery) -> SimpleNamespace:
     await coordinator.lead()
     service = coordinator.service
     coordinators = SimpleNamespace(delete_group=service.delete_group)
-    return SimpleNamespace(groups=service, coordinator=coordinator, coordinators=coordinators)
+    return SimpleNamespace(
+        groups=service, coordinator=coordinator, coordinators=coordinators, image=GROUP_IMAGE
+    )
 
 
 def context(node: object, version: int) -> Context[Node]:
@@ -235,6 +239,39 @@ async def test_group_ids_that_no_record_can_hold_are_refused(node: SimpleNamespa
     request.group_id = "ü" * 20_000
     answers = Answers(cast(Any, offset_commit(context(node, 9), request)))
     assert answers.answer.topics[0].partitions[0].error_code == ErrorCode.INVALID_GROUP_ID
+
+
+@pytest.mark.parametrize("member", ["", "stranger"])
+@pytest.mark.parametrize("indexes", [(1, 99, -1), (99, -1)])
+async def test_partitions_that_do_not_exist_are_refused_before_the_member_is_looked_at(
+    node: SimpleNamespace, member: str, indexes: tuple[int, ...]
+) -> None:
+    """As Apache Kafka 4.4.0, in its order of partitions."""
+    request = commit_request()
+    request.member_id, request.generation_id_or_member_epoch = member, 5 if member else -1
+    request.topics = [
+        OffsetCommitRequestTopic(
+            name=name,
+            partitions=[OffsetCommitRequestPartition(partition_index=index) for index in indexes],
+        )
+        for name in ("nope", "access")
+    ]
+    returned = offset_commit(context(node, 8), request)
+    if isinstance(returned, OffsetCommitResponse):
+        answer: Any = returned
+    else:
+        answers = Answers(returned)
+        await trio.testing.wait_all_tasks_blocked()
+        answer = answers.answer
+    found = {
+        topic.name: {each.partition_index: each.error_code for each in topic.partitions}
+        for topic in answer.topics
+    }
+    assert len(answer.topics) == 2
+    unknown = ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+    assert found["nope"] == dict.fromkeys(indexes, unknown)
+    there = {1: ErrorCode.ILLEGAL_GENERATION if member else ErrorCode.NONE} if 1 in indexes else {}
+    assert list(found["access"].items()) == [(99, unknown), (-1, unknown), *there.items()]
 
 
 # ---- FindCoordinator

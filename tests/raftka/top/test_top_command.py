@@ -11,6 +11,7 @@ import trio
 from rich.console import Console
 
 from raftka.client.admin import Admin
+from raftka.console import OutputConsole
 from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.ports import BrokenConnection
 from raftka.top import command, keys
@@ -91,3 +92,12 @@ def test_a_first_look_that_fails_is_a_sentence_and_no_defect(
     problems = capfd.readouterr().err
     assert said in problems
     assert "defect" not in problems
+
+
+def test_a_reader_that_has_gone_is_no_exit_in_the_middle() -> None:
+    class Gone(io.StringIO):
+        def write(self, text: str, /) -> int:
+            raise BrokenPipeError
+
+    with pytest.raises(BrokenPipeError):
+        OutputConsole(file=Gone()).print("a look")
