@@ -79,8 +79,8 @@ class Crowd:
             f"{each.member.name} ended with {each.process.returncode}: {each.complaints[-300:]}"
             for each in self._all
             if each.process.poll() is not None
-            # One that gets SIGTERM before its program is loaded ends by it.
-            and each.process.returncode not in (0, -signal.SIGTERM)
+            # A JVM always ends like this on SIGTERM, others while their program is being loaded.
+            and each.process.returncode not in (0, -signal.SIGTERM, 128 + signal.SIGTERM)
             and each.member.died_us is None
         ]
 

@@ -95,7 +95,10 @@ async def _partition(
     context: Context, group_id: str, name: str, topic_id: bytes, index: int
 ) -> DescribeShareGroupOffsetsResponsePartition:
     if not topic_id:
-        raise KafkaError(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, f"there is no topic {name!r}")
+        # What the group has of a topic that is not there is nothing: Kafka has no error for it.
+        return DescribeShareGroupOffsetsResponsePartition(
+            partition_index=index, start_offset=NO_OFFSET, lag=UNKNOWN
+        )
     share_groups = context.node.share_groups
     state = await share_groups.summary(SharePartitionKey(group_id, topic_id, index))
     lag = UNKNOWN

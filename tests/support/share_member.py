@@ -53,6 +53,12 @@ class Member:
                 }
         return answer
 
+    async def find_coordinator(self) -> None:
+        """Until the group has one."""
+        keys = FindCoordinatorRequest(key_type=0, coordinator_keys=[self.group])
+        while (await self.client.ask(keys, 6)).coordinators[0].error_code:  # noqa: ASYNC110
+            await trio.sleep(0.1)
+
     async def join(self) -> None:
         """Wait until it has partitions."""
         keys = FindCoordinatorRequest(key_type=0, coordinator_keys=[self.group])

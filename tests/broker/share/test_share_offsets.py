@@ -27,6 +27,19 @@ async def offsets(client: RawClient) -> list[tuple[int, int]]:
     return [(each.start_offset, each.lag) for topic in group.topics for each in topic.partitions]
 
 
+async def found(client: RawClient, topic: str | None) -> list[tuple[int, int, int]]:
+    """(error, start offset, lag) of two partitions of a topic, or of all that the group has."""
+    wanted = describing.DescribeShareGroupOffsetsRequestGroup(group_id="g", topics=None)
+    if topic is not None:
+        both = describing.DescribeShareGroupOffsetsRequestTopic(topic_name=topic, partitions=[0])
+        wanted = describing.DescribeShareGroupOffsetsRequestGroup(group_id="g", topics=[both])
+    answer = await client.ask(describing.DescribeShareGroupOffsetsRequest(groups=[wanted]), 1)
+    (group,) = answer.groups
+    assert group.error_code == 0, group
+    parts = [each for topic in group.topics for each in topic.partitions]
+    return [(each.error_code, each.start_offset, each.lag) for each in parts]
+
+
 async def alter(client: RawClient, offset: int) -> int:
     part = altering.AlterShareGroupOffsetsRequestPartition(partition_index=0, start_offset=offset)
     topic = altering.AlterShareGroupOffsetsRequestTopic(topic_name="t", partitions=[part])
@@ -53,6 +66,43 @@ def test_offsets_follow_acknowledgements_and_can_be_moved() -> None:
         assert await offsets(admin) == [(1, 3)]
         await member.join()
         assert await member.take(records=9) == [(1, 3, 1)], "its leader has read the state again"
+
+    on_a_node(story)
+
+
+def test_a_new_group_begins_where_an_administrator_says() -> None:
+    async def story(stage: Stage, client: Client) -> None:
+        member, admin = Member(await client("a")), await client("admin")
+        await member.find_coordinator()
+        for _ in range(3):
+            await admin.ask(produced("t", 100), 9)
+        # As Apache Kafka 4.4.0 answers: what is not there has no offsets, and that is no error.
+        assert await found(admin, None) == []
+        assert await found(admin, "t") == [(0, -1, -1)]
+        assert await found(admin, "none") == [(0, -1, -1)]
+        nothing = altering.AlterShareGroupOffsetsRequest(group_id="g", topics=[])
+        assert (await admin.ask(nothing, 0)).error_code == 0
+        listed = await admin.ask(ListGroupsRequest(types_filter=["share"]), 5)
+        assert listed.groups == []
+        assert await alter(admin, 1) == 0
+        listed = await admin.ask(ListGroupsRequest(types_filter=["share"]), 5)
+        assert [(each.group_id, each.group_state) for each in listed.groups] == [("g", "Empty")]
+        assert await found(admin, None) == [(0, 1, 2)]
+        await member.join()
+        assert await member.take(records=9) == [(1, 2, 1)]
+        nameless = altering.AlterShareGroupOffsetsRequest(group_id="", topics=[])
+        assert (await admin.ask(nameless, 0)).error_code == ErrorCode.INVALID_GROUP_ID
+
+    on_a_node(story)
+
+
+def test_a_member_is_named_by_1_to_36_characters() -> None:
+    async def story(stage: Stage, client: Client) -> None:
+        await Member(await client("a"), "m" * 36).join()
+        for wrong in ("", "m" * 37):
+            answer = await Member(await client(wrong), wrong).heartbeat()
+            assert answer.error_code == ErrorCode.INVALID_REQUEST
+            assert "MemberId" in (answer.error_message or "")
 
     on_a_node(story)
 

@@ -30,6 +30,8 @@ from raftka.net.protocol.messages import share_group_heartbeat as messages
 
 _JOINS = 0
 _LEAVES = -1
+_MEMBER_ID_MAX = 36
+"""In characters: a UUID as text, which the members choose (KIP-932)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +111,11 @@ def _check(request: messages.ShareGroupHeartbeatRequest) -> None:
     """Raises KafkaError INVALID_REQUEST, worded as in Apache Kafka."""
     if not request.group_id.strip():
         _invalid("GroupId can't be empty.")
-    if not request.member_id.strip():
-        _invalid("MemberId can't be empty.")
+    if not 0 < len(request.member_id) <= _MEMBER_ID_MAX:
+        _invalid(
+            f"MemberId has {len(request.member_id)} characters: a share group's member takes a"
+            f" UUID as text, of 1 to {_MEMBER_ID_MAX}"
+        )
     if request.rack_id is not None and not request.rack_id.strip():
         _invalid("RackId can't be empty.")
     if request.member_epoch < _LEAVES:

@@ -27,8 +27,8 @@ def wanted(
             yield name, b"" if topic is None else topic.topic_id, index
 
 
-def _empty(core: Core, group_id: str) -> ShareGroup:
-    group = find(core, group_id)
+def _empty(core: Core, group_id: str, *, or_make: bool = False) -> ShareGroup:
+    group = find(core, group_id, or_make=or_make)
     if group.members:
         raise KafkaError(
             ErrorCode.NON_EMPTY_GROUP,
@@ -40,9 +40,12 @@ def _empty(core: Core, group_id: str) -> ShareGroup:
 def raise_epoch(core: Core, group_id: str, now: Moment) -> int:
     """Return a state epoch above those of all the group's share-partitions.
 
-    Raises KafkaError: GROUP_ID_NOT_FOUND, NON_EMPTY_GROUP.
+    A group that is not there begins with that, as in Kafka: its offsets can be set before its first
+    member comes. Raises KafkaError: GROUP_ID_NOT_FOUND of a group of another kind, NON_EMPTY_GROUP.
     """
-    group = _empty(core, group_id)
+    group = _empty(core, group_id, or_make=True)
+    if group_id not in core.groups:
+        core.add(group)
     group.epoch += 1
     core.outbox.records.append(log.group_record(group))
     group.assignment_epoch = group.epoch

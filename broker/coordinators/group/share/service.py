@@ -119,19 +119,25 @@ class ShareGroupService:
     ) -> list[tuple[str, bytes, int]]:
         """(topic, its id, partition) of the given partitions, or of all that a group has state for.
 
-        The id is empty if the topic does not exist.
+        The id is empty if the topic does not exist. A group that does not exist has no state, which
+        is no error, as in Kafka.
         """
         runtime = self._host.runtime_of(group_id, writing=False)
         core = runtime.shard.core
-        group = heartbeat.find(core, group_id)
+        group = heartbeat.find(core, group_id, or_make=True)
         return await when_committed(runtime, list(offsets.wanted(core, group, topics)))
 
     async def alter(self, group_id: str, wanted: dict[SharePartitionKey, int]) -> None:
         """Change the start offsets of share-partitions of a group without members.
 
-        Raises KafkaError, including NON_EMPTY_GROUP.
+        A group that does not exist is created. Raises KafkaError, including NON_EMPTY_GROUP and
+        INVALID_GROUP_ID.
         """
+        if not group_id:
+            raise KafkaError(ErrorCode.INVALID_GROUP_ID, "a group's id is at least one character")
         runtime = self._host.runtime_of(group_id)
+        if not wanted and group_id not in runtime.shard.core.groups:
+            return  # There is nothing that a new group would be of.
         epoch = offsets.raise_epoch(runtime.shard.core, group_id, runtime.now())
         await when_committed(runtime, None)
         for key, offset in wanted.items():

@@ -68,11 +68,31 @@ def _check_join(request: StreamsGroupHeartbeatRequest) -> None:
             _invalid(f"{name} must be empty when (re-)joining.")
     if request.topology is None:
         _invalid("Topology must be non-null when (re-)joining.")
-    for subtopology in request.topology.subtopologies:
+    _check_topology(request.topology)
+    tags = [tag.key for tag in request.client_tags or ()]
+    for key in tags:
+        if tags.count(key) > 1:
+            _invalid(f"The client tag {key} is there more than once.")
+
+
+def _check_topology(topology: Topology) -> None:
+    """Kafka fails with UNKNOWN_SERVER_ERROR at what is refused in words here, but for topics."""
+    if topology.epoch < 0:
+        _invalid(f"The epoch of the topology is {topology.epoch}, but must not be negative.")
+    seen = set[str]()
+    for subtopology in topology.subtopologies:
+        if subtopology.subtopology_id in seen:
+            _invalid(f"Subtopology {subtopology.subtopology_id} is there more than once.")
+        seen.add(subtopology.subtopology_id)
         _check_subtopology(subtopology)
 
 
 def _check_subtopology(subtopology: Subtopology) -> None:
+    if not (subtopology.source_topics or subtopology.repartition_source_topics):
+        raise KafkaError(
+            ErrorCode.STREAMS_INVALID_TOPOLOGY,
+            f"No source topics found for subtopology {subtopology.subtopology_id}",
+        )
     for topic in subtopology.state_changelog_topics:
         if topic.partitions:
             raise KafkaError(
