@@ -194,7 +194,7 @@ def run(
     what both have by default; `keep`: where all that was printed is copied to if anything is wrong.
     """
     client = CLIENTS[name]
-    settings = {}
+    settings: dict[str, object] = {}
     if session_ms:
         for kind in ("group.consumer", "group.share"):
             heartbeat, session = f"{kind}.heartbeat.interval.ms", f"{kind}.session.timeout.ms"

@@ -20,6 +20,8 @@ TaskIds = dict[str, tuple[int, ...]]
 
 _LEAVES = -1
 """The epoch with which a member leaves (KIP-1071)."""
+_DESCRIPTIONS_FROM = 1
+"""The version of StreamsGroupDescribe that has descriptions of topologies."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,17 +75,25 @@ class StreamsGroupDescription:
     assignor: str
     not_ready: str = ""
     """A sentence about why it has no tasks; Apache Kafka's brokers do not report it."""
+    described: messages.TopologyDescription | None = None
+    """The nodes of its topology, if they were asked for and the broker keeps them (KIP-1331)."""
+    described_status: int = 0
+    """Whether it does: 0 not asked for, 1 not stored, 2 the broker failed, 3 it does."""
 
 
 async def describe_streams_groups(
-    admin: Calls, group_ids: Iterable[str]
+    admin: Calls, group_ids: Iterable[str], *, with_description: bool = False
 ) -> dict[str, StreamsGroupDescription]:
-    """Topology, members and tasks. Raises SomeFailed, with GROUP_ID_NOT_FOUND for a group that
-    is unknown or of another kind.
+    """Topology, members and tasks; also the nodes of the topology (KIP-1331), if so wanted.
+
+    Raises SomeFailed, with GROUP_ID_NOT_FOUND for a group that is unknown or of another kind, and
+    UNSUPPORTED_VERSION of brokers that know no descriptions of topologies.
     """
     outcomes: dict[str, StreamsGroupDescription | KafkaError] = {}
     for group_id in names_in(group_ids, "groups"):
-        outcomes[group_id] = await outcome_of(_describe_streams_group(admin, group_id))
+        outcomes[group_id] = await outcome_of(
+            _describe_streams_group(admin, group_id, with_description)
+        )
     return checked(outcomes)
 
 
@@ -106,7 +116,9 @@ async def remove_streams_group_members(admin: Calls, group_id: str, members: Ite
     checked({member: await outcome_of(remove(member)) for member in members})
 
 
-async def _describe_streams_group(admin: Calls, group_id: str) -> StreamsGroupDescription:
+async def _describe_streams_group(
+    admin: Calls, group_id: str, with_description: bool
+) -> StreamsGroupDescription:
     async def attempt(group: GroupClient) -> StreamsGroupDescription:
         channel = await group.channel()
         assert group.coordinator.broker is not None
@@ -115,6 +127,14 @@ async def _describe_streams_group(admin: Calls, group_id: str) -> StreamsGroupDe
                 ErrorCode.UNSUPPORTED_VERSION, "the brokers do not know streams groups"
             )
         request = messages.StreamsGroupDescribeRequest(group_ids=[group_id])
+        if with_description:
+            _, newest = channel.versions[request.API_KEY]
+            if newest < _DESCRIPTIONS_FROM:
+                raise KafkaError(
+                    ErrorCode.UNSUPPORTED_VERSION,
+                    "the brokers know no descriptions of topologies: these need Apache Kafka 4.4",
+                )
+            request.include_topology_description = True
         item = (await group.send(channel, request)).groups[0]
         raise_for(item.error_code, item.error_message)
         return _description(item, group.coordinator.broker)
@@ -135,6 +155,8 @@ def _description(item: messages.DescribedGroup, at: Broker) -> StreamsGroupDescr
         at,
         item.assignor_name or "",
         item.not_ready,
+        item.topology_description,
+        item.topology_description_status,
     )
 
 

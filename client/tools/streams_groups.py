@@ -13,7 +13,13 @@ from raftka.client.admin import (
     StreamsAssignment,
     StreamsGroupDescription,
 )
-from raftka.client.tools import group_actions, group_resets, group_tables, streams_resets
+from raftka.client.tools import (
+    group_actions,
+    group_resets,
+    group_tables,
+    streams_resets,
+    streams_topologies,
+)
 from raftka.client.tools.options import (
     Options,
     UsageError,
@@ -58,6 +64,7 @@ options.many(
 options.flag("--members", help="With --describe: the members and their tasks.")
 options.flag("--offsets", help="With --describe: the offsets (the default).")
 group_actions.state_option(options)
+options.flag("--topology", help="With --describe: the topology's nodes, if the brokers keep them.")
 options.flag("--verbose", help="With --describe: more columns.")
 options.number("--timeout", bits=64, help="How long to wait for the brokers, in ms.")
 group_resets.add_options(options)
@@ -88,9 +95,9 @@ def _read(argv: Sequence[str]) -> argparse.Namespace:
         action = given(found, *_ACTIONS)[0]
         raise UsageError(f"Option [{action}] takes one of these options: [group], [all-groups]")
     if found.describe:
-        group_actions.check_description(found)
+        _check_description(found)
     else:
-        for name in ("members", "offsets", "state"):
+        for name in ("members", "offsets", "state", "topology"):
             exclude(found, name, *_ACTIONS)
     if found.delete_offsets and not (found.input_topic or found.all_input_topics):
         raise UsageError(
@@ -107,6 +114,14 @@ def _read(argv: Sequence[str]) -> argparse.Namespace:
     return found
 
 
+def _check_description(found: argparse.Namespace) -> None:
+    """Raises UsageError for --describe of two things at once, or of groups in certain states."""
+    group_actions.check_description(found)
+    if found.topology:
+        for name in ("members", "offsets", "state"):
+            exclude(found, name, "topology")
+
+
 async def _work(found: argparse.Namespace) -> int:
     settings = admin_settings(found)
     if found.timeout is not None:
@@ -117,6 +132,8 @@ async def _work(found: argparse.Namespace) -> int:
             group_actions.print_listed(listed, with_state=found.state is not None)
             return 0
         groups = found.group or [each.group_id for each in await _listed(admin)]
+        if found.describe and found.topology:
+            return await _describe_topologies(admin, groups)
         if found.describe:
             return await _describe(admin, groups, found)
         if found.delete:
@@ -149,6 +166,20 @@ async def _describe(admin: Admin, groups: Sequence[str], found: argparse.Namespa
             text = await _offsets(admin, group, found.verbose)
         print("\n".join(text))
     return 0
+
+
+async def _describe_topologies(admin: Admin, groups: Sequence[str]) -> int:
+    code = 0
+    all_of_them = await admin.describe_streams_groups(sorted(set(groups)), with_description=True)
+    for group in all_of_them.values():
+        text = streams_topologies.described(group)
+        if text is None:
+            sys.stdout.flush()
+            print(f"\nError: {streams_topologies.missing(group)}", file=sys.stderr)
+            code = 1
+        else:
+            print(text)
+    return code
 
 
 def _members(group: StreamsGroupDescription, verbose: bool) -> list[str]:

@@ -138,6 +138,11 @@ def test_a_group_is_listed_described_and_deleted(tools: Tools, topic: str, threa
     assert members == [group, "m1", "process", "test", "ACTIVE:", "0:[0,1];"]
     offsets = tools.streams("--describe", "--group", group)
     assert offsets[1:] == [[group, topic, "0", "7"], [group, topic, "1", "7"]]
+    stored = tools.streams("--describe", "--group", group, "--topology", code=1)
+    assert (
+        " ".join(stored[-1])
+        == f"Error: No topology description is stored for streams group '{group}'."
+    )
     assert "waits for nothing but records" in tools.why(group)
     refused = tools.streams("--delete", "--group", group, code=1)
     assert ["Streams", "group", f"'{group}'", "is", "not", "EMPTY."] == refused[-1][-6:]

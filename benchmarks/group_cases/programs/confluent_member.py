@@ -24,7 +24,7 @@ def main() -> None:
         settings["session.timeout.ms"] = given.session_ms
     if given.by_hand:
         settings["enable.auto.commit"] = False
-    consumer = confluent_kafka.Consumer(settings)
+    consumer: Any = confluent_kafka.Consumer(settings)
 
     def assigned(_: Any, partitions: list[Any]) -> None:
         owned.gains(_generation(consumer), (p.partition for p in partitions))

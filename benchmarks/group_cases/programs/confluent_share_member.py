@@ -19,7 +19,7 @@ def main() -> None:
     }
     if given.by_hand:
         settings["share.acknowledgement.mode"] = "explicit"
-    consumer = confluent_kafka.ShareConsumer(settings)
+    consumer: Any = confluent_kafka.ShareConsumer(settings)
 
     def acknowledged(offsets: dict[Any, set[int]], error: Any) -> None:
         if error is not None:

@@ -140,6 +140,11 @@ def test_no_options_show_the_options(tool: str, capsys: pytest.CaptureFixture[st
             "--bootstrap-server x:1 --delete --group g --to-latest",
             'Option "[to-latest]" can\'t be used with option "[delete]"',
         ),
+        (
+            "streams_groups",
+            "--bootstrap-server x:1 --describe --group g --topology --members",
+            'Option "[members]" can\'t be used with option "[topology]"',
+        ),
         ("streams_application_reset", "--input-topics t", 'argument "[application-id]"'),
         (
             "streams_application_reset",
