@@ -15,7 +15,6 @@ from raftka.model.errors import ErrorCode, KafkaError
 from raftka.model.rules import Rule
 from raftka.net.protocol.messages.streams_group_heartbeat import (
     Endpoint,
-    KeyValue,
     StreamsGroupHeartbeatRequest,
     TaskIds,
 )
@@ -69,29 +68,6 @@ def test_the_first_assignment_waits_for_more_members() -> None:
     world.pass_time(3.5)
     world.quiet()
     assert one.owned["active"] == ALL
-
-
-def test_a_topology_that_contradicts_itself_is_refused() -> None:
-    """Apache Kafka 4.4.0 refuses the same, all but the last with UNKNOWN_SERVER_ERROR."""
-    world = StreamsWorld()
-    request = world.member("m1").request()
-    topology = request.topology
-    assert topology is not None
-    topology.epoch = -1
-    words = "The epoch of the topology is -1, but must not be negative."
-    assert refusal(world, request) == (ErrorCode.INVALID_REQUEST, words)
-    topology.epoch = 0
-    topology.subtopologies.append(topology.subtopologies[0])
-    words = "Subtopology 0 is there more than once."
-    assert refusal(world, request) == (ErrorCode.INVALID_REQUEST, words)
-    topology.subtopologies.pop()
-    request.client_tags = [KeyValue(key="zone", value="a"), KeyValue(key="zone", value="b")]
-    words = "The client tag zone is there more than once."
-    assert refusal(world, request) == (ErrorCode.INVALID_REQUEST, words)
-    request.client_tags = []
-    topology.subtopologies[0].source_topics.clear()
-    words = "No source topics found for subtopology 0"
-    assert refusal(world, request) == (ErrorCode.STREAMS_INVALID_TOPOLOGY, words)
 
 
 def test_who_leaves_leaves_its_tasks_to_the_others() -> None:
