@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, deque
+from collections.abc import Container
 from typing import Any
 
 import trio
@@ -28,8 +29,10 @@ Event = dict[str, Any]
 class Trace:
     """The events of one run."""
 
-    def __init__(self, sink: Sink | None = None) -> None:
-        self.detail = Detail(sink) if sink is not None else None
+    def __init__(self, sink: Sink | None = None, kinds: Container[str] | None = None) -> None:
+        """`kinds`: the sink takes only these, and the run has no hash."""
+        self.detail = Detail(sink, kinds) if sink is not None else None
+        self._has_hash = kinds is None
         self._hash = hashlib.blake2b(digest_size=8)
         self._unhashed: list[str] = []
         self._last_id = 0
@@ -67,9 +70,10 @@ class Trace:
         """Record an event on `node`, caused by the event `cause`; returns its id."""
         self._last_id += 1
         event = event_of(self._last_id, trio.current_time(), kind, node, cause, fields)
-        self._unhashed.append(line_of(event))
-        if len(self._unhashed) > _UNHASHED_MAX:
-            self._add_to_hash()
+        if self._has_hash:
+            self._unhashed.append(line_of(event))
+            if len(self._unhashed) > _UNHASHED_MAX:
+                self._add_to_hash()
         self.counts[kind] += 1
         self.tail.append(event)
         if self.detail is not None:
@@ -81,4 +85,5 @@ class Trace:
         self._last_id += 1
         self.messages += 1
         # To the microsecond: the last bit of a logarithm may differ from machine to machine.
-        self._unhashed.append(f"{trio.current_time():.6f}{source}{target}{size}")
+        if self._has_hash:
+            self._unhashed.append(f"{trio.current_time():.6f}{source}{target}{size}")

@@ -6,19 +6,20 @@ run may derive names from them; here they are translated.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from math import floor
 from typing import Any, Final, Protocol
 
 import trio
 
-from raftka.model.ports import Connection
+from raftka.model.ports import Connection, Network
 from raftka.simulations.machines.life import current_node
 from raftka.simulations.machines.stream import Stream
+from raftka.simulations.machines.tls_records import clear
 from raftka.tracing.lines import event_of, line_of
 from raftka.tracing.observer import Observer
 from raftka.tracing.places import explained
-from raftka.tracing.wire import Ends
+from raftka.tracing.wire import Ends, Runs
 
 _FAILURES: Final = ("send-failed", "send-refused", "consumer-failed")
 
@@ -32,8 +33,10 @@ class Sink(Protocol):
 class Detail:
     """The events of one run for the file."""
 
-    def __init__(self, file: Sink) -> None:
+    def __init__(self, file: Sink, kinds: Container[str] | None = None) -> None:
+        """`kinds`: only events of these are written, for a reader that counts them; None: all."""
         self._file = file
+        self._kinds = kinds
         self._last_id = 0
         self._numbers: dict[int, int] = {}
         """Ids in the file, by ids in the trace."""
@@ -58,6 +61,17 @@ class Detail:
             self._ends,
             sees_all=True,
         )
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it writes every kind; otherwise nobody decodes what passes the wires, and causes
+        are incomplete."""
+        return self._kinds is None
+
+    def network(self, host: str, inner: Network, runs: Runs | None = None) -> Network:
+        """A process's network port, observed where messages are written; `runs` is as
+        TracedNetwork has it."""
+        return self.observer.network(host, inner, clear, runs) if self.is_whole else inner
 
     def event(self, event: dict[str, Any]) -> None:
         """An event of the trace."""
@@ -97,6 +111,9 @@ class Detail:
         self, kind: str, *, node: str | None = None, cause: int | None = None, **fields: Any
     ) -> int:
         """One line; its id."""
+        if self._kinds is not None and kind not in self._kinds:
+            self._last_id += 1
+            return self._last_id
         if (now := trio.current_time()) >= self._next_look_s:
             self._next_look_s = floor(now) + 1.0
             self._tell_looks()

@@ -8,6 +8,9 @@ from typing import Any, Final
 
 _DEATHS: Final = ("kill", "power-loss", "pause", "crashed", "stopped", "shutdown", "cut", "isolate")
 
+KINDS: Final = frozenset((*_DEATHS, "leader-elected", "append", "truncate", "wipe", "ack"))
+"""What the figures are counted from."""
+
 
 class Figures:
     """The figures of a run, while its events come."""

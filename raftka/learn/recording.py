@@ -14,7 +14,7 @@ from typing import Any
 
 from raftka.learn import figures, lessons
 from raftka.learn.explaining import has_lost, inevitable, story
-from raftka.learn.measures import Figures
+from raftka.learn.measures import KINDS, Figures
 from raftka.learn.places import places
 from raftka.simulations.runs.user_file import UnusableFile
 from raftka.simulations.scenarios import NAMES, stage
@@ -152,17 +152,17 @@ def _figures_of(session: Mapping[str, Any], lesson: lessons.Lesson | None) -> di
 
 
 def measured(session: Mapping[str, Any]) -> dict[str, Any]:
-    """The hash and the three figures of a session's run (measures.py); nothing else of it is kept.
+    """The three figures of a session's run (measures.py); nothing else of it is kept.
 
     Raises SessionError."""
-    engine = Engine(commit=commit(), lessons=brought_by())
+    engine = Engine(commit=commit(), lessons=brought_by(), kinds=KINDS)
     try:
         opened = _last(engine, {"op": "open", "session": session}, lambda _: None)
         found = Figures()
-        ended = _last(engine, {"op": "run", "session": opened["session"]}, found.take)
+        _last(engine, {"op": "run", "session": opened["session"]}, found.take)
     finally:
         engine.close()
-    return {"hash": ended["hash"], **found.told()}
+    return found.told()
 
 
 def _lesson_of(

@@ -37,7 +37,7 @@ from raftka.net.protocol.messages.produce import (
     ProduceRequest,
     TopicProduceData,
 )
-from raftka.simulations.machines import logins, tls_records
+from raftka.simulations.machines import logins
 from raftka.simulations.machines.clock import SimClock
 from raftka.simulations.machines.life import current_node
 from raftka.simulations.machines.machine import BROKER_PORT
@@ -230,7 +230,7 @@ async def _visit(
     clock = SimClock()
     network: Network = world.fabric.host(intruder.name)
     if (detail := world.trace.detail) is not None:
-        network = detail.observer.network(intruder.name, network, tls_records.clear)
+        network = detail.network(intruder.name, network)
     protocol = world.cluster.asks_for_logins
     if protocol is not None and not (intruder.without_tls or intruder.half_way):
         shown = None

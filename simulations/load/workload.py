@@ -25,7 +25,7 @@ from raftka.model.ports import BrokenConnection, Network
 from raftka.net.futures import Future
 from raftka.simulations.checkers.history import value_of
 from raftka.simulations.load.contents import contents, differs, identity
-from raftka.simulations.machines import logins, tls_records
+from raftka.simulations.machines import logins
 from raftka.simulations.machines.clock import SimClock
 from raftka.simulations.machines.life import current_node
 from raftka.simulations.plan import ConsumerPlan, ProducerPlan
@@ -50,7 +50,7 @@ def client_ports(world: World, name: str, user: str = logins.LOAD) -> dict[str, 
     """The ports of a client, which logs in as `user` where brokers require a login."""
     network: Network = world.fabric.host(name)
     if (detail := world.trace.detail) is not None:
-        network = detail.observer.network(name, network, tls_records.clear)
+        network = detail.network(name, network)
     clock = SimClock()
     if (protocol := world.cluster.asks_for_logins) is not None:
         dice = Random(f"{world.plan.seed} login of {name}")

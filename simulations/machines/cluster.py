@@ -22,7 +22,7 @@ from raftka.model import compression
 from raftka.model.ports import Disk, Network
 from raftka.model.rules import ALL_HOLD, RulesOff
 from raftka.model.settings import Config, read_config
-from raftka.simulations.machines import logins, tls_records
+from raftka.simulations.machines import logins
 from raftka.simulations.machines.clock import SimClock
 from raftka.simulations.machines.disk import SimDisk
 from raftka.simulations.machines.endings import describe, split
@@ -216,9 +216,7 @@ class Cluster:
         network: Network = self.fabric.host(machine.host, process.life)
         if (detail := self.trace.detail) is not None:
             disk = detail.observer.disk(machine.host, disk)
-            network = detail.observer.network(
-                machine.host, network, tls_records.clear, lambda: process.life.is_alive
-            )
+            network = detail.network(machine.host, network, lambda: process.life.is_alive)
         dice = Random(machine.dice.getrandbits(64))
 
         def ready(node: Any) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Container, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
@@ -88,11 +88,13 @@ class Live:
         tell: Callable[[World], None] = _tell_nobody,
         watch: Callable[[World], None] = _tell_nobody,
         clock: VirtualClock | None = None,
+        kinds: Container[str] | None = None,
     ) -> None:
-        """The arguments of `run_plan`; `clock` may hold the run. ValueError: an unknown rule."""
+        """The arguments of `run_plan`; `clock` may hold the run. `kinds`: the sink takes only these
+        events, and the run has no hash. ValueError: an unknown rule."""
         prepare()
         self.plan = plan
-        self.trace = Trace(sink)
+        self.trace = Trace(sink, kinds)
         self.has_ended = False
         rules_off = MUTANTS[plan.mutation].rules_off if plan.mutation is not None else ALL_HOLD
         rules_off |= {rule_named(name) for name in plan.rules_off}
@@ -118,7 +120,7 @@ class Live:
         started = _perf_counter()
         with ExitStack() as stack:
             stack.enter_context(_small_batches(self.plan.quorum_batch_entries))
-            if (detail := self.trace.detail) is not None:
+            if (detail := self.trace.detail) is not None and detail.is_whole:
                 stack.enter_context(timers.watched(detail.timer_fired))
             stack.enter_context(logs.captured(lambda *line: self._worlds[0].logged(*line)))
             self.has_ended = self._running.go()

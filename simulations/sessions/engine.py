@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import traceback
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Container, Generator, Iterator, Mapping
 from dataclasses import replace
 from math import inf
 from typing import Any, Final
@@ -58,7 +58,8 @@ class _Lines:
 class _Open:
     """An open session: its run, and its script with the actions performed so far."""
 
-    def __init__(self, found: Ready) -> None:
+    def __init__(self, found: Ready, kinds: Container[str] | None) -> None:
+        self._kinds = kinds
         self.found = found
         self.script = list(found.session.script)
         self.played: set[Action] = set()
@@ -68,7 +69,7 @@ class _Open:
 
     def _begin(self) -> Show:
         self.lines.lines.clear()
-        return Show(self.found, tuple(self.script), self.lines)
+        return Show(self.found, tuple(self.script), self.lines, kinds=self._kinds)
 
     @property
     def limit_s(self) -> float:
@@ -123,7 +124,15 @@ class _Open:
 class Engine:
     """Sessions, each under a name that `open` or `fork` gave it."""
 
-    def __init__(self, *, commit: str = "unknown", lessons: Lessons = no_lessons) -> None:
+    def __init__(
+        self,
+        *,
+        commit: str = "unknown",
+        lessons: Lessons = no_lessons,
+        kinds: Container[str] | None = None,
+    ) -> None:
+        """`kinds`: answers have only these events, for who counts them, and runs have no hash."""
+        self._kinds = kinds
         self._commit = commit
         self._lessons = lessons
         self._sessions: dict[str, _Open] = {}
@@ -192,7 +201,7 @@ class Engine:
             raise SessionError(
                 "too-many-sessions", f"{SESSIONS_MAX} sessions are open: close one first"
             )
-        opened = _Open(found)
+        opened = _Open(found, self._kinds)
         opened.go(0.0)
         self._last += 1
         name = f"s{self._last}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Container, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from math import inf
@@ -121,9 +121,11 @@ class Show:
         watch: Callable[[World], None] = lambda world: None,
         *,
         healed_at_s: float | None = None,
+        kinds: Container[str] | None = None,
     ) -> None:
         """`healed_at_s`: when the scenario, or the plan's load and faults, end; then everything is
-        healed and the cluster's guarantees are checked (sessions/inevitable.py).
+        healed and the cluster's guarantees are checked (sessions/inevitable.py). `kinds`: the sink
+        takes only these events, and the run has no hash.
         """
         self.clock = HeldClock()
         self.clock.acts = [Act(action.at_s, partial(self._perform, action)) for action in script]
@@ -139,7 +141,9 @@ class Show:
             self.clock.acts.append(Act(healed_at_s, self._peace.cancel))
             story = partial(self._until_peace, story or workload)
         traced = None if sink is None else self
-        self._live = Live(found.plan, sink=traced, story=story, clock=self.clock, watch=watch)
+        self._live = Live(
+            found.plan, sink=traced, story=story, clock=self.clock, watch=watch, kinds=kinds
+        )
         self._outcome: Outcome | None = None
 
     def write(self, text: str) -> None:

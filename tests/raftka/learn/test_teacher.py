@@ -82,6 +82,15 @@ def test_a_run_is_measured() -> None:
     assert answer["outage_s"] > 0 and answer["lost"] == 0
 
 
+@pytest.mark.parametrize("lesson", ["acks", "acks-1-loss"])
+def test_a_run_that_is_counted_comes_to_what_its_whole_recording_comes_to(lesson: str) -> None:
+    session = {"lesson": lesson, "seed": 3, "settings": {"broker.session.timeout.ms": "3000"}}
+    *events, ended = answers(Teacher(), {"op": "record", "session": session})
+    whole = measures(event for answer in events for event in answer["events"])
+    *_, counted = answers(Teacher(), {"op": "measure", "session": session})
+    assert ended["ok"] and {name: counted[name] for name in whole} == whole
+
+
 def event(t: float, kind: str, **fields: Any) -> dict[str, Any]:
     return {"t": t, "kind": kind, **fields}
 
