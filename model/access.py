@@ -1,8 +1,8 @@
 """Principals, operations and resources: the vocabulary of authorization (KIP-11).
 
-The numbers are those of Kafka's protocol and metadata records (AclOperation, ResourceType). What
-each API needs is declared at its route (`@handles(access=...)`), after the table "Operations and
-Resources on Protocols" of Kafka's documentation.
+The numbers are those of Kafka's protocol and metadata records (AclOperation, ResourceType). The
+permissions of each API are declared at its route (`@handles(access=...)`), by the table "Operations
+and Resources on Protocols" of Kafka's documentation.
 """
 
 from __future__ import annotations
@@ -65,13 +65,13 @@ class PatternType(enum.IntEnum):
     """How the name in an ACL, or in an ACL filter, matches resources (KIP-290)."""
 
     ANY = 1
-    """In filters: every kind of pattern."""
+    """In filters: every pattern type."""
     MATCH = 2
-    """In filters: every pattern that the resource of that name falls under."""
+    """In filters: every pattern that matches the resource of that name."""
     LITERAL = 3
     """The resource of that name; with the name * every resource."""
     PREFIXED = 4
-    """Every resource whose name begins so."""
+    """Every resource whose name has that prefix."""
 
 
 class Permission(enum.IntEnum):
@@ -84,7 +84,7 @@ class Permission(enum.IntEnum):
 
 
 def bits(*operations: Operation) -> int:
-    """A set of operations as the bit field that responses carry (KIP-430)."""
+    """Encode a set of operations as the bit field in responses (KIP-430)."""
     return sum(1 << operation for operation in operations)
 
 
@@ -92,17 +92,17 @@ TOPIC_OPERATIONS: Final = bits(
     *(Operation.READ, Operation.WRITE, Operation.CREATE, Operation.DELETE, Operation.ALTER),
     *(Operation.DESCRIBE, Operation.DESCRIBE_CONFIGS, Operation.ALTER_CONFIGS),
 )
-"""Whatever may be done to a topic: 3576 on the wire."""
+"""The operations on a topic: 3576 on the wire."""
 CLUSTER_OPERATIONS: Final = bits(
     *(Operation.CREATE, Operation.ALTER, Operation.DESCRIBE, Operation.CLUSTER_ACTION),
     *(Operation.DESCRIBE_CONFIGS, Operation.ALTER_CONFIGS, Operation.IDEMPOTENT_WRITE),
 )
-"""Whatever may be done to the cluster: 8096."""
+"""The operations on the cluster: 8096."""
 GROUP_OPERATIONS: Final = bits(
     *(Operation.READ, Operation.DELETE, Operation.DESCRIBE),
     *(Operation.DESCRIBE_CONFIGS, Operation.ALTER_CONFIGS),
 )
-"""Whatever may be done to a group: 3400."""
+"""The operations on a group: 3400."""
 
 OPERATIONS: Final[Mapping[ResourceType, int]] = {
     ResourceType.TOPIC: TOPIC_OPERATIONS,
@@ -114,7 +114,7 @@ OPERATIONS: Final[Mapping[ResourceType, int]] = {
     ResourceType.DELEGATION_TOKEN: bits(Operation.DESCRIBE),
     ResourceType.USER: bits(Operation.CREATE_TOKENS, Operation.DESCRIBE_TOKENS),
 }
-"""Whatever may be done to a resource, by its type."""
+"""The operations on a resource, by its type."""
 
 REFUSALS: Final[Mapping[ResourceType, ErrorCode]] = {
     ResourceType.TOPIC: ErrorCode.TOPIC_AUTHORIZATION_FAILED,
@@ -124,10 +124,10 @@ REFUSALS: Final[Mapping[ResourceType, ErrorCode]] = {
     ResourceType.DELEGATION_TOKEN: ErrorCode.DELEGATION_TOKEN_AUTHORIZATION_FAILED,
     ResourceType.USER: ErrorCode.DELEGATION_TOKEN_AUTHORIZATION_FAILED,
 }
-"""The error for a client that may not do what it asks for, by the type of the resource."""
+"""The error for a client without permission, by the type of the resource."""
 
 NOT_ASKED: Final = -(2**31)
-"""In an answer's field for operations, when the request did not ask for them."""
+"""In a response's field for operations, if the request did not ask for them."""
 
 WILDCARD: Final = "*"
 """In an ACL, every host, or as a literal name every resource."""
@@ -139,7 +139,7 @@ CLUSTER_NAME: Final = "kafka-cluster"
 
 
 class Authorizer(Protocol):
-    """Says who may do what (KIP-11)."""
+    """Decides whether a principal may perform an operation (KIP-11)."""
 
     def allows(
         self,
@@ -149,13 +149,13 @@ class Authorizer(Protocol):
         resource_type: ResourceType,
         name: str,
     ) -> bool:
-        """Whether the principal may do that with the resource, from that address."""
+        """Whether the principal may perform the operation on the resource, from that address."""
         ...
 
     def allows_somewhere(
         self, principal: Principal, host: str, operation: Operation, resource_type: ResourceType
     ) -> bool:
-        """Whether there is a resource of that type that the principal may do that with."""
+        """Whether the principal may perform the operation on any resource of that type."""
         ...
 
 
@@ -180,4 +180,4 @@ PER_RESOURCE: Final = Scope.PER_RESOURCE
 NOTHING: Final = Scope.NOTHING
 
 Access = Cluster | Scope
-"""What a route needs, as it says itself."""
+"""The permission that a route declares."""

@@ -1,7 +1,7 @@
-"""The four compressions of a record batch, each bounded when undone.
+"""The four compression codecs of record batches, with bounded decompression.
 
-The size that comes out of a compressed batch is chosen by its sender, so every decompression
-has a limit and reserves memory as it goes, never by a declared length.
+The sender of a compressed batch chooses its decompressed size, so every decompression has a limit
+and allocates memory gradually, never by a declared length.
 
 Source: the record batch section of Kafka's protocol documentation; KIP-110 (zstd); the LZ4 frame
 format 1.6; snappy-java's stream format ("xerial"), which Java clients write and expect.
@@ -18,10 +18,10 @@ from raftka.model.errors import ErrorCode, KafkaError
 Buffer = bytes | bytearray | memoryview
 
 NAMES: Final = ("none", "gzip", "snappy", "lz4", "zstd")
-"""Compression names as settings spell them; the index is the number in a batch's attributes."""
+"""Compression names in settings; the index is the number in a batch's attributes."""
 
 LIMIT_BYTES: Final = 128 * 1024 * 1024
-"""What one batch may become when it is decompressed, unless the caller says otherwise."""
+"""The default limit of a batch's decompressed size."""
 
 _FIRST_GUESS_BYTES: Final = 64 * 1024
 
@@ -31,7 +31,7 @@ _XERIAL_BLOCK_BYTES: Final = 32 * 1024
 _INT32: Final = struct.Struct(">i")
 
 # Version 1, independent blocks of at most 64 KiB, no checksums, then the header's own checksum.
-# Independent because Java clients refuse anything else, and cramjam's frames are linked.
+# Independent because Java clients refuse linked blocks, and cramjam's frames are linked.
 _LZ4_HEADER: Final = b"\x04\x22\x4d\x18\x60\x40\x82"
 _LZ4_BLOCK_BYTES: Final = 64 * 1024
 _LZ4_STORED: Final = 0x80000000
@@ -40,7 +40,7 @@ _LZ4_LENGTH: Final = struct.Struct("<I")
 
 @cache
 def library() -> Any:
-    """cramjam, loaded with the first compressed batch: a node's start is quicker without it."""
+    """cramjam, loaded with the first compressed batch: a node starts faster without it."""
     import cramjam
 
     return cramjam
@@ -49,8 +49,8 @@ def library() -> Any:
 def compress(codec: str, data: Buffer, level: int | None = None) -> bytes:
     """`data` compressed by the codec of that name ("none" copies).
 
-    `level` is the codec's own scale; snappy has none. Raises KafkaError
-    UNSUPPORTED_COMPRESSION_TYPE for an unknown name.
+    `level` is a level of the codec; snappy has none. Raises KafkaError UNSUPPORTED_COMPRESSION_TYPE
+    for an unknown name.
     """
     if codec == "none":
         return bytes(data)
@@ -71,10 +71,10 @@ def compress(codec: str, data: Buffer, level: int | None = None) -> bytes:
 
 
 def decompress(codec: str, data: Buffer, limit: int = LIMIT_BYTES) -> Buffer:
-    """What `compress` was given; for "none" the buffer itself.
+    """The decompressed data; for "none" the buffer itself.
 
-    Raises KafkaError: CORRUPT_MESSAGE when the bytes are not what the codec writes,
-    RECORD_LIST_TOO_LARGE when more than `limit` bytes would come out.
+    Raises KafkaError: CORRUPT_MESSAGE for malformed data, RECORD_LIST_TOO_LARGE if the result would
+    exceed `limit` bytes.
     """
     if codec == "none":
         return data
@@ -89,10 +89,10 @@ def decompress(codec: str, data: Buffer, limit: int = LIMIT_BYTES) -> Buffer:
 
 
 def check_lz4_frame(data: Buffer) -> None:
-    """Refuse a frame that this broker could read and Java's clients cannot.
+    """Refuse a frame that this broker can read and Java's clients cannot.
 
-    Theirs, and so Apache Kafka's broker, know version 1 with independent blocks of 64 KB to 4 MB
-    and without a dictionary. Raises KafkaError CORRUPT_MESSAGE.
+    Java clients, and Apache Kafka's broker, support version 1 with independent blocks of 64 KB to 4
+    MB and without a dictionary. Raises KafkaError CORRUPT_MESSAGE.
     """
     head = bytes(memoryview(data)[:6])
     if len(head) < 6 or head[:4] != _LZ4_HEADER[:4]:
@@ -140,7 +140,7 @@ def _compress_snappy(data: memoryview) -> bytes:
 
 
 def _decompress_snappy(data: memoryview, limit: int) -> Buffer:
-    """Both kinds in the wild: xerial's framed stream and librdkafka's single raw block."""
+    """Both formats in use: xerial's framed stream and librdkafka's single raw block."""
     if bytes(data[: len(_XERIAL_MAGIC)]) != _XERIAL_MAGIC:
         return _decompress_snappy_block(data, limit)
     parts = bytearray()
@@ -161,8 +161,8 @@ def _decompress_snappy(data: memoryview, limit: int) -> Buffer:
 
 def _decompress_snappy_block(block: memoryview, limit: int) -> bytearray:
     declared = library().snappy.decompress_raw_len(block)
-    # A snappy element of two bytes yields at most 64: a larger promise is a lie, so refuse it
-    # before memory is reserved for it.
+    # A two-byte snappy element yields at most 64 bytes: refuse a larger declared size before
+    # allocating memory for it.
     if declared > 64 * len(block):
         raise library().DecompressionError(f"{len(block)} bytes cannot hold {declared}")
     if declared > limit:

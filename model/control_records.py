@@ -1,9 +1,9 @@
-"""Control batches: what brokers write between the records of producers.
+"""Control batches: the batches that brokers write between those of producers.
 
-Consumers skip them. The only kind in topic partitions is the end of a transaction: one
-record in a batch of its own, whose header names the producer and the epoch. Its key is (version 0,
-type), its value (version 0, epoch of the transaction coordinator). Source: KIP-98, "Control
-Messages"; Kafka's protocol documentation, "Control Batches".
+Consumers skip them. The only kind in topic partitions is the end of a transaction: one record in a
+batch of its own, whose header names the producer and the epoch. Its key is (version 0, type), its
+value (version 0, epoch of the transaction coordinator). Source: KIP-98, "Control Messages"; Kafka's
+protocol documentation, "Control Batches".
 """
 
 from __future__ import annotations
@@ -29,11 +29,12 @@ class EndMarker(NamedTuple):
     commit: bool
     """False for an abort."""
     coordinator_epoch: int
-    """Of the coordinator that decided: the leader epoch of its __transaction_state partition."""
+    """The coordinator epoch of the transaction coordinator: the leader epoch of its
+    __transaction_state partition."""
 
 
 def encode_end_marker(marker: EndMarker, timestamp_ms: int) -> bytes:
-    """The batch of a marker, with offset 0, as `model.records.encode_batch` makes them."""
+    """Encode a marker as a batch with offset 0, as `model.records.encode_batch` does."""
     key = _KEY.pack(0, _COMMIT if marker.commit else _ABORT)
     value = _VALUE.pack(0, marker.coordinator_epoch)
     return encode_batch(
@@ -49,7 +50,7 @@ def read_end_marker(header: BatchHeader, batch: Buffer) -> EndMarker | None:
     """The marker of a control batch; None for other control records, and for a batch that
     compaction has emptied.
 
-    Raises KafkaError CORRUPT_MESSAGE for a batch that is not one.
+    Raises KafkaError CORRUPT_MESSAGE for a malformed batch.
     """
     for record in iter_records(batch):
         key, value = record.key or b"", record.value or b""

@@ -1,17 +1,17 @@
 """The standard library's `@dataclass`, whose methods are compiled when they are first used.
 
-    from raftka.model.dataclass import dataclass
+from raftka.model.dataclass import dataclass
 
-A node has some seventy dataclasses. The standard library writes and compiles up to six functions
-for each while its module is imported, a fifth of the time in which a node starts; most of them,
-and most of the classes, are not used before it serves. Here `__init__`, `__eq__` and `__hash__`
-are compiled together at the first call of one of them, as the codec does with its messages; all
-that is frozen shares one `__setattr__`, and all share one `__repr__`.
+A node has some seventy dataclasses. The standard library generates and compiles up to six functions
+for each while its module is imported, a fifth of a node's start time; most of them, and most of the
+classes, are not used before the node serves. Here `__init__`, `__eq__` and `__hash__` are compiled
+together at the first call of one of them, as the codec does with its messages; all frozen classes
+share one `__setattr__`, and all classes share one `__repr__`.
 
 For type checkers this is the standard library's decorator. `field`, `fields` and `replace` are the
-standard library's, too. Of its options `frozen`, `slots` and `eq` are there, for fields `default`,
-`default_factory` and `metadata`; annotations are strings, as `from __future__ import annotations`
-makes them.
+standard library's, too. It supports the options `frozen`, `slots` and `eq`, and for fields
+`default`, `default_factory` and `metadata`; annotations must be strings, by `from __future__ import
+annotations`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 else:
 
     def dataclass(cls=None, /, *, frozen=False, slots=False, eq=True):
-        """Make a class a dataclass; raises TypeError for what only the standard library's can."""
+        """Make a class a dataclass; raises TypeError for options that are not supported."""
         if cls is None:
             return lambda cls: _dataclass(cls, frozen, slots, eq)
         return _dataclass(cls, frozen, slots, eq)
@@ -37,9 +37,9 @@ __all__ = ["dataclass"]
 
 _MISSING: Final = dataclasses.MISSING
 _FIELDS: Final = "__dataclass_fields__"
-"""Where dataclasses.fields, replace and asdict look for them."""
+"""The attribute in which dataclasses.fields, replace and asdict look for them."""
 _PARAMETERS: Final = "__dataclass_params__"
-"""Where the standard library's dataclass looks when a class below is one of its own."""
+"""The attribute in which the standard library's dataclass looks for a base dataclass's options."""
 
 
 def _dataclass(cls: type, frozen: bool, slots: bool, eq: bool) -> type:
@@ -72,7 +72,7 @@ def _dataclass(cls: type, frozen: bool, slots: bool, eq: bool) -> type:
             methods |= {"__getstate__": _get_state, "__setstate__": _set_state}
     written = cls.__dict__
     for name, method in methods.items():
-        # A class that defines __eq__ alone has None for __hash__ by itself.
+        # For a class that defines only __eq__, Python sets __hash__ to None by itself.
         if name not in written or (name == "__hash__" and written[name] is None):
             setattr(cls, name, method)
     return cls
@@ -102,7 +102,7 @@ def _own_fields(cls: type) -> dict[str, dataclasses.Field[Any]]:
 
 
 def _with_slots(cls: type, own: dict[str, dataclasses.Field[Any]]) -> type:
-    """The class again: slots have to be there when a class is made."""
+    """Create the class again: slots must be defined when a class is created."""
     namespace = dict(cls.__dict__)
     for name in (*own, "__dict__", "__weakref__"):
         namespace.pop(name, None)
@@ -114,7 +114,7 @@ def _with_slots(cls: type, own: dict[str, dataclasses.Field[Any]]) -> type:
 
 
 def _first_call(cls: type, name: str) -> Callable[..., Any]:
-    """Stands in for a method until its first call, and compiles all that have a stand-in."""
+    """Replaces a method until its first call, and then compiles all replaced methods."""
 
     def first(self: object, *args: object, **kwargs: object) -> object:
         compiled = _compile(cls)
@@ -177,7 +177,7 @@ _FRESH: Final = object()
 """As an argument's default: a new value of the field's default_factory."""
 
 _FIELD: Final = dataclasses._FIELD  # type: ignore[attr-defined]
-"""What marks a field of an instance, for dataclasses.fields."""
+"""The marker of an instance field, for dataclasses.fields."""
 
 
 def _repr(self: Any) -> str:

@@ -1,7 +1,7 @@
-"""Delegation tokens (KIP-48): which client may log in by one, and until when.
+"""Delegation tokens (KIP-48): owner, renewers and lifetime.
 
-A token's id is its user name for SCRAM, and its password is the base64 of an HMAC of the id under
-delegation.token.secret.key, which all nodes have: so the metadata holds nothing secret.
+A token's id is its user name for SCRAM, and its password is the base64 of an HMAC of the id with
+delegation.token.secret.key, which all nodes have: so the metadata contains no secrets.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from raftka.model.named_tuple import NamedTuple
 
 
 class DelegationToken(NamedTuple):
-    """What the metadata says of a token. Times in ms since 1970."""
+    """A token in the metadata. Times in ms since 1970."""
 
     owner: Principal
-    """The principal that a login by it authenticates."""
+    """The principal that a login with it authenticates."""
     requester: Principal
     """The principal that created it."""
     renewers: tuple[Principal, ...]
     issued_ms: int
     expires_ms: int
-    """Until when it is good, unless it is renewed before."""
+    """When it expires, unless it is renewed before."""
     max_ms: int
     """Until when it can be renewed."""
 
@@ -31,7 +31,7 @@ class DelegationToken(NamedTuple):
         return principal == self.owner or principal in self.renewers
 
     def concerns(self, principal: Principal) -> bool:
-        """Whether a principal may see it without a permission."""
+        """Whether a principal may describe it without a permission."""
         return principal == self.requester or self.may_change(principal)
 
     def has_expired(self, now_ms: int) -> bool:
@@ -39,12 +39,12 @@ class DelegationToken(NamedTuple):
 
 
 def token_hmac(secret: str, token_id: str) -> bytes:
-    """The secret that a holder of the token proves to know (SCRAM's password)."""
-    import hmac  # With OpenSSL, which most nodes do without.
+    """The secret by which a holder of the token authenticates (SCRAM's password)."""
+    import hmac  # Imports OpenSSL, which most nodes do without.
 
     return hmac.digest(secret.encode(), token_id.encode(), "sha512")
 
 
 def token_password(secret: str, token_id: str) -> str:
-    """The same as a password."""
+    """The secret as a password."""
     return b64encode(token_hmac(secret, token_id)).decode()

@@ -1,4 +1,4 @@
-"""What each error code means, by its name, in words that a person can act on."""
+"""The message of each error code, by its name, for people."""
 
 from __future__ import annotations
 

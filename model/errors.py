@@ -1,6 +1,6 @@
-"""Kafka's error codes: code, name, and whether to try again.
+"""Kafka's error codes: code, name, and whether to retry.
 
-Source: the protocol guide of Apache Kafka, section "Error Codes". The words for each:
+Source: the protocol guide of Apache Kafka, section "Error Codes". The messages:
 model/error_texts.py.
 """
 
@@ -10,7 +10,7 @@ import enum
 
 
 class ErrorCode(enum.IntEnum):
-    """The number that an answer carries; negative only for UNKNOWN_SERVER_ERROR."""
+    """The number in an answer; negative only for UNKNOWN_SERVER_ERROR."""
 
     UNKNOWN_SERVER_ERROR = -1
     NONE = 0
@@ -192,7 +192,7 @@ class KafkaError(Exception):
     """A failure that has an error code of Kafka's protocol.
 
     Pure code raises it; a handler turns it into the partition's answer, the router into the
-    request's. `message` says what is wrong and what to do; without one, the code's own text.
+    request's. `message` has the problem and a remedy; without one, the code's own text is used.
     """
 
     def __init__(self, code: ErrorCode, message: str | None = None) -> None:
@@ -210,12 +210,12 @@ class KafkaError(Exception):
 
 
 def text(code: int) -> str:
-    """The words for a code; never fails, unknown codes included."""
+    """The message of a code; never fails, even for unknown codes."""
     try:
         known = ErrorCode(code)
     except ValueError:
         return f"Error code {code}, which this version does not know."
-    # Imported late: the table is only needed after a failure, and a start should not pay for it.
+    # Imported late: the table is only needed after an error, and should not slow down the start.
     from raftka.model.error_texts import TEXTS
 
     return TEXTS[known.name]

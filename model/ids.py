@@ -13,19 +13,19 @@ Uuid = NewType("Uuid", bytes)
 
 ZERO_UUID: Final = Uuid(bytes(16))
 METADATA_TOPIC_UUID: Final = Uuid(bytes(15) + b"\x01")
-"""The id of __cluster_metadata; never handed out."""
+"""The id of __cluster_metadata; never given to another topic."""
 
 UNASSIGNED_DIRECTORY: Final = Uuid(bytes(16))
-"""Of a replica whose broker has not said in which log directory it is (KIP-858)."""
+"""The directory of a replica whose broker has not reported its log directory (KIP-858)."""
 LOST_DIRECTORY: Final = Uuid(bytes(15) + b"\x01")
-"""Of a replica in a log directory that is gone."""
+"""The directory of a replica whose log directory is gone."""
 
 OFFSETS_TOPIC: Final = "__consumer_offsets"
-"""Where groups keep their state; a group's coordinator leads one of its partitions."""
+"""Stores the state of groups; a group's coordinator leads one of its partitions."""
 TRANSACTION_TOPIC: Final = "__transaction_state"
-"""Where transactional ids keep theirs."""
+"""Stores the state of transactional ids."""
 SHARE_STATE_TOPIC: Final = "__share_group_state"
-"""Where share groups keep how far they have come. All settings: model/internal_topics.py."""
+"""Stores the delivery state of share groups. All settings: model/internal_topics.py."""
 
 NO_OFFSET: Final = -1
 NO_EPOCH: Final = -1
@@ -45,7 +45,7 @@ class TopicPartition(NamedTuple):
 
 
 class Endpoint(NamedTuple):
-    """Where a listener can be reached."""
+    """The address of a listener."""
 
     host: str
     port: int
@@ -55,14 +55,14 @@ class Endpoint(NamedTuple):
 
 
 def uuid_text(value: bytes) -> str:
-    """The 22 characters by which Kafka's tools and files name a uuid."""
+    """A uuid as Kafka's tools and files write it, in 22 characters."""
     return base64.urlsafe_b64encode(value).rstrip(b"=").decode("ascii")
 
 
 def parse_uuid(text: str) -> Uuid:
-    """The uuid that `text` names.
+    """Parse a uuid.
 
-    Raises ValueError when it is not 22 characters of URL-safe base64.
+    Raises ValueError unless `text` is 22 characters of URL-safe base64.
     """
     try:
         raw = base64.urlsafe_b64decode(text + "==")

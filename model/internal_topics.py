@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class InternalTopic:
-    """A topic that the cluster creates for itself on first use, whatever auto-creation says."""
+    """A topic that the cluster creates on first use, whatever auto.create.topics.enable is."""
 
     name: str
     partitions: str
@@ -33,7 +33,7 @@ class InternalTopic:
     """(setting of the topic, broker setting with its value)."""
 
     def topic_settings(self, config: Config) -> dict[str, str]:
-        """What the topic is created with on a broker with this configuration."""
+        """The overrides with which a broker with this configuration creates the topic."""
         return dict(self.fixed) | {name: str(config.int(source)) for name, source in self.chosen}
 
 
@@ -44,7 +44,7 @@ OFFSETS: Final = InternalTopic(
     fixed=(("cleanup.policy", "compact"), ("compression.type", "producer")),
     chosen=(("segment.bytes", "offsets.topic.segment.bytes"),),
 )
-"""Consumer groups and their offsets."""
+"""Groups and their offsets."""
 
 TRANSACTIONS: Final = InternalTopic(
     TRANSACTION_TOPIC,
@@ -76,7 +76,7 @@ SHARE_STATES: Final = InternalTopic(
         ("segment.bytes", "share.coordinator.state.topic.segment.bytes"),
     ),
 )
-"""How far share groups have come (KIP-932); its coordinator deletes what it has summed up."""
+"""The delivery state of share groups (KIP-932); its coordinator deletes superseded records."""
 
 INTERNAL_TOPICS: Final[Mapping[str, InternalTopic]] = MappingProxyType(
     {topic.name: topic for topic in (OFFSETS, TRANSACTIONS, SHARE_STATES)}

@@ -11,7 +11,7 @@ READ_COMMITTED: Final = 1
 
 
 def check_isolation_level(level: int) -> None:
-    """Raise KafkaError UNKNOWN_SERVER_ERROR, as Kafka answers, for a level that does not exist."""
+    """Raise KafkaError UNKNOWN_SERVER_ERROR, as Kafka does, for an unknown level."""
     if level not in (READ_UNCOMMITTED, READ_COMMITTED):
         raise KafkaError(
             ErrorCode.UNKNOWN_SERVER_ERROR,

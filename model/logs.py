@@ -1,15 +1,14 @@
 """Structured logging: each line is a sentence, followed by names with values.
 
-    log = get_logger(__name__)
-    log.info(f"broker {id_} is unfenced", broker_epoch=epoch)
+log = get_logger(__name__) log.info(f"broker {id_} is unfenced", broker_epoch=epoch)
 
-A logger is named after its module. The level of one that has none of its own is that of the
-nearest name above it: raftka.broker.lifecycle, raftka.broker, raftka, root. Levels can change
-while a node runs (KIP-412). Lines go to the sinks of the process: raftka/logs.py prints them; a
-trace and the simulator add sinks of their own.
+A logger is named after its module. A logger without a level has that of its nearest ancestor:
+raftka.broker.lifecycle, raftka.broker, raftka, root. Levels can change while a node runs (KIP-412).
+Lines go to the sinks of the process: raftka/logs.py prints them; a trace and the simulator add
+their own.
 
-Why not a library: a node needs no more than this page, and importing structlog took a third of the
-time in which a node starts.
+Why not a library: a node needs only these few lines, and importing structlog took a third of a
+node's start time.
 """
 
 from __future__ import annotations
@@ -45,7 +44,7 @@ class Line(NamedTuple):
     words: str
     details: dict[str, Any]
     exception: str | None = None
-    """The traceback that comes with it."""
+    """The traceback, if there is one."""
 
 
 Sink = Callable[[Line], None]
@@ -59,10 +58,10 @@ class Logger:
     def __init__(self, name: str) -> None:
         self.name = name
         self.own: Level | None = None
-        """The level that was set for this name; None to follow the one above."""
+        """The level that was set for this name; None to inherit it."""
         self.level = Level.INFO
         self.is_debug = False
-        """Whether debug lines are written: on a hot path, ask before making one."""
+        """Whether debug lines are written: on a hot path, check this before formatting one."""
 
     def debug(self, words: str, **details: Any) -> None:
         if self.is_debug:
@@ -81,14 +80,14 @@ class Logger:
             _write(Line("error", self.name, words, details))
 
     def exception(self, words: str, **details: Any) -> None:
-        """An error, with the traceback of the exception that is being handled."""
+        """Log an error, with the traceback of the exception that is being handled."""
         if self.level <= Level.ERROR:
             import traceback
 
             _write(Line("error", self.name, words, details, traceback.format_exc().rstrip()))
 
     def follow(self, level: Level) -> None:
-        """Take over the level that applies to this name."""
+        """Adopt the level that applies to this name."""
         self.level = level
         self.is_debug = level <= Level.DEBUG
 
@@ -98,7 +97,7 @@ _sinks: list[Sink] = []
 
 
 def get_logger(name: str) -> Logger:
-    """The logger of that name; the names above it become loggers too."""
+    """The logger of that name; its ancestors are created too."""
     found = _loggers.get(name)
     if found is None:
         found = _loggers[name] = Logger(name)
@@ -112,7 +111,7 @@ def _parent(name: str) -> Logger:
 
 
 def levels() -> dict[str, Level]:
-    """The level of every logger there is, by name; that of `root` among them."""
+    """The level of every existing logger, by name, including `root`."""
     return {name: _loggers[name].level for name in sorted(_loggers)}
 
 
@@ -122,7 +121,7 @@ def exists(name: str) -> bool:
 
 
 def set_level(name: str, level: Level | None) -> None:
-    """Set a logger's level, and that of the loggers below without one; None removes it.
+    """Set a logger's level, which descendants without a level inherit; None removes it.
 
     Raises KeyError for an unknown logger, ValueError for None on the root logger.
     """
@@ -137,18 +136,18 @@ def set_level(name: str, level: Level | None) -> None:
 
 
 def add_sink(sink: Sink) -> None:
-    """Send every line to `sink` too."""
+    """Also send every line to `sink`."""
     _sinks.append(sink)
 
 
 def remove_sink(sink: Sink) -> None:
-    """Send it no further lines."""
+    """Stop sending lines to it."""
     _sinks.remove(sink)
 
 
 @contextmanager
 def captured(sink: Sink | None = None, level: Level = Level.INFO) -> Iterator[list[Line]]:
-    """Send lines of `level` and above to `sink`, or into the list, and nowhere else."""
+    """Send lines of `level` and above only to `sink`, or into the list."""
     lines: list[Line] = []
     sinks, own = list(_sinks), {name: logger.own for name, logger in _loggers.items()}
     _sinks[:] = [lines.append if sink is None else sink]
@@ -168,6 +167,6 @@ def _write(line: Line) -> None:
     for sink in _sinks:
         sink(line)
     if not _sinks and line.level in ("warning", "error"):
-        # No sink was configured yet: warnings and errors must not be lost.
+        # No sink is configured yet: warnings and errors must not be lost.
         trace = "" if line.exception is None else f"\n{line.exception}"
         sys.stderr.write(f"{line.logger}: {line.words} {line.details or ''}{trace}\n")

@@ -1,6 +1,6 @@
-"""Loops over bytes compiled by LuaJIT, where `lupa` is installed: how they load, what they share.
+"""Loads byte loops compiled by LuaJIT, if `lupa` is installed, and their common prelude.
 
-LuaJIT reads memory by address, so that every loop has to bound its reads itself.
+LuaJIT reads memory by address, so every loop must bound its reads itself.
 """
 
 from __future__ import annotations
@@ -64,12 +64,12 @@ local function signed(p, at)
   return -(value + 1) / 2, after
 end
 """
-"""What each source begins with: LuaJIT's own functions by short names, and zigzag varints."""
+"""Prepended to each source: short names of LuaJIT's functions, and zigzag varints."""
 
 
 def load(source: bytes) -> Any:
-    """What `source` returns, compiled; None where this machine has no LuaJIT (no wheel for the
-    platform, no memory that may be executed) or stores the highest byte of a word first."""
+    """The compiled result of `source`; None if this machine has no LuaJIT (no wheel for the
+    platform, no executable memory) or is big-endian."""
     try:
         import lupa.luajit21 as luajit
     except ImportError:

@@ -1,11 +1,11 @@
-"""Messages of the formats before batches (magic 0 and 1), for tools that read old segments.
+"""Messages of older formats (magic 0 and 1), for tools that read old segments.
 
 Layout of one entry of a message set:
 
-    0 offset int64 | 8 length int32 | 12 crc uint32 | 16 magic int8 | 17 attributes int8
-    18 timestamp int64 (magic 1 only) | key (int32 length, bytes) | value (int32 length, bytes)
+0 offset int64 | 8 length int32 | 12 crc uint32 | 16 magic int8 | 17 attributes int8 18 timestamp
+int64 (magic 1 only) | key (int32 length, bytes) | value (int32 length, bytes)
 
-The CRC is the CRC-32 of what follows it. The value of a compressed message is a message set: its
+The CRC is the CRC-32 of the bytes after it. The value of a compressed message is a message set: its
 offsets are absolute with magic 0, relative with magic 1, where the wrapper has that of the last.
 
 Source: the message set section of Kafka's protocol documentation; KIP-31, KIP-32.
@@ -30,7 +30,7 @@ from raftka.model.record_batch import (
 )
 
 MIN_LENGTH: Final = 14
-"""What the length of any entry is at least, in all formats: magic 0 without key and value."""
+"""The minimal length field of any entry, in all formats: magic 0 without key and value."""
 
 _HEADER: Final = struct.Struct(">qiIbb")
 _INT64: Final = struct.Struct(">q")
@@ -49,11 +49,11 @@ class Message(NamedTuple):
     key: bytes | None
     value: bytes | None
     is_valid: bool
-    """Whether the CRC is that of the bytes."""
+    """Whether the CRC matches."""
 
     @property
     def size(self) -> int:
-        """Bytes of the whole entry."""
+        """The size of the whole entry in bytes."""
         return self.length + LENGTH_OVERHEAD
 
     @property
@@ -68,7 +68,7 @@ class Message(NamedTuple):
 
 
 def parse_message(data: bytes) -> Message:
-    """The message at the beginning of `data`. Raises KafkaError CORRUPT_MESSAGE."""
+    """Parse the message at the start of `data`. Raises KafkaError CORRUPT_MESSAGE."""
     try:
         offset, length, crc, magic, attributes = _HEADER.unpack_from(data)
         end = length + LENGTH_OVERHEAD
@@ -89,8 +89,8 @@ def parse_message(data: bytes) -> Message:
 def iter_messages(message: Message, limit: int = compression.LIMIT_BYTES) -> Iterator[Message]:
     """The message itself, or those within a compressed one with their absolute offsets.
 
-    Raises KafkaError: CORRUPT_MESSAGE when there are none or they are not of the wrapper's
-    format, RECORD_LIST_TOO_LARGE past `limit` bytes.
+    Raises KafkaError: CORRUPT_MESSAGE if there are none or they do not have the wrapper's format,
+    RECORD_LIST_TOO_LARGE above `limit` bytes.
     """
     if not message.codec:
         yield message
@@ -120,13 +120,13 @@ def iter_messages(message: Message, limit: int = compression.LIMIT_BYTES) -> Ite
 
 
 def _size_at(data: bytes, position: int) -> int:
-    """Bytes of the entry at a position, as far as its length says."""
+    """The size of the entry at a position, by its length field."""
     length = int.from_bytes(data[position + 8 : position + LENGTH_OVERHEAD], "big", signed=True)
     return max(0, length) + LENGTH_OVERHEAD
 
 
 def _field(data: bytes, position: int, end: int) -> tuple[bytes | None, int]:
-    """(bytes or None, position behind them) of a length and what it counts."""
+    """(bytes or None, position after them) of a length-prefixed field."""
     (length,) = _INT32.unpack_from(data, position)
     position += _INT32.size
     if length < 0:

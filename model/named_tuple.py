@@ -1,14 +1,13 @@
-"""`typing.NamedTuple`, whose `__new__` is compiled when the first tuple of a class is made.
+"""`typing.NamedTuple`, whose `__new__` is compiled when the first tuple of a class is created.
 
-    from raftka.model.named_tuple import NamedTuple
+from raftka.model.named_tuple import NamedTuple
 
 A node has some eighty named tuples when it starts. The standard library compiles a function for
-each, and every annotation besides, to check it: 0.3 ms a class, a twentieth of the start. Here an
-annotation stays the text that it is, `__new__` comes with the first call, and the other methods
-are the same for all.
+each, and evaluates every annotation: 0.3 ms per class, a twentieth of the start. Here annotations
+stay text, `__new__` is compiled at the first call, and all classes share the other methods.
 
-For type checkers this is the standard library's. Of what that has, the function call
-`NamedTuple("Name", [...])` and generic tuples are missing.
+For type checkers this is the standard library's. Not supported: the function call
+`NamedTuple("Name", [...])`, and generic tuples.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ __all__ = ["NamedTuple"]
 
 
 class _Named(tuple[Any, ...]):
-    """What all named tuples have in common."""
+    """The base of all named tuples."""
 
     __slots__ = ()
     _fields: tuple[str, ...] = ()
@@ -62,7 +61,7 @@ class _Named(tuple[Any, ...]):
 
 
 class _Maker(type):
-    """Makes a plain class of a body with annotated fields."""
+    """Creates a plain class from a body with annotated fields."""
 
     def __new__(
         cls, name: str, bases: tuple[type, ...], body: dict[str, Any], /
@@ -103,7 +102,7 @@ if not TYPE_CHECKING:
 
 
 def _first_call(fields: tuple[str, ...], defaults: tuple[Any, ...]) -> Callable[..., Any]:
-    """Stands in for `__new__` until its first call, and compiles it."""
+    """Replaces `__new__` until its first call, and then compiles it."""
 
     def first(cls: type, /, *args: Any, **kwargs: Any) -> Any:
         names = "".join(f", {name}" for name in fields)

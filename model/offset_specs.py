@@ -1,13 +1,13 @@
-"""Timestamps that stand for a place in a log (ListOffsets), which no record can have."""
+"""Special timestamps (ListOffsets), which no record can have."""
 
 from __future__ import annotations
 
 from typing import Final
 
 LATEST: Final = -1
-"""The log's end: a consumer's is the high watermark."""
+"""The end of the log: for a consumer the high watermark."""
 EARLIEST: Final = -2
-"""The log's start."""
+"""The log start offset."""
 MAX_TIMESTAMP: Final = -3
 """The record with the largest timestamp (KIP-734)."""
 EARLIEST_LOCAL: Final = -4
@@ -15,4 +15,4 @@ EARLIEST_LOCAL: Final = -4
 LATEST_TIERED: Final = -5
 """The last offset in tiered storage (KIP-1005)."""
 EARLIEST_PENDING_UPLOAD: Final = -6
-"""The first offset that is yet to be copied to tiered storage (KIP-1023)."""
+"""The first offset that was not copied to tiered storage yet (KIP-1023)."""

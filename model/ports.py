@@ -1,8 +1,8 @@
-"""What a node takes from outside: a clock, dice, a disk, a network, and what speaks TLS.
+"""A node's interfaces to the outside: clock, random source, disk, network, and TLS.
 
-Production hands in the real ones (net/transport.py, storage/posix.py, net/security/openssl.py),
-the simulator its own (simulations/), and nothing else differs between the two. Code that needs
-time, chance, a file or a peer takes it from here and from nowhere else; a test enforces it.
+Production passes the real implementations (net/transport.py, storage/posix.py,
+net/security/openssl.py), the simulator its own (simulations/), and nothing else differs between the
+two. Code that needs time, randomness, a file or a peer must use these ports; a test enforces it.
 
 Errors: files and directories raise OSError as the operating system does; connections raise
 `BrokenConnection`; a connection or listener closed on this side raises `trio.ClosedResourceError`.
@@ -24,13 +24,13 @@ Buffer = bytes | bytearray | memoryview
 
 
 class Alarm(Protocol):
-    """Wakes one task at a given time, or earlier when another task rings."""
+    """Wakes one task at a given time, or earlier if another task rings."""
 
     async def wait(self, until: float) -> bool:
-        """Wait until the clock's `monotonic` reaches `until`, or for a ring; True for the time.
+        """Wait until the clock's `monotonic` reaches `until`, or for a ring; True if it does.
 
-        Returns at once, after a checkpoint, when it was rung since the last wait. The time may be
-        early by the rounding error of a sum of floats.
+        Returns at once, after a checkpoint, if it was rung since the last wait. May return early by
+        the rounding error of a sum of floats.
         """
         ...
 
@@ -40,21 +40,21 @@ class Alarm(Protocol):
 
 
 class Limit(Protocol):
-    """A stretch of work that ends with its time at the latest."""
+    """A time limit for a block."""
 
     cancelled_caught: bool
-    """Afterwards, whether the time was over before the work was."""
+    """Set after the block: whether the time limit cancelled it."""
 
 
 class Clock(Protocol):
-    """Time as one node sees it; two nodes' clocks may disagree."""
+    """The time of one node; two nodes' clocks may disagree."""
 
     def monotonic(self) -> float:
-        """Seconds since some moment; never goes back. For deadlines and intervals."""
+        """Seconds since some moment; never decreases. For deadlines and intervals."""
         ...
 
     def wall_ms(self) -> int:
-        """Milliseconds since 1970 as this node believes; may jump. For timestamps in records."""
+        """Milliseconds since 1970, as this node believes; may jump. For timestamps in records."""
         ...
 
     async def sleep(self, seconds: float) -> None:
@@ -62,18 +62,18 @@ class Clock(Protocol):
         ...
 
     def within(self, seconds: float) -> AbstractContextManager[Limit]:
-        """Cancel what is inside of the `with` once `seconds` are over on this node's clock.
+        """Cancel the block of the `with` after `seconds` on this node's clock.
 
             with clock.within(2.0) as limit:
                 await something()
             if limit.cancelled_caught: ...
 
-        As trio.move_on_after, which only knows the machine's clock.
+        Like trio.move_on_after, which uses the machine's clock.
         """
         ...
 
     def alarm(self) -> Alarm:
-        """For waits that mostly end early: cheaper than cancelling a `sleep`."""
+        """For waits that usually end early: cheaper than cancelling a `sleep`."""
         ...
 
 
@@ -88,7 +88,7 @@ class Dice(Protocol):
 
 
 class File(Protocol):
-    """An open file, read and written by position; safe to read while it is appended to."""
+    """An open file with positional reads and writes; safe to read while it is appended to."""
 
     path: str
 
@@ -99,20 +99,20 @@ class File(Protocol):
         ...
 
     def write(self, buffers: Sequence[Buffer], offset: int) -> int:
-        """Write all of `buffers` one after the other at `offset`; the number of bytes written.
+        """Write all `buffers` consecutively at `offset`; return the number of bytes.
 
-        After an OSError nothing is known about what reached the file.
+        After an OSError it is unknown which bytes have reached the file.
         """
         ...
 
     def truncate(self, size: int) -> None: ...
 
     def sync(self) -> None:
-        """Make contents and size durable (fdatasync). May stall: call it through Disk.offload."""
+        """Make contents and size durable (fdatasync). May block: call it through Disk.offload."""
         ...
 
     def fileno(self) -> int:
-        """The descriptor for sendfile, or -1 when there is none (in simulation)."""
+        """The descriptor for sendfile, or -1 if there is none (in simulation)."""
         ...
 
     def close(self) -> None:
@@ -127,18 +127,18 @@ class FileLock(Protocol):
 
 
 Values = dict[str, Any]
-"""Plain values by name, which JSON can carry to another process."""
+"""Plain values by name, which can be sent to another process as JSON."""
 
 
 class Work(Protocol):
-    """Long file work that must not block this process, one step at a time."""
+    """Long file operations that must not block this process, one step at a time."""
 
     async def step(self) -> Values | None:
-        """What the next step did, or None after the last one. Raises what the work raises."""
+        """The result of the next step, or None after the last. Raises the errors of the work."""
         ...
 
     async def close(self) -> None:
-        """End the work wherever it is. Idempotent."""
+        """Abort the work. Idempotent."""
         ...
 
 
@@ -170,19 +170,19 @@ class Disk(Protocol):
         ...
 
     def free_bytes(self, path: str) -> tuple[int, int]:
-        """(total, usable) bytes of the volume that holds `path`."""
+        """(total, usable) bytes of the volume that contains `path`."""
         ...
 
     def lock(self, path: str) -> FileLock:
-        """Take the exclusive lock file; raises BlockingIOError when another process has it."""
+        """Take the exclusive lock file; raises BlockingIOError if another process holds it."""
         ...
 
     async def offload(self, function: Callable[[], T]) -> T:
-        """Run blocking file work: in a thread in production, inline in simulation."""
+        """Run blocking file operations: in a thread in production, inline in simulation."""
         ...
 
     def begin(self, steps: Callable[[Disk, Values], Iterator[Values]], arguments: Values) -> Work:
-        """Long work over files: in a process of its own in production, inline in simulation.
+        """Start long file operations: in a process of its own in production, inline in simulation.
 
         `steps` is a function of a module. It may raise OSError and KafkaError.
         """
@@ -190,7 +190,7 @@ class Disk(Protocol):
 
 
 class FileRegion(NamedTuple):
-    """A stretch of a file that goes to a socket without passing through Python."""
+    """A region of a file that is sent to a socket without passing through Python."""
 
     file: File
     offset: int
@@ -201,21 +201,21 @@ Piece = Buffer | FileRegion
 
 
 def bytes_of(piece: Piece) -> Buffer:
-    """What a piece is on the wire; a region of a file is read."""
+    """The bytes of a piece on the wire; a region of a file is read."""
     return piece.file.read(piece.size, piece.offset) if isinstance(piece, FileRegion) else piece
 
 
 SHORTEST_WAIT_S: Final = 0.0005
-"""Rounding can leave a remainder so small that adding it does not move a clock: a task
-that waits for it would wait in vain, and for ever when time is virtual."""
+"""Rounding can leave a remainder so small that adding it does not advance a clock: a task that
+waits for it would busy-wait, and for ever in virtual time."""
 
 
 class BrokenConnection(Exception):
-    """The peer is gone, or could not be reached; the message says which and where."""
+    """The peer is gone, or unreachable; the message has the reason and the address."""
 
 
 class AuthenticationFailed(BrokenConnection):
-    """The peer does not take us, or is not who it should be: to try again is no use."""
+    """The peer refuses this node, or has the wrong identity: a retry would not help."""
 
 
 class Connection(Protocol):
@@ -228,25 +228,26 @@ class Connection(Protocol):
     """host:port of the other side, for people."""
 
     async def receive_into(self, buffer: bytearray | memoryview, at_least: int = 1) -> int:
-        """Wait for bytes; how many were stored, 0 at the end of the stream.
+        """Wait for bytes; return the number stored, 0 at the end of the stream.
 
-        Fewer than `at_least` are of no use yet: a hint, which may be ignored.
+        `at_least` is a hint, which may be ignored: fewer bytes are of no use yet.
         """
         ...
 
     def receive_now(self, buffer: bytearray | memoryview) -> int | None:
-        """As `receive_into` without waiting; None when nothing is there. Never a checkpoint.
+        """The same without waiting; None if there are no bytes. Never a checkpoint.
 
-        Raises BrokenConnection, and trio.ClosedResourceError once it was closed on this side.
+        Raises BrokenConnection, and trio.ClosedResourceError after it was closed on this side.
         """
         ...
 
     async def send(self, pieces: Sequence[Piece]) -> None:
-        """Send all pieces in order; returns when the system has taken them."""
+        """Send all pieces in order; returns when the system has accepted them."""
         ...
 
     def send_now(self, pieces: list[Piece]) -> list[Piece]:
-        """Send what the system takes without waiting; the rest, for `send`. Never a checkpoint.
+        """Send what the system accepts without waiting; return the rest, for `send`. Never a
+        checkpoint.
 
         Raises BrokenConnection.
         """
@@ -258,20 +259,20 @@ class Connection(Protocol):
 
 
 class Poller(Protocol):
-    """Finds which of many connections have something to receive, in one wait for all of them."""
+    """Waits for many connections at once, and returns the readable ones."""
 
     def watch(self, connection: Connection, owner: Any) -> bool:
-        """Let `ready` name `owner` whenever bytes are there, or the end of the stream, or when
-        the connection is closed on this side. False for a connection that only a task of its own
-        can receive from."""
+        """Let `ready` return `owner` whenever there are bytes, or the end of the stream, or the
+        connection is closed on this side. False for a connection that needs a task of its own."""
         ...
 
     def forget(self, connection: Connection) -> None:
-        """Stop watching. Must follow each `watch` that was true, also after `close`."""
+        """Stop watching. Must follow each `watch` that returned True, also after `close`."""
         ...
 
     async def ready(self) -> list[Any]:
-        """Wait for some, each once. A checkpoint: other tasks have their turn between two calls."""
+        """Wait for readable connections, and return each once. A checkpoint: other tasks run
+        between two calls."""
         ...
 
     def close(self) -> None: ...
@@ -281,7 +282,7 @@ class Listener(Protocol):
     """A port that accepts connections."""
 
     port: int
-    """The port in use, known also when 0 was asked for."""
+    """The port in use, even if 0 was requested."""
 
     async def accept(self) -> Connection:
         """The next connection. Raises trio.ClosedResourceError once the listener is closed."""
@@ -296,59 +297,59 @@ class Network(Protocol):
     """Connections to other machines, and from them."""
 
     async def connect(self, host: str, port: int, *, timeout_s: float = 10.0) -> Connection:
-        """Raises BrokenConnection when there is no answer in time, or a refusal."""
+        """Raises BrokenConnection on a timeout or a refusal."""
         ...
 
     async def listen(self, host: str, port: int, *, backlog: int = 1024) -> Listener:
-        """Raises OSError when the address cannot be bound."""
+        """Raises OSError if the address cannot be bound."""
         ...
 
     def poller(self) -> Poller | None:
-        """What watches connections of this network; None when it has no such thing."""
+        """A poller for connections of this network; None if it has none."""
         ...
 
 
 class TlsFailure(Exception):
-    """TLS comes to no agreement with the other side, or no longer understands it; why, in words."""
+    """The TLS handshake failed, or the peer sent invalid data; the message has the reason."""
 
 
 class TlsStream(Protocol):
-    """One side of one TLS connection without I/O: its user's bytes in clear on one side, on the
-    other those of the network, which the caller moves."""
+    """One side of a TLS connection without I/O: plaintext for its user, ciphertext for the network,
+    which the caller transfers."""
 
     def shake_hands(self) -> bool:
-        """Go on with the handshake; False while the other side has to say more. Raises TlsFailure.
+        """Continue the handshake; False while the other side must send more. Raises TlsFailure.
 
-        Also after a failure there may be bytes to send: the alert that names the reason.
+        Even after a failure there may be bytes to send: the alert with the reason.
         """
         ...
 
     @property
     def subject(self) -> str | None:
-        """The distinguished name in the other side's certificate; None when it showed none."""
+        """The distinguished name in the other side's certificate; None if it sent none."""
         ...
 
     def read(self, buffer: bytearray | memoryview) -> int | None:
-        """Clear bytes that are there already; None when more has to come first, 0 at the end.
+        """Plaintext that is available; None if more must be received first, 0 at the end.
 
         Raises TlsFailure.
         """
         ...
 
     def write(self, data: Buffer) -> None:
-        """Clear bytes for the other side. Raises TlsFailure."""
+        """Encrypt plaintext for the other side. Raises TlsFailure."""
         ...
 
     def finish(self) -> None:
-        """Announce that nothing more will be written (close_notify). Never raises."""
+        """Announce that nothing more will be sent (close_notify). Never raises."""
         ...
 
     def take(self, data: Buffer) -> None:
-        """What the network brought; nothing at the end of the stream."""
+        """Process bytes from the network; none at the end of the stream."""
         ...
 
     def give(self) -> bytes:
-        """What the network has to carry; empty when there is nothing."""
+        """The bytes to send to the network; empty if there are none."""
         ...
 
 
@@ -356,23 +357,23 @@ class TlsContext(Protocol):
     """Keys, certificates and versions, for any number of connections."""
 
     def server(self) -> TlsStream:
-        """The side that was connected to."""
+        """The side that accepted the connection."""
         ...
 
     def client(self, host: str) -> TlsStream:
-        """The side that connected to a host. Raises TlsFailure for no name of a host."""
+        """The side that connected to a host. Raises TlsFailure for an invalid host name."""
         ...
 
 
 class Tls(Protocol):
-    """What speaks TLS, and reads keys and certificates."""
+    """A TLS implementation, which also loads keys and certificates."""
 
     def context(self, settings: TlsSettings, *, server: bool) -> TlsContext:
-        """Raises ValueError, in words that show no secret; OSError for files."""
+        """Raises ValueError, without secrets in the message; OSError for files."""
         ...
 
     def seen(self, settings: TlsSettings) -> object:
-        """What is equal as long as `context` would make the same again. Raises OSError."""
+        """A value that changes if `context` would return another context. Raises OSError."""
         ...
 
 
@@ -386,7 +387,7 @@ def read_file(disk: Disk, path: str) -> bytes:
 
 
 def write_atomically(disk: Disk, path: str, data: bytes) -> None:
-    """Replace a small file so that a crash leaves the old contents or the new, nothing between."""
+    """Replace a small file so that a crash leaves the old contents or the new ones."""
     temporary = path + ".tmp"
     file = disk.open(temporary, create=True)
     try:

@@ -1,12 +1,12 @@
-"""Why something was decided: a code with its parameters, and the same in words.
+"""The reason of a decision: a code with parameters, and the same in words.
 
-    Why("broker-silent", broker=3, timeout_ms=9000)
+Why("broker-silent", broker=3, timeout_ms=9000)
 
-is the text "broker 3 was fenced: not heard for 9000 ms", and knows what it was made of, so that
-another program can say it in another language. The code is also how a trace finds the line that
-decides and the rule that it follows.
+is the text "broker 3 was fenced: not heard for 9000 ms", and keeps its code and parameters, so that
+another program can translate it. By the code a trace also finds the deciding line of the source and
+its rule.
 
-A reason of two is a cause and what follows from it: its code is "broker-silent.first-of-isr".
+A combined reason has a cause and a consequence: its code is "broker-silent.first-of-isr".
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from typing import Any, Final
 from raftka.model.named_tuple import NamedTuple
 
 Packed = tuple[Any, ...]
-"""A reason as records hold it: (code, ((name, value), ...)), or () for none."""
+"""A reason in records: (code, ((name, value), ...)), or () for none."""
 NO_REASON: Final[Packed] = ()
 
 
 class Sentence(NamedTuple):
-    """How a code is said, and where the rule is from."""
+    """The text of a code, and the source of its rule."""
 
     words: str
     rule: str
 
 
 SENTENCES: Final[Mapping[str, Sentence]] = {
-    # What sets the controller off.
+    # Causes of the controller's decisions.
     "new-partition": Sentence("new partition", "KIP-631"),
     "broker-silent": Sentence(
         "broker {broker} was fenced: not heard for {timeout_ms} ms", "KIP-631"
@@ -74,7 +74,7 @@ SENTENCES: Final[Mapping[str, Sentence]] = {
     "isr-expanded-by-leader": Sentence(
         "its leader {by} has let {added} in: caught up to the high watermark", "KIP-497, KIP-903"
     ),
-    # What the controller finds then.
+    # Their consequences.
     "preferred-new": Sentence("{leader} is the preferred replica", "KIP-631"),
     "live-new": Sentence("{leader} is the first live replica", "KIP-631"),
     "preferred-in-sync": Sentence("{leader} is the preferred replica, and in sync", "KIP-460"),
@@ -129,7 +129,7 @@ SENTENCES: Final[Mapping[str, Sentence]] = {
 
 
 class Why(str):
-    """A reason in words, with the code and the parameters that they were made of."""
+    """A reason in words, with its code and parameters."""
 
     code: str
     values: Mapping[str, Any]
@@ -137,14 +137,14 @@ class Why(str):
     __slots__ = ("code", "values")
 
     def __new__(cls, code: str, **values: Any) -> Why:
-        """Raises KeyError for a code without a sentence, or a parameter that is missing."""
+        """Raises KeyError for an unknown code, or a missing parameter."""
         shown = {name: _shown(value) for name, value in values.items()}
         self = super().__new__(cls, SENTENCES[code].words.format_map(shown))
         self.code, self.values = code, values
         return self
 
     def therefore(self, verdict: Why) -> Why:
-        """This as the cause, and what was found then."""
+        """Combine this cause with a consequence."""
         both = str.__new__(Why, f"{self}: {verdict}")
         both.code, both.values = f"{self.code}.{verdict.code}", {**self.values, **verdict.values}
         return both
@@ -159,7 +159,7 @@ def _shown(value: Any) -> Any:
 
 
 def unpacked(packed: Packed) -> Why | None:
-    """The reason that a record holds; None where it holds none, or one of another release."""
+    """The reason in a record; None if it has none, or one of another release."""
     if not packed:
         return None
     code, pairs = packed
@@ -172,6 +172,6 @@ def unpacked(packed: Packed) -> Why | None:
 
 
 def rule_of(code: str) -> str:
-    """The KIP or paper that a decision follows: that of what was found."""
+    """The KIP or paper behind a decision: for a combined reason, that of the consequence."""
     sentence = SENTENCES.get(code.rpartition(".")[2])
     return "" if sentence is None else sentence.rule

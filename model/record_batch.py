@@ -1,8 +1,9 @@
-"""Record batch v2 from the outside: its header, its checksum, its place in the log.
+"""Record batch v2: its header, its checksum, its position in the log.
 
-A broker treats a batch as opaque. It reads these 61 bytes, checks the CRC over everything from
-the attributes on, and writes two fields in front of that: the base offset and the partition
-leader epoch, which the CRC leaves out for that purpose. model/records.py looks inside.
+This module treats the records as opaque. A broker reads these 61 bytes, checks the CRC over
+everything from the attributes on, and overwrites two fields before it: the base offset and the
+partition leader epoch, which the CRC excludes for that purpose. model/records.py parses the
+records.
 
     offset  0 base offset        int64    21 attributes          int16   43 producer id     int64
             8 batch length       int32    23 last offset delta   int32   51 producer epoch  int16
@@ -33,10 +34,10 @@ MAGIC_AT: Final = 16
 CRC_AT: Final = 17
 ATTRIBUTES_AT: Final = 21
 RECORD_COUNT_AT: Final = 57
-"""Where the bytes begin that the CRC covers."""
+"""The position of the first byte that the CRC covers."""
 
 LENGTH_OVERHEAD: Final = 12
-"""What the batch length does not count: the base offset and itself."""
+"""The bytes that the batch length does not count: the base offset and the length itself."""
 
 COMPRESSION_MASK: Final = 0x07
 LOG_APPEND_TIME_BIT: Final = 0x08
@@ -49,7 +50,7 @@ LOG_APPEND_TIME: Final = "LogAppendTime"
 
 MAX_SEQUENCE: Final = 2**31 - 1
 
-# Base offset, length (rewritten unchanged, so that one call does it) and leader epoch.
+# Base offset, length (unchanged, so that one call writes all) and leader epoch.
 _PLACE: Final = struct.Struct(">qii")
 _PREFIX: Final = struct.Struct(">qi")
 _CRC: Final = struct.Struct(">I")
@@ -74,7 +75,7 @@ class BatchHeader(NamedTuple):
 
     @property
     def size(self) -> int:
-        """Bytes of the whole batch."""
+        """The size of the whole batch in bytes."""
         return self.length + LENGTH_OVERHEAD
 
     @property
@@ -87,7 +88,7 @@ class BatchHeader(NamedTuple):
 
     @property
     def compression(self) -> str:
-        """The codec's name. Raises KafkaError CORRUPT_MESSAGE for a number without one."""
+        """The codec's name. Raises KafkaError CORRUPT_MESSAGE for an unknown number."""
         number = self.attributes & COMPRESSION_MASK
         if number >= len(COMPRESSIONS):
             raise KafkaError(ErrorCode.CORRUPT_MESSAGE, f"Unknown compression type id: {number}")
@@ -107,7 +108,7 @@ class BatchHeader(NamedTuple):
 
     @property
     def delete_horizon_ms(self) -> int | None:
-        """When tombstones of a compacted batch may go (KIP-534); kept as the base timestamp."""
+        """When its tombstones may be removed by compaction (KIP-534); stored as base timestamp."""
         return self.base_timestamp if self.attributes & DELETE_HORIZON_BIT else None
 
     @property
@@ -119,12 +120,12 @@ class BatchHeader(NamedTuple):
 
 
 def advance_sequence(sequence: int, increment: int) -> int:
-    """`sequence` moved on by `increment`, from 2**31 - 1 back to 0."""
+    """`sequence` plus `increment`, wrapping from 2**31 - 1 to 0."""
     return (sequence + increment) & MAX_SEQUENCE
 
 
 def parse_header(buffer: Buffer, offset: int = 0) -> BatchHeader:
-    """The header at `offset`. Raises KafkaError CORRUPT_MESSAGE when the bytes do not suffice."""
+    """Parse the header at `offset`. Raises KafkaError CORRUPT_MESSAGE for too few bytes."""
     try:
         return BatchHeader._make(HEADER.unpack_from(buffer, offset))
     except struct.error:
@@ -135,9 +136,9 @@ def parse_header(buffer: Buffer, offset: int = 0) -> BatchHeader:
 
 
 def complete_size(buffer: Buffer, offset: int = 0) -> int:
-    """Bytes of the batch at `offset`, or 0 when the buffer ends before the batch does.
+    """The size of the batch at `offset`, or 0 if it is incomplete.
 
-    Raises KafkaError CORRUPT_MESSAGE when the length cannot be a batch's.
+    Raises KafkaError CORRUPT_MESSAGE for an impossible length.
     """
     if len(buffer) - offset < LENGTH_OVERHEAD:
         return 0
@@ -151,7 +152,7 @@ def complete_size(buffer: Buffer, offset: int = 0) -> int:
 
 
 def iter_batches(buffer: Buffer) -> Iterator[tuple[BatchHeader, memoryview]]:
-    """Each complete batch of `buffer` with a view of its bytes; a cut-off last one is left out.
+    """Each complete batch of `buffer` with a view of its bytes; an incomplete last one is left out.
 
     Raises KafkaError CORRUPT_MESSAGE for an impossible length or magic. CRCs are not checked.
     """
@@ -171,7 +172,7 @@ def iter_batches(buffer: Buffer) -> Iterator[tuple[BatchHeader, memoryview]]:
 def validate(batch: Buffer) -> BatchHeader:
     """The header of exactly one intact batch.
 
-    Raises KafkaError CORRUPT_MESSAGE when the size, the magic or the CRC is wrong.
+    Raises KafkaError CORRUPT_MESSAGE for a wrong size, magic or CRC.
     """
     view = memoryview(batch)
     header = parse_header(view)
@@ -195,17 +196,17 @@ def validate(batch: Buffer) -> BatchHeader:
 
 
 def patch(batch: bytearray | memoryview, base_offset: int, leader_epoch: int) -> None:
-    """Give a batch its place in the log, in place; the CRC stays right."""
+    """Set a batch's offset and leader epoch, in place; the CRC stays valid."""
     _PLACE.pack_into(batch, 0, base_offset, len(batch) - LENGTH_OVERHEAD, leader_epoch)
 
 
 def place_bytes(size: int, base_offset: int, leader_epoch: int) -> bytes:
-    """The first 16 bytes of a batch of `size` bytes, for one that cannot be patched in place."""
+    """The first 16 bytes of a batch of `size` bytes, if it cannot be patched in place."""
     return _PLACE.pack(base_offset, size - LENGTH_OVERHEAD, leader_epoch)
 
 
 def restamp(batch: bytearray | memoryview, max_timestamp: int, timestamp_type: str) -> None:
-    """Set a batch's largest timestamp (ms) and their type, in place, with the CRC that follows.
+    """Set a batch's largest timestamp (ms) and timestamp type, in place, and update the CRC.
 
     LOG_APPEND_TIME makes `max_timestamp` the time of all of its records.
     """

@@ -1,11 +1,11 @@
-"""Whether the records of a batch are what its header says, found in one pass over lengths.
+"""Checks that the records of a batch match its header, in one pass over lengths.
 
-A broker stores batches as they came, so every consumer of the partition would meet what is wrong
-inside, now and later: such a batch is refused as a whole before it is stored. Kafka does the
-same (LogValidator, DefaultRecordBatch, DefaultRecord) and answers INVALID_RECORD.
+A broker stores batches unchanged, so every consumer of the partition would meet a malformed record:
+such a batch is refused before it is stored. Kafka does the same (LogValidator, DefaultRecordBatch,
+DefaultRecord) and answers INVALID_RECORD.
 
-Stricter than Kafka in two places, both of which leave a partition that consumers fail at:
-offset deltas must be 0, 1, 2, ..., and lengths of records are looked at under compression too.
+It is stricter than Kafka in two respects, since consumers would fail on such a partition: offset
+deltas must be 0, 1, 2, ..., and lengths of compressed records are checked too.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ _LONG_BYTES: Final = 10
 
 
 class Survey(NamedTuple):
-    """What a pass over the records found, besides that they are well-formed."""
+    """The results of a pass over well-formed records."""
 
     oldest: int
     """The smallest difference of a record's timestamp to the batch's base timestamp, in ms."""
     newest: int
     """The largest one."""
     all_keyed: bool
-    """No record is without a key."""
+    """Whether every record has a key."""
 
 
 class RecordHead(NamedTuple):
-    """What a broker needs to know of one record."""
+    """The fields of one record that a broker needs."""
 
     timestamp_delta: int
     has_key: bool
@@ -45,16 +45,16 @@ class RecordHead(NamedTuple):
 
 @cache
 def compiled_walk() -> Walk | None:
-    """The compiled pass, loaded when it is first asked for."""
+    """The compiled pass, loaded on first use."""
     from raftka.model.record_walk import load
 
     return load()
 
 
 def survey(batch: memoryview, start: int, count: int) -> Survey:
-    """Look at the `count` records that should fill `batch` from `start` on.
+    """Check the `count` records that should fill `batch` from `start` on.
 
-    Raises KafkaError INVALID_RECORD that names the first record that is not well-formed.
+    Raises KafkaError INVALID_RECORD for the first malformed record.
     """
     walk = compiled_walk()
     if walk is not None:
@@ -79,32 +79,33 @@ def survey(batch: memoryview, start: int, count: int) -> Survey:
 def newest_delta(batch: memoryview) -> int:
     """The largest time delta of the records of an uncompressed batch, in ms.
 
-    -1 for anything that the compiled pass does not see through at once, and for a largest delta
-    below 0: `survey` then checks it. Without the values that `survey` returns, since this is the
-    way of nearly all batches of several records, where each object costs as much as ten records.
+    -1 if the compiled pass cannot decide, or the largest delta is below 0: `survey` then checks it.
+    It does not return what `survey` does, since nearly all batches of several records take this
+    path, and creating an object costs as much as ten records.
     """
     walk = compiled_walk()
     return -1 if walk is None else walk.newest(id(batch))
 
 
 Shape = tuple[int, int, int, int, int, int]
-"""What follows from the first bytes of a batch's only record, if all is well-formed: (size of the
-batch, time delta, two places and the bytes there)"""
+"""Derived from the first bytes of a batch's only record, if it is well-formed: (size of the batch,
+time delta, two positions and the bytes there)"""
 
 HEAD_BYTES: Final = 6
 _MOST_SHAPES: Final = 2048
 _NO_SHAPE: Final[Shape] = (-1, 0, 0, 0, 0, 0)
 SHAPES: Final[dict[bytes, Shape]] = {}
-"""Of batches of one record, by the record's first `HEAD_BYTES` bytes.
+"""Shapes of single-record batches, by the record's first `HEAD_BYTES` bytes.
 
-In those are its size, its time delta, and the length of its key, from which all else follows but
-the length of its value, which is at the two places (at one, twice, where it has one byte), and
-the count of headers, the last byte, which must be 0. So most batches of one record are checked by
-four comparisons: see storage/leader_checks.py."""
+They contain its size, its time delta, and the length of its key. These determine everything except
+the length of its value, which is at the two positions (equal if it has one byte), and the count of
+headers, the last byte, which must be 0. So most single-record batches are checked by four
+comparisons: see storage/leader_checks.py.
+"""
 
 
 def learn_shape(batch: memoryview, size: int) -> int:
-    """`newest_delta` for a batch of one record, which is known at once in the next of its shape."""
+    """`newest_delta` for a single-record batch, which also learns its shape for the next one."""
     if len(SHAPES) >= _MOST_SHAPES:
         SHAPES.clear()
     head = bytes(batch[HEADER_BYTES : HEADER_BYTES + HEAD_BYTES])
@@ -124,9 +125,9 @@ def learn_shape(batch: memoryview, size: int) -> int:
 def only_delta(batch: memoryview, size: int) -> int:
     """The time delta of a batch of `size` bytes with one record and no compression.
 
-    -1 for anything that is not plain (a delta above 63 ms, headers, lengths beyond 8 KB, or an
-    error): `survey` then checks it. Most batches of one record are plain, and a call of anything
-    more general would be measurable.
+    -1 for anything unusual (a delta above 63 ms, headers, lengths beyond 8 KB, or an error):
+    `survey` then checks it. Most single-record batches are usual, and calling a more general
+    function would cost measurable time.
     """
     head = batch[HEADER_BYTES]
     at = HEADER_BYTES + 1
@@ -163,10 +164,10 @@ def only_delta(batch: memoryview, size: int) -> int:
 
 
 def record_heads(data: bytes, count: int) -> Iterator[RecordHead]:
-    """The records in `data`, one after the other, as Kafka's DefaultRecord reads them.
+    """The records in `data`, as Kafka's DefaultRecord reads them.
 
-    Raises KafkaError INVALID_RECORD at the first that is not well-formed, and behind the last one
-    when bytes are left. Slow; the tests compare the compiled pass with it.
+    Raises KafkaError INVALID_RECORD at the first malformed one, and at the end if bytes are left.
+    Slow; the tests compare the compiled pass with it.
     """
     position = 0
     for index in range(count):
@@ -183,11 +184,11 @@ def record_heads(data: bytes, count: int) -> Iterator[RecordHead]:
 
 
 class _Flaw(IndexError):
-    """Describes what is wrong with a record."""
+    """A flaw of a record."""
 
 
 def _record_head(data: bytes, position: int, index: int) -> tuple[RecordHead, int]:
-    """(the record at `position`, where it ends). IndexError when the data end before it does."""
+    """(the record at `position`, its end). IndexError if the data end before it does."""
     size, start = _varint(data, position, _INT_BYTES)
     if not 0 <= size <= len(data) - start:
         raise _Flaw(f"it declares {size} bytes where {len(data) - start} are left")
@@ -214,7 +215,7 @@ def _record_head(data: bytes, position: int, index: int) -> tuple[RecordHead, in
 def _varint(data: bytes, position: int, most_bytes: int) -> tuple[int, int]:
     """(value, position after it) of a zigzag varint of at most `most_bytes`.
 
-    Bits beyond those of the type are dropped, as Java drops them.
+    Bits beyond those of the type are dropped, as in Java.
     """
     value = shift = 0
     for _ in range(most_bytes):

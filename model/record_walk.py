@@ -1,15 +1,15 @@
-"""The pass over a batch's records, compiled: lengths are added up, nothing is made of them.
+"""The compiled pass over a batch's records: adds up lengths, without creating objects.
 
-Python needs about half a microsecond for a record, which for a batch of 128 KB is as much as the
-rest of its work together. LuaJIT, through `lupa`, needs a hundredth. It is loaded when the
-first batch of several records comes, so that a start and an idle node pay nothing; without it
-(no wheel for the platform, no memory that may be executed, another layout of memoryviews),
-model/record_check.py does it all.
+Python needs about half a microsecond per record, which for a batch of 128 KB is as much as all
+other work. LuaJIT, through `lupa`, needs a hundredth of that. It is loaded with the first batch of
+several records, so that it costs nothing at the start and on an idle node; without it (no wheel for
+the platform, no executable memory, another layout of memoryviews), model/record_check.py checks
+everything.
 
-The function below confirms only what it understands completely, and may return no answer:
-record_check.py then checks again and finds the words. It reads memory by address, so every read is
-bounded: a varint is read in words of four bytes, and the last bytes of a batch are copied to where
-there is room behind them. `tests/model/test_record_check.py` compares it with the slow one.
+The function below only accepts records that it fully understands, and may return no result:
+record_check.py then checks again and produces the error. It reads memory by address, so every read
+is bounded: a varint is read in words of four bytes, and the last bytes of a batch are copied to a
+buffer with room after them. `tests/model/test_record_check.py` compares it with the slow one.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from raftka.model.record_batch import HEADER_BYTES, RECORD_COUNT_AT
 
 
 class Walk(NamedTuple):
-    """The compiled passes. Each takes the id of a memoryview, which is the address of the object:
-    the caller keeps the view, so that its bytes stay where they are."""
+    """The compiled passes. Each takes the id of a memoryview, which is the object's address: the
+    caller keeps the view alive, so that its bytes stay in place."""
 
     survey: Callable[[int, int, int], tuple[int, int, bool] | None]
-    """(smallest time delta, largest, whether every record has a key) of the records from a place
-    on, of their number; None for whatever is not plainly well-formed."""
+    """(smallest time delta, largest, whether every record has a key) of `count` records from a
+    position on; None unless they are clearly well-formed."""
     newest: Callable[[int], int]
-    """The largest time delta alone of a whole batch; -1 for one below 0 too."""
+    """The largest time delta of a whole batch; -1 if it is below 0 too."""
 
 
 _WARM: Final = 400
@@ -269,7 +269,7 @@ return survey, newest
 
 
 def load() -> Walk | None:
-    """The compiled pass; None where this machine has none."""
+    """The compiled pass; None if this machine does not support it."""
     places = _places()
     if places is None:
         return None
@@ -284,11 +284,11 @@ def load() -> Walk | None:
 
 
 def _places() -> tuple[int, int] | None:
-    """Where in a memoryview object the address of its bytes is, and their number.
+    """The positions of the address and the size of the bytes in a memoryview object.
 
-    They are looked for in three views, rather than known: an interpreter that keeps them otherwise
-    has no compiled pass. To ask ctypes for each batch's address would cost as much as the call of
-    the pass itself.
+    They are detected in three views instead of assumed: on an interpreter with another layout there
+    is no compiled pass. Asking ctypes for each batch's address would cost as much as the pass
+    itself.
     """
     try:
         from ctypes import addressof, c_char, string_at
@@ -311,10 +311,10 @@ def _places() -> tuple[int, int] | None:
 
 
 def _warm_up(passes: Walk) -> None:
-    """Walk through what is common first.
+    """Compile the common paths first.
 
-    What LuaJIT compiles first decides how well all else runs: it should be the loops over many
-    records. After many batches of one record with headers it would give these loops up for good.
+    The traces that LuaJIT compiles first determine its later speed: they should be the loops over
+    many records. After many single-record batches with headers it would never compile these loops.
     """
     for end in (b"\0", b"\4" + b"\x0aindex\2v" * 2):
         for count, times in ((_WARM, 6), (_FEW, 400)):

@@ -1,8 +1,8 @@
-"""Records inside a batch: reading them, and writing a batch of them.
+"""Decodes the records in a batch, and encodes a batch of records.
 
-Everything about a batch's header is in model/record_batch.py and offered from here as well.
+model/record_batch.py has everything about a batch's header, which is re-exported here.
 
-A record is a run of zigzag varints and bytes: length, attributes, timestamp delta, offset delta,
+A record consists of zigzag varints and bytes: length, attributes, timestamp delta, offset delta,
 key, value, headers. Source: Kafka's protocol documentation, "Record"; KIP-82 (headers).
 """
 
@@ -76,7 +76,7 @@ def iter_records(batch: Buffer, limit: int = codecs.LIMIT_BYTES) -> Iterator[Rec
 
 
 def iter_fields(batch: Buffer, limit: int = codecs.LIMIT_BYTES) -> Iterator[Fields]:
-    """As `iter_records`, for those who make objects of their own of the fields of a Record."""
+    """The same as tuples of a Record's fields, for callers that create their own objects."""
     header = parse_header(batch)
     data = bytes(
         codecs.decompress(header.compression, memoryview(batch)[HEADER_BYTES : header.size], limit)
@@ -88,10 +88,10 @@ def iter_fields(batch: Buffer, limit: int = codecs.LIMIT_BYTES) -> Iterator[Fiel
 
 
 def _walk(header: BatchHeader, data: bytes) -> Iterator[Fields]:
-    """The records in `data`. IndexError when they do not fill it exactly.
+    """The records in `data`. IndexError if they do not fill it exactly.
 
-    Consumers spend their time here: short varints are read in line. What claims to reach past the
-    end is noticed at the byte that follows it.
+    Consumers spend their time here: short varints are decoded inline. A field that exceeds the end
+    is detected at the next byte.
     """
     base_offset = header.base_offset
     fixed_time = header.attributes & LOG_APPEND_TIME_BIT
@@ -108,7 +108,7 @@ def _walk(header: BatchHeader, data: bytes) -> Iterator[Fields]:
         else:
             size, position = varint(data, position)
         end = position + size
-        time_delta = data[position + 1]  # behind the attributes, of which none are defined
+        time_delta = data[position + 1]  # skip the attributes, of which none are defined
         if time_delta < 0x80:
             time_delta = (time_delta >> 1) ^ -(time_delta & 1)
             position += 2
@@ -234,7 +234,7 @@ _NULL = b"\x01"  # the varint of length -1
 
 
 def encode_record(offset_delta: int, time_delta: int, record: Record) -> bytes:
-    """One record as it stands in a batch."""
+    """One encoded record, as in a batch."""
     _, _, key, value, headers = record
     if key is None:
         key_size, key = _NULL, b""
@@ -278,8 +278,8 @@ def encode_batch(
 ) -> bytes:
     """A batch of `records`, numbered from `base_offset` in their order.
 
-    Offsets in the records are ignored; their timestamps are kept (-1 for none). Raises
-    ValueError without a record: an empty batch is not a batch that a client may send.
+    Offsets in the records are ignored; their timestamps are kept (-1 for none). Raises ValueError
+    without records: clients must not send empty batches.
     """
     listed = list(records)
     if not listed:
@@ -326,7 +326,7 @@ def wrap_records(
     is_control: bool = False,
     timestamp_type: str = CREATE_TIME,
 ) -> bytes:
-    """A batch of `count` encoded records, whose deltas are those of the batch."""
+    """A batch of `count` encoded records, whose deltas match the batch."""
     if compression != "none":
         body = codecs.compress(compression, body, compression_level)
     attributes = (
@@ -354,7 +354,7 @@ def wrap_records(
 
 
 def seal(header: BatchHeader, body: Buffer) -> bytes:
-    """A batch of that header and (compressed) body, with its length and CRC set right."""
+    """Build a batch of that header and (compressed) body, with its length and CRC."""
     header = header._replace(length=HEADER_BYTES - LENGTH_OVERHEAD + len(body))
     checked = HEADER.pack(*header)[ATTRIBUTES_AT:]
     crc = crc32c(body, crc32c(checked))

@@ -1,4 +1,4 @@
-"""Kafka's releases as its tools know them: metadata versions and the levels of features.
+"""Kafka's releases in its tools: metadata versions and the levels of features.
 
 Source: Apache Kafka 4.4.0's own `storage version-mapping` and `feature-dependencies`.
 """
@@ -25,13 +25,13 @@ METADATA_VERSIONS: Final[Mapping[str, int]] = {
     "4.4-IV1": 32,
     "4.4-IV2": 33,
 }
-"""metadata.version by its name; a release itself is the last of its names."""
+"""metadata.version by name; a release name stands for the last of its versions."""
 
 ELR: Final = "eligible.leader.replicas.version"
 KRAFT: Final = "kraft.version"
 
-# For each feature, in Kafka's order: its levels, each with the metadata.version from which a
-# new cluster begins with it.
+# For each feature, in Kafka's order: its levels, each with the lowest metadata.version whose new
+# clusters have it.
 _BEGIN: Final[Mapping[str, tuple[tuple[int, int], ...]]] = {
     KRAFT: ((1, 21),),
     "transaction.version": ((2, 24),),
@@ -41,13 +41,13 @@ _BEGIN: Final[Mapping[str, tuple[tuple[int, int], ...]]] = {
     "streams.version": ((1, 29),),
 }
 HIGHEST: Final[Mapping[str, int]] = {name: levels[-1][0] for name, levels in _BEGIN.items()}
-"""The features beside metadata.version, and the highest level of each."""
+"""The features other than metadata.version, and the highest level of each."""
 _NEEDS: Final[Mapping[tuple[str, int], int]] = {(ELR, 1): 23}
-"""The metadata.version that a level of a feature needs."""
+"""The metadata.version that a level of a feature requires."""
 
 
 class UnknownRelease(ValueError):
-    """There is no such release, feature or level; the message lists those that exist."""
+    """An unknown release, feature or level; the message lists the known ones."""
 
 
 def metadata_version(release: str) -> int:
@@ -76,7 +76,7 @@ def name_of(metadata_version: int) -> str:
 
 
 def default_levels(metadata_version: int) -> dict[str, int]:
-    """The levels of the other features with which a new cluster of that version begins."""
+    """The levels of the other features in a new cluster of that version."""
     return {
         name: max((level for level, since in levels if since <= metadata_version), default=0)
         for name, levels in _BEGIN.items()
@@ -96,7 +96,7 @@ def check_level(name: str, level: int, metadata_version: int) -> None:
 
 
 def dependencies(name: str, level: int) -> list[str]:
-    """What `feature-dependencies` says about a level. Raises UnknownRelease."""
+    """The output of `feature-dependencies` for a level. Raises UnknownRelease."""
     if name == METADATA_VERSION:
         if level not in METADATA_VERSIONS.values():
             raise UnknownRelease(f"Unknown metadata.version {level}")

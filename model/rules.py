@@ -1,8 +1,9 @@
-"""The rules that keep data safe, each with a name by which it can be switched off.
+"""The safety rules, each with a name by which it can be switched off.
 
-Each is checked in one place. To know that tests, fuzzers and the simulator can see, each rule can
-be left out of a composition, and they must then find what breaks. Production has no way to do so:
-no setting, no variable of the environment and no argument of a program leads to `rules_off`.
+Each is enforced in one place. To prove that tests, fuzzers and the simulator would notice a
+violation, each rule can be switched off in a composition, and they must then find the damage.
+Production has no way to do so: no setting, environment variable or program argument reaches
+`rules_off`.
 """
 
 from __future__ import annotations
@@ -13,9 +14,9 @@ from typing import Final
 
 
 class Rule(enum.Enum):
-    """What holds in every case."""
+    """A rule that always holds."""
 
-    # The metadata quorum. pysyncobj breaks most of these by itself: see kraft/raft/__init__.py.
+    # The metadata quorum. pysyncobj by itself violates most of these: see kraft/raft/__init__.py.
     TERM_IN_ACKNOWLEDGEMENTS = "an acknowledgement counts only in the term that it was given in"
     KEEP_MATCHING_ENTRIES = "entries that match the leader's are never truncated"
     ONE_CHANGE_OF_VOTERS = "a change of the voter set waits until the one before is committed"
@@ -107,10 +108,10 @@ class Rule(enum.Enum):
     SHARE_STATE_IS_SUMMED_UP = "a share state log is cut in front of a snapshot of each state"
     SHARE_STATE_IS_READ = "a share-partition's new leader goes on from what the one before wrote"
 
-    # Who may do what.
+    # Authorization.
     LOGIN_COMES_FIRST = "nothing but a login is answered before one, where it is asked for"
     PASSWORDS_ARE_PROVED = "a login by SCRAM proves that the client knows the password"
-    # Behind the port of TLS: OpenSSL verifies in production, the stand-in under simulation.
+    # Behind the TLS port: OpenSSL verifies in production, the stand-in under simulation.
     CERTIFICATES_ARE_VERIFIED = "a certificate counts that is in its time, of a trusted authority"
     ACLS_ARE_ENFORCED = "a client does what an ACL allows it, and nothing else (KIP-11)"
     DENY_OUTWEIGHS_ALLOW = "what an ACL denies, no other ACL allows (KIP-11)"
@@ -123,13 +124,13 @@ def word(rule: Rule) -> str:
 
 
 RulesOff = AbstractSet[Rule]
-"""The rules that a composition does without."""
+"""The rules that are switched off in a composition."""
 
 ALL_HOLD: Final[RulesOff] = frozenset()
 
 
 def rule_named(name: str) -> Rule:
-    """The rule with that word. Raises ValueError, with those that there are."""
+    """The rule with that name. Raises ValueError, with the known ones."""
     found = next((rule for rule in Rule if word(rule) == name), None)
     if found is None:
         raise ValueError(f"there is no rule {name!r}; there are: {', '.join(map(word, Rule))}")

@@ -1,7 +1,7 @@
-"""What is kept of a password for SCRAM (RFC 5802, RFC 7677, KIP-84): shared vocabulary.
+"""Stored credentials for SCRAM (RFC 5802, RFC 7677, KIP-84): shared vocabulary.
 
-A reader of a credential cannot log in with it: the client proves that it knows the key of which
-`stored_key` is the hash, and the server that it has `server_key`.
+A stolen credential is not sufficient to authenticate: the client proves that it knows the key whose
+hash is `stored_key`, and the server that it has `server_key`.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ from typing import Final
 from raftka.model.named_tuple import NamedTuple
 
 HASHES: Final[Mapping[str, str]] = {"SCRAM-SHA-256": "sha256", "SCRAM-SHA-512": "sha512"}
-"""By mechanism, the name of its hash."""
+"""The hash function of each mechanism."""
 NUMBERS: Final[Mapping[int, str]] = {1: "SCRAM-SHA-256", 2: "SCRAM-SHA-512"}
 """Mechanisms by their numbers in requests and records (KIP-554)."""
 MIN_ITERATIONS: Final = 4096
 MAX_ITERATIONS: Final = 16384
-"""Kafka's bounds: with more, an administrator could keep clients busy with logins."""
+"""Kafka's bounds: with more iterations, an administrator could keep clients busy with logins."""
 
 
 class ScramCredential(NamedTuple):
-    """What a server knows of a user's password for one mechanism."""
+    """A server's stored credential of a user for one mechanism."""
 
     salt: bytes
     stored_key: bytes
@@ -33,15 +33,15 @@ class ScramCredential(NamedTuple):
 
 
 def salted_password(mechanism: str, password: str, salt: bytes, iterations: int) -> bytes:
-    """The secret that both keys are made of (RFC 5802, Hi). Takes milliseconds by design."""
-    # Here, since a node without SCRAM starts without it.
+    """The secret from which both keys are derived (RFC 5802, Hi). Takes milliseconds by design."""
+    # Lazy: a node without SCRAM starts faster.
     import hashlib
 
     return hashlib.pbkdf2_hmac(HASHES[mechanism], password.encode(), salt, iterations)
 
 
 def credential_of(mechanism: str, salted: bytes, salt: bytes, iterations: int) -> ScramCredential:
-    """What a server keeps of a salted password."""
+    """The credential that a server stores for a salted password."""
     import hashlib
     import hmac
 

@@ -1,6 +1,6 @@
-"""Strings of the protocol, read as Java reads them: those that are not UTF-8, and numbers.
+"""Decodes strings of the protocol as Java does: malformed UTF-8, and numbers.
 
-A Java broker or client never fails at a string: malformed bytes become U+FFFD. Python's own
+A Java broker or client never fails on a string: malformed bytes become U+FFFD. Python's own
 `errors="replace"` puts as many of them as Java in all cases but one: three bytes that would encode
 a surrogate (ED A0..BF 80..BF, also without the last) are one in Java. Compared over all sequences
 of up to four bytes out of 26 that stand for the classes of UTF-8, with OpenJDK 17.
@@ -20,7 +20,7 @@ _SURROGATES: Final = range(0xA0, 0xC0)
 _CONTINUATIONS: Final = range(0x80, 0xC0)
 _INT32: Final = range(-(2**31), 2**31)
 _LONGEST_NUMBER: Final = 1000
-"""Digits, with leading zeros, that int() is given."""
+"""The limit of digits, including leading zeros, that are passed to int()."""
 
 
 def _replace(error: UnicodeError) -> tuple[str, int]:
@@ -38,14 +38,14 @@ codecs.register_error(AS_JAVA, _replace)
 
 
 def decode_text(data: Buffer) -> str:
-    """`data` as text, with U+FFFD where it is not UTF-8."""
+    """`data` as text, with U+FFFD for malformed UTF-8."""
     return str(data, "utf-8", AS_JAVA)
 
 
 def java_int(text: str) -> int:
-    """`text` as Java's Integer.parseInt reads it: perhaps a sign, then digits; 32 bits.
+    """Parse `text` like Java's Integer.parseInt: an optional sign, then digits; 32 bits.
 
-    Raises ValueError. Python's own int() would also take spaces, "1_000" and larger numbers.
+    Raises ValueError. Python's own int() would also accept spaces, "1_000" and larger numbers.
     """
     digits = text[1:] if text[:1] in ("-", "+") else text
     if not digits.isdecimal() or len(digits) > _LONGEST_NUMBER:

@@ -1,7 +1,7 @@
-"""Timers that decide: an election, a lease, a session, a replica's lag, a delivery, a request.
+"""Reports fired timers: of elections, leases, sessions, replica lag, deliveries and requests.
 
-What writes a trace watches them; in production nothing does, unless a trace is written, and
-to fire then costs one comparison. That a timer is set and pushed back is seen on the wire.
+A trace observes them; without a trace, firing costs one comparison. Setting and postponing of
+timers is visible on the wire.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 Fired = Callable[[str, str], None]
-"""Takes the name of a timer, and what it was about: a broker or a partition."""
+"""Called with the name of a timer, and its subject: a broker or a partition."""
 
 
 class _Watched:
@@ -20,13 +20,13 @@ class _Watched:
 
 
 def fired(timer: str, about: str = "") -> None:
-    """A timer has run out, and something follows from that."""
+    """A timer has fired, and caused an action."""
     if _Watched.by is not None:
         _Watched.by(timer, about)
 
 
 def watch(by: Fired) -> None:
-    """Notify `by` from now on: a process that writes a trace until it ends."""
+    """Notify `by` from now on: for a process that writes a trace until it ends."""
     _Watched.by = by
 
 

@@ -1,4 +1,4 @@
-"""What a context of TLS is made of, with Kafka's names of the settings (ssl.*)."""
+"""The inputs of a TLS context, with Kafka's names of the settings (ssl.*)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from raftka.model.named_tuple import NamedTuple
 
 
 class Store(NamedTuple):
-    """A keystore or a truststore, as Kafka's settings name it."""
+    """A keystore or a truststore in Kafka's settings."""
 
     type: str = "JKS"
     location: str | None = None
@@ -18,7 +18,7 @@ class Store(NamedTuple):
 
 
 class TlsSettings(NamedTuple):
-    """All that a context is made of."""
+    """The inputs of a context."""
 
     keystore: Store = Store()
     truststore: Store = Store()

@@ -1,3 +1,3 @@
-"""The distribution's version, the one place that holds it (hatchling reads it from here)."""
+"""The distribution's version, defined only here (hatchling reads it)."""
 
 __version__ = "0.1.0"

@@ -1,4 +1,4 @@
-"""The trace of simulated and real nodes: what passes a process's ports, with its causes.
+"""The trace of simulated and real nodes: events at a process's ports, with their causes.
 
 docs/trace.md describes the format; `kinds.py` holds the same as data.
 """

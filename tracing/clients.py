@@ -1,4 +1,4 @@
-"""What applications ask of clients, the requests that carry it, and the responses."""
+"""The calls of applications to clients, the requests they cause, and the responses."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from raftka.tracing.messages import Fields
 from raftka.tracing.wire import Message
 
 Write = Callable[..., int]
-"""Takes one event; its id."""
+"""Writes one event; returns its id."""
 
 
 class Clients:
@@ -24,15 +24,15 @@ class Clients:
     def __init__(self, write: Write) -> None:
         self._write = write
         self._produced: Memory[tuple[str, bytes]] = Memory()
-        """What a client was asked to send: by client and value."""
+        """The records that a client was asked to send: by client and value."""
         self._sent: dict[tuple[str, int], list[int]] = {}
-        """The records that a Produce request carries, until it is answered."""
+        """The records in a Produce request, until it is answered."""
         self._sent_before: Memory[int] = Memory()
-        """The newest request that carried a record."""
+        """The newest request with a record."""
         self._answered: Memory[int] = Memory()
-        """The newest answer to a request that carried a record."""
+        """The newest answer to a request with a record."""
         self.answers: Memory[tuple[str, str, str]] = Memory()
-        """The newest answer a client got: by client, API and partition."""
+        """The newest answer to a client: by client, API and partition."""
         self.newest_failed: dict[str, int] = {}
         self.trouble: dict[str, int] = {}
         """The caller's latest failure: a broken connection, an error code, a request that timed
@@ -57,12 +57,12 @@ class Clients:
         return found[-1], [*found[:-1], *sorted({each for each in reasons if each is not None})]
 
     def sent(self, connection: str, correlation_id: int, event: int) -> None:
-        """A Produce request went out."""
+        """A Produce request was sent."""
         for record in self._sent.get((connection, correlation_id), ()):
             self._sent_before.put(record, event)
 
     def answered(self, connection: str, correlation_id: int, event: int) -> None:
-        """Its answer came."""
+        """Its answer arrived."""
         for record in self._sent.pop((connection, correlation_id), ()):
             self._answered.put(record, event)
 
@@ -81,7 +81,7 @@ class Clients:
                         if event is not None:
                             yield event
 
-    # What the clients report themselves.
+    # Reports of the clients themselves.
 
     def produced(self, client: str, topic: str, record: int, value: bytes) -> int:
         """A client got a record to send."""

@@ -17,7 +17,7 @@ Fields = dict[str, Any]
 _ENDS: Final = frozenset({"kill", "power-loss", "pause", "shutdown", "stopped", "crashed"})
 _CUTS: Final = frozenset({"isolate", "partition", "one-way-cut", "reset", "clog", "bridge"})
 _UPKEEP: Final = {"rebalance": "leader-imbalance", "unclean-allowed": "unclean-election"}
-"""The timers of the controller, by the decisions that they lead to."""
+"""The timers of the controller, by the decisions that they cause."""
 _TROUBLES: Final = frozenset(
     {
         *("reset", "half-open", "clog", "slow-network", "service-cut", "split-frames", "slow-disk"),
@@ -42,12 +42,12 @@ _ASKED_BY: Final[dict[str, tuple[str, ...]]] = {
     "isr-expanded-by-leader": ("AlterPartition",),
     "directory-changed": ("AssignReplicasToDirs",),
 }
-"""The requests that a decision about a partition answers, by its code."""
+"""The requests that cause a decision about a partition, by its code."""
 _ASKED_BY_BROKER: Final = {
     "broker-shutting-down": "shutdown",
     "directory-offline": "BrokerHeartbeat",
 }
-"""The same where a broker asked that is in the decision's parameters."""
+"""The same if the requesting broker is in the decision's parameters."""
 _ABOUT_PARTITIONS: Final = frozenset(api for apis in _ASKED_BY.values() for api in apis)
 
 
@@ -56,7 +56,7 @@ class Elections:
 
     def __init__(self) -> None:
         self.down: dict[str, int] = {}
-        """The event that ended or stopped a node, until it starts again."""
+        """The event that stopped a node, until it starts again."""
         self._lost: dict[str, int] = {}
         """The latest broken connection to a node."""
         self._lost_by: dict[tuple[str, str], int] = {}
@@ -79,11 +79,11 @@ class Elections:
         self.cuts: dict[tuple[str, str], int] = {}
         """The links that are cut now, and the events that cut them."""
         self.begun: dict[str, int] = {}
-        """The event of a node's newest start."""
+        """The event of a node's latest start."""
         self.led: dict[str, int] = {}
-        """The newest election, or change of the ISR, of a partition."""
+        """The latest election, or change of the ISR, of a partition."""
         self._troubles: dict[str, int] = {}
-        """The newest fault of a node's disk, clock or network; "" has those of all."""
+        """The newest fault of a node's disk, clock or network; "" has faults of all nodes."""
         self.timers = Timers(lambda *a, **k: 0, self.silencers)
         """Replaced by the observer, which can write."""
         self._silent: dict[tuple[str, str], int] = {}
@@ -94,10 +94,10 @@ class Elections:
         """The timer that found a node silent."""
         self._resumed: dict[str, int] = {}
         self._brokers: list[tuple[float, int, int]] = []
-        """(when, event, broker) of changes of brokers at the present moment."""
+        """(time, event, broker) of changes of brokers at the current moment."""
 
     def timer_fired(self, node: str, timer: str, about: str) -> int:
-        """A timer of a node has run out; the event's id."""
+        """A timer of a node has fired; return the event's id."""
         event = self.timers.fired(node, timer, about, self.begun.get(node))
         if timer == "session":
             self._session_over[about] = event
@@ -112,7 +112,7 @@ class Elections:
         self._silent[node, peer] = event
 
     def heard_again(self, node: str, peer: str) -> int | None:
-        """`node` hears it again; the event of the silence."""
+        """`node` hears it again; return the event of the silence."""
         return self._silent.pop((node, peer), None)
 
     # The quorum.
@@ -186,7 +186,7 @@ class Elections:
         return self._stands_because(node)
 
     def _has_resigned(self, node: str) -> int | None:
-        """The message with which the node's leader resigned."""
+        """The message by which the node's leader resigned."""
         found = self._resigned.get(node)
         return found[1] if found is not None and found[0] == self._leads.get(node) else None
 
@@ -203,7 +203,7 @@ class Elections:
         return timer if self._resumed.get(node, 0) > lost else lost
 
     def silencers(self, node: str, other: str) -> list[int]:
-        """What silences one node towards another, as far as this trace shows; newest last."""
+        """The faults in this trace that silence one node towards another; newest last."""
         found = [
             self.down.get(other),
             self._resumed.get(node),
@@ -226,7 +226,7 @@ class Elections:
     # The metadata.
 
     def asked(self, fields: Fields) -> int | None:
-        """The newest request that an Envelope may carry: the same API, about the same."""
+        """The newest request that an Envelope may contain: the same API and subject."""
         api = fields.get("carries", "")
         names = [str(fields["broker_id"])] if api == "UnregisterBroker" else _subjects(fields)
         found = [self._requests.get((api, name)) for name in names]
@@ -314,13 +314,13 @@ class Elections:
         return max((event for event in found if event is not None), default=None)
 
     def beats_because(self, node: str, fields: Fields) -> int | None:
-        """What a broker's heartbeat reports: that it shall stop, or that a disk has failed."""
+        """The cause of a broker's heartbeat: a shutdown, or a failed disk."""
         if fields.get("want_shut_down"):
             return self.down.get(node)
         return self._troubles.get(node) if "offline_log_dirs" in fields else None
 
     def told(self, kind: str, node: str | None, fields: Fields, event: int, now: float) -> None:
-        """Write an event of the run or of the metadata; its id."""
+        """Write an event of the run or of the metadata; return its id."""
         if kind in _BROKERS:
             self._brokers = [each for each in self._brokers if each[0] == now]
             self._brokers.append((now, event, fields["broker"]))
@@ -354,7 +354,7 @@ class Elections:
 
 
 def _subjects(fields: Fields) -> list[str]:
-    """The partitions and topics that a request is about; "" for what is about all of them."""
+    """The partitions and topics of a request; "" for a request about all of them."""
     names = [each.get("partition") or each["topic"] for each in fields.get("partitions", ())]
     names += [each.get("topic", "") for each in fields.get("resources", ())]
     return names or [""]

@@ -9,7 +9,7 @@ from raftka.kraft.raft.engine import STAMP
 from raftka.kraft.raft.seams import MEMBERSHIP, REGULAR
 
 NAMES_MAX: Final = 20
-"""Names in one event, at most."""
+"""The maximal number of names in one event."""
 
 
 def names_of(command: bytes) -> list[str]:

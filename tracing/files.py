@@ -1,4 +1,4 @@
-"""Observes a process's disk port: what partition logs and quorum journals append and truncate.
+"""Observes a process's disk port: appends to and truncations of partition logs and quorum journals.
 Calls pass through to the disk; only logs and journals are observed.
 """
 
@@ -66,7 +66,7 @@ class TracedSegment(_Traced):
         self._safely = disk.safely(inner.path)
 
     def write(self, buffers: Sequence[Buffer], offset: int) -> int:
-        """As the port says."""
+        """Implements the port."""
         written = self._inner.write(buffers, offset)
         self._safely(self._wrote, b"".join(bytes(buffer) for buffer in buffers))
         return written
@@ -79,14 +79,14 @@ class TracedSegment(_Traced):
             self._disk.on_event("append-unread", {"partition": self._partition, "bytes": len(data)})
 
     def truncate(self, size: int) -> None:
-        """As the port says."""
+        """Implements the port."""
         cut = self._safely(self._cut, size)
         self._inner.truncate(size)
         if cut is not None:
             self._safely(self._truncated, *cut)
 
     def _cut(self, size: int) -> tuple[bytes, int] | None:
-        """The header of the first truncated batch, and how many bytes are truncated."""
+        """The header of the first truncated batch, and the number of truncated bytes."""
         before = self._inner.size()
         return (self._inner.read(61, size), before - size) if size < before else None
 
@@ -113,14 +113,14 @@ class TracedJournal(_Traced):
         self._safely = disk.safely(inner.path)
 
     def write(self, buffers: Sequence[Buffer], offset: int) -> int:
-        """As the port says."""
+        """Implements the port."""
         written = self._inner.write(buffers, offset)
         if not self._safely.ended:
             self._written += b"".join(bytes(buffer) for buffer in buffers)
         return written
 
     def sync(self) -> None:
-        """As the port says."""
+        """Implements the port."""
         self._inner.sync()
         self._safely(self._synced)
 
@@ -161,7 +161,7 @@ class TracedDisk:
     """A process's disk port, observed."""
 
     watches_segments = True
-    """Whether partitions' logs are watched beside the quorum's journals."""
+    """Whether partitions' logs are observed, in addition to the quorum's journals."""
 
     def __init__(
         self,
@@ -170,7 +170,7 @@ class TracedDisk:
         on_event: OnEvent,
         lock: AbstractContextManager[Any] | None = None,
     ) -> None:
-        """The caller holds `lock` while it reports."""
+        """The caller holds `lock` during reports."""
         self._inner = inner
         self._lock = lock
         self.on_append = on_append
@@ -182,7 +182,7 @@ class TracedDisk:
         return Safely(path, self._lock)
 
     def voted(self, term: int, voted_for: int) -> None:
-        """A term and a vote have become durable; they are written again with each new file."""
+        """A term and a vote are durable; they are repeated in each new file."""
         before, self._state = self._state, (term, voted_for)
         if before[0] != term:
             self.on_event("quorum-term", {"term": term})
@@ -190,56 +190,56 @@ class TracedDisk:
             self.on_event("quorum-vote", {"term": term, "candidate": voted_for})
 
     def open(self, path: str, *, create: bool = False) -> File:
-        """As the port says."""
+        """Implements the port."""
         file = self._inner.open(path, create=create)
         if self.watches_segments and (match := _SEGMENT.fullmatch(path)) is not None:
             return TracedSegment(file, match[1], self)
         return TracedJournal(file, self) if path.endswith(".journal") else file
 
     def exists(self, path: str) -> bool:
-        """As the port says."""
+        """Implements the port."""
         return self._inner.exists(path)
 
     def is_dir(self, path: str) -> bool:
-        """As the port says."""
+        """Implements the port."""
         return self._inner.is_dir(path)
 
     def list_dir(self, path: str) -> list[str]:
-        """As the port says."""
+        """Implements the port."""
         return self._inner.list_dir(path)
 
     def make_dirs(self, path: str) -> None:
-        """As the port says."""
+        """Implements the port."""
         self._inner.make_dirs(path)
 
     def rename(self, source: str, target: str) -> None:
-        """As the port says."""
+        """Implements the port."""
         self._inner.rename(source, target)
 
     def remove(self, path: str) -> None:
-        """As the port says."""
+        """Implements the port."""
         self._inner.remove(path)
 
     def remove_tree(self, path: str) -> None:
-        """As the port says."""
+        """Implements the port."""
         self._inner.remove_tree(path)
 
     def sync_dir(self, path: str) -> None:
-        """As the port says."""
+        """Implements the port."""
         self._inner.sync_dir(path)
 
     def free_bytes(self, path: str) -> tuple[int, int]:
-        """As the port says."""
+        """Implements the port."""
         return self._inner.free_bytes(path)
 
     def lock(self, path: str) -> FileLock:
-        """As the port says."""
+        """Implements the port."""
         return self._inner.lock(path)
 
     async def offload(self, function: Callable[[], T]) -> T:
-        """As the port says."""
+        """Implements the port."""
         return await self._inner.offload(function)
 
     def begin(self, steps: Callable[[Disk, Values], Iterator[Values]], arguments: Values) -> Work:
-        """As the port says; what that work writes is not traced until it is renamed."""
+        """Implements the port; files that the work writes are not traced until they are renamed."""
         return self._inner.begin(steps, arguments)

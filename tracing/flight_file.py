@@ -4,11 +4,11 @@
     events   10,000 slots of 768 bytes: checksum, length, number, JSON
     samples   4,096 slots of 96 bytes: checksum, length, number, JSON
 
-A slot is `number % slots`; the greatest number is the newest. What is written is in the page cache
-at once and outlives the process, however it ends. Each slot has its length and a checksum over all
-of it: one that was torn, by a power loss or by a kill in the middle of a copy, is left out by
-readers. The file's blocks are allocated beforehand, because a mapped page without a block behind it
-ends the process on a full disk.
+A slot is `number % slots`; the highest number is the newest. Writes are in the page cache at once
+and survive the process, however it ends. Each slot has its length and a checksum: readers skip a
+slot that was torn by a power loss, or by a kill in the middle of a copy. The file's blocks are
+allocated beforehand, because writing to a mapped page without a block kills the process on a full
+disk.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _CUT_LIST: Final = 12
 
 
 class Unreadable(Exception):
-    """The file is not a flight recorder's; the message says why."""
+    """The file is not a flight recorder's; the message has the reason."""
 
 
 class Entry(NamedTuple):
@@ -51,13 +51,13 @@ class Entry(NamedTuple):
 
 
 class Ring(NamedTuple):
-    """Where one of the two is."""
+    """The position of one of the two rings."""
 
     offset: int
     slots: int
     size: int
     note: int
-    """Where the newest number is noted, in the header's page."""
+    """The position of the note of the newest number, in the header's page."""
 
     def at(self, number: int) -> int:
         return self.offset + number % self.slots * self.size
@@ -68,12 +68,10 @@ RING_OF_SAMPLES: Final = Ring(HEADER_BYTES + EVENTS * EVENT_BYTES, SAMPLES, SAMP
 
 
 class FlightFile:
-    """A recorder's file, open for writing by its node alone (the directory's lock is held)."""
+    """A recorder's file, open for writing only by its node (which holds the directory's lock)."""
 
     def __init__(self, path: str, node_id: int) -> None:
-        """Continue an earlier process's file, or create it. Raises OSError, also when the disk
-        lacks room.
-        """
+        """Continue an earlier process's file, or create it. Raises OSError."""
         header = _header(node_id)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
@@ -88,9 +86,7 @@ class FlightFile:
         self._last_sample = self._find_last(RING_OF_SAMPLES)
 
     def _find_last(self, ring: Ring) -> int:
-        """The newest number, from its note in the header; a scan when a power loss left a stale
-        note.
-        """
+        """The newest number, from the header's note; by a scan if a power loss left a stale one."""
         number = int.from_bytes(self._map[ring.note : ring.note + 8], "little")
         if number and _entry(self._map, ring, number) is None:
             return max((each.number for each in _entries(self._map, ring)), default=0)
@@ -99,7 +95,7 @@ class FlightFile:
         return number
 
     def newest(self, field: str) -> int:
-        """That field of the newest event that has it; 0 when there is none."""
+        """That field of the newest event that has it; 0 if there is none."""
         for number in range(self.last_event, max(0, self.last_event - EVENTS), -1):
             found = _entry(self._map, RING_OF_EVENTS, number)
             if found is not None and isinstance(value := found.content.get(field), int):
@@ -108,12 +104,12 @@ class FlightFile:
 
     @property
     def last_sample(self) -> int:
-        """The number of the newest sample; 0 when there is none."""
+        """The number of the newest sample; 0 if there is none."""
         return self._last_sample
 
     def after(self, ring: Ring, number: int, last: int, max_bytes: int) -> list[tuple[int, bytes]]:
-        """The JSON of the slots after `number`, up to `last`, oldest first: at least one slot and
-        at most this many bytes; damaged slots are skipped.
+        """The JSON of the slots after `number`, up to `last`, oldest first: at least one slot,
+        within this many bytes; damaged slots are skipped.
         """
         found: list[tuple[int, bytes]] = []
         for wanted in range(max(number, last - ring.slots, 0) + 1, last + 1):
@@ -130,7 +126,7 @@ class FlightFile:
         self._write(RING_OF_EVENTS, number, _fitting(content, EVENT_BYTES - _SLOT.size))
 
     def sample(self, content: list[Any]) -> None:
-        """Write a clock sample; one that does not fit is dropped."""
+        """Write a clock sample; it is dropped if it does not fit."""
         data = _json(content)
         if len(data) <= SAMPLE_BYTES - _SLOT.size:
             self._last_sample += 1
@@ -188,7 +184,7 @@ def _entry(data: bytes | mmap.mmap, ring: Ring, number: int) -> Entry | None:
 
 
 def entry_of(number: int, content: bytes) -> Entry | None:
-    """A slot's content, parsed; None when it is not JSON."""
+    """A slot's content, parsed; None if it is not JSON."""
     try:
         return Entry(number, json.loads(content))
     except (ValueError, RecursionError):
@@ -196,11 +192,11 @@ def entry_of(number: int, content: bytes) -> Entry | None:
 
 
 def _whole(data: bytes | mmap.mmap, ring: Ring, number: int) -> tuple[int, bytes] | None:
-    """The number and the JSON in the slot of this number, if its checksum is right."""
+    """The number and the JSON in the slot of this number, if its checksum matches."""
     at = ring.at(number)
     slot = data[at : at + ring.size]
     if len(slot) < ring.size:
-        return None  # The file was cut.
+        return None  # The file was truncated.
     checksum, length, found = _SLOT.unpack_from(slot)
     end = _SLOT.size + length
     if not found or end > ring.size or ring.at(found) != at or crc32c(slot[4:end]) != checksum:

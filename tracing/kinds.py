@@ -1,5 +1,6 @@
-"""Every kind of event and its fields: docs/trace.md as data. A test compares both with real
-runs.
+"""Every kind of event and its fields: docs/trace.md as data.
+
+A test compares both with real runs.
 """
 
 from __future__ import annotations
@@ -10,14 +11,14 @@ COMMON: Final = ("id", "t", "kind", "node", "cause", "after")
 
 
 class Kind(NamedTuple):
-    """An event's fields besides the common ones."""
+    """An event's fields in addition to the common ones."""
 
     fields: tuple[str, ...] = ()
-    """Always."""
+    """Always present."""
     optional: tuple[str, ...] = ()
     """Present only when it has a value."""
     is_open: bool = False
-    """Whether its content names further fields."""
+    """Whether its content determines further fields."""
 
 
 def _kind(fields: str = "", optional: str = "", *, is_open: bool = False) -> Kind:
@@ -27,7 +28,7 @@ def _kind(fields: str = "", optional: str = "", *, is_open: bool = False) -> Kin
 _MESSAGE: Final = "connection number protocol api side"
 _OF_KAFKA: Final = "bytes version correlation_id client_id"
 _COMMITTED: Final = "metadata_offset decided_s"
-"""In a flight recorder: what every node learns from the metadata log."""
+"""In a flight recorder: events that every node learns from the metadata log."""
 _DECIDED: Final = "reason code with rule where"
 
 KINDS: Final[dict[str, Kind]] = {
@@ -163,5 +164,6 @@ KINDS: Final[dict[str, Kind]] = {
 DECISIONS: Final = frozenset(
     name for name, kind in KINDS.items() if "where" in (*kind.fields, *kind.optional)
 )
-"""What the cluster decides: each such event has all that explains it, unless it is from a record of
-a release that did not write reasons yet."""
+"""The cluster's decisions: each such event has all explaining fields, unless its record is from a
+release that did not write reasons yet.
+"""

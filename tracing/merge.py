@@ -1,4 +1,4 @@
-"""`raftka trace-merge FILE...`: the traces of several nodes as one, on standard output.
+"""`raftka trace-merge FILE...`: merges the traces of several nodes, to standard output.
 
 Events are ordered by the nodes' wall clocks and renumbered, and a receive event names the send
 event of the other node as its cause. `t` counts from the first event of all.

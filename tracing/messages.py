@@ -1,4 +1,4 @@
-"""Selects the few fields of a message that its event shows: those that explain its effects.
+"""Selects the few fields of a message for its event: those that explain its effects.
 
 Partitions are named topic-index; the topic id replaces an unknown name.
 """
@@ -52,7 +52,7 @@ _PLAIN: Final = (
     "election_type",
     "voter_id",
 )
-"""Fields that are shown unchanged, whichever message has them."""
+"""Fields that are copied unchanged from any message."""
 
 _OF_PARTITIONS: Final = (
     "fetch_offset",
@@ -98,7 +98,7 @@ def error_name(code: int) -> str:
 
 
 def of_kafka(api: str, message: Any, names: Names) -> Fields:
-    """The fields of a request or response that its event shows."""
+    """The fields of a request or response for its event."""
     fields: Fields = {}
     for name in _PLAIN:
         value = getattr(message, name, None)
@@ -179,7 +179,7 @@ def _partition(topic: str, partition: Any) -> Fields:
 
 
 def _records(records: Buffer) -> Fields:
-    """How many records there are; a fetch may end in the middle of a batch."""
+    """The number of records; a fetch may end in the middle of a batch."""
     fields: Fields = {"bytes": len(records)}
     headers = []
     try:
@@ -194,7 +194,7 @@ def _records(records: Buffer) -> Fields:
 
 
 def of_raft(message: Fields) -> tuple[str, str, Fields]:
-    """(API, side, fields to show) of a message of the quorum."""
+    """(API, side, fields) of a message of the quorum."""
     api, side = _RAFT[message["type"]]
     fields: Fields = {"term": message["term"]}
     if "serialized" in message:
@@ -203,7 +203,7 @@ def of_raft(message: Fields) -> tuple[str, str, Fields]:
         if name in message:
             fields[name] = message[name]
     if side == "response" and api == "vote":
-        fields["granted"] = True  # A voter does not answer when it refuses.
+        fields["granted"] = True  # A voter does not answer if it refuses.
     if "next_index" in message:
         fields["next_index"] = message["next_index"]
     if "previous_index" in message:

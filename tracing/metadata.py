@@ -18,7 +18,7 @@ Event = tuple[str, dict[str, Any]]
 def partition_event(
     topic: str, index: int, before: PartitionImage | None, after: PartitionImage
 ) -> Event | None:
-    """The event for a change of a partition; None when nothing that events show has changed."""
+    """The event for a change of a partition; None if no field of events has changed."""
     fields: dict[str, Any] = {"partition": f"{topic}-{index}", "leader": after.leader}
     led = None if before is None else (before.leader, before.leader_epoch)
     if before is None or led != (after.leader, after.leader_epoch):

@@ -1,7 +1,7 @@
 """The trace of a real node, in the simulator's format: docs/trace.md.
 
-`raftka.trace.file` names the file. A node writes what passes its own ports, and the cluster's
-decisions as it learns of them; `t` counts from this node's start.
+`raftka.trace.file` names the file. A node records events at its own ports, and the cluster's
+decisions when it learns of them; `t` counts from this node's start.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _TAKEN = frozenset({"event", "id", "t", "kind", "node", "cause", "level", "words
 
 
 class TraceFile:
-    """Appends events to a file, each on a line of its own."""
+    """Appends events to a file, one per line."""
 
     def __init__(
         self,
@@ -49,7 +49,7 @@ class TraceFile:
         peers: Mapping[str, str] | None = None,
         last_id: int = 0,
     ) -> None:
-        """`peers` has nodes by host:port; `last_id` is the last id of an earlier process."""
+        """`peers` maps host:port to nodes; `last_id` is the last id of an earlier process."""
         self._file = file
         self._host = host
         self._monotonic = monotonic
@@ -77,7 +77,7 @@ class TraceFile:
     def event(
         self, kind: str, *, node: str | None = None, cause: int | None = None, **fields: Any
     ) -> int:
-        """Write one event; its id. The first failure to write is logged."""
+        """Write one event; return its id. The first failure to write is logged."""
         with self._lock:
             self._last_id += 1
             if "code" in fields:
@@ -160,7 +160,7 @@ class TraceFile:
         return Ends(f"{client}>{server}", self._host, peer)
 
     def _peer(self, address: str) -> str:
-        """The node behind an address, as far as the settings or the metadata say."""
+        """The node of an address, as far as the settings or the metadata contain it."""
         if address not in self._peers and self._image is not None:
             for broker in self._image.brokers.values():
                 for each in broker.endpoints:
@@ -179,7 +179,7 @@ class TraceFile:
 
 
 def trace_to(path: str, config: Config, monotonic: Callable[[], float]) -> TraceFile:
-    """Begin a trace that also records every log line. Raises OSError."""
+    """Start a trace that also records every log line. Raises OSError."""
     host = f"n{config.int('node.id')}"
     peers = {
         f"{endpoint[0]}:{endpoint[1]}": f"n{node_id}"

@@ -1,8 +1,8 @@
-"""Describes what passes the ports as events, and links each event to its cause.
+"""Records the traffic at the ports as events, and links each event to its cause.
 
-Links are found by content: a batch in a log comes from the message that carried a batch with the
-same checksum, a high watermark from the fetch that asked for that offset, an answer from the
-request with its correlation id. No node is asked, except for its high watermarks.
+Links are found by content: a batch in a log is caused by the message with a batch of the same
+checksum, a high watermark by the fetch from that offset, an answer by the request with its
+correlation id. Nodes are only queried for their high watermarks.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from raftka.tracing.timers import Timers
 from raftka.tracing.wire import Clear, Ends, Link, Message, Runs, TracedNetwork
 
 _AFTER_MAX: Final = 50
-"""The most further causes that one event names."""
+"""The limit of further causes of one event."""
 
 
 class Write(Protocol):
-    """Takes one event; its id."""
+    """Writes one event; returns its id."""
 
     def __call__(
         self, kind: str, *, node: str | None = None, cause: int | None = None, **fields: Any
@@ -36,7 +36,7 @@ class Write(Protocol):
 
 
 class Observer:
-    """Everything that passes the ports of one node, or of a whole simulation."""
+    """Observes the ports of one node, or of a whole simulation."""
 
     def __init__(
         self,
@@ -48,9 +48,10 @@ class Observer:
         sees_all: bool,
         lock: AbstractContextManager[Any] | None = None,
     ) -> None:
-        """`high_watermark` gives that of a node's replica of a partition. `sees_all`: both ends of
-        every connection are observed, so that a message that does not arrive is known to be lost.
-        `lock` keeps threads apart."""
+        """`high_watermark` returns that of a node's replica of a partition. `sees_all`: both ends
+        of every connection are observed, so that a message that does not arrive is known to be
+        lost. `lock` serializes threads.
+        """
         self._sees_all = sees_all
         self.elections = Elections()
         self.elections.timers = Timers(write, self.elections.silencers)
@@ -60,31 +61,31 @@ class Observer:
         self._ends = ends
         self._lock = lock
         self._on_the_way: dict[tuple[str, bool], dict[int, int]] = {}
-        """Messages that have not arrived, by number; by connection and whether the dialer's."""
+        """Messages in flight, by number; by connection and whether the dialer sent them."""
         self._carried: Memory[tuple[str, str, int]] = Memory()
-        """The message that brought a batch: by node, partition and checksum."""
+        """The message that contained a batch: by node, partition and checksum."""
         self._appended: Memory[tuple[str, str, int]] = Memory()
         """The event of a batch in a log: by node, partition and base offset."""
         self._fetched: Memory[tuple[str, str, int]] = Memory()
-        """The newest fetch of a follower that asked a node for an offset of a partition."""
+        """A follower's newest fetch of a partition from an offset."""
         self._newest_fetch: Memory[tuple[str, str]] = Memory()
         """The newest fetch of any follower, by node and partition."""
         self._since: dict[tuple[str, int], list[int]] = {}
-        """What a node appended from one message: by node and that message's event."""
+        """The appends of a node from one message: by node and that message's event."""
         self.clients = Clients(write)
         self.produced = self.clients.produced
         self.acknowledged = self.clients.acknowledged
         self.failed = self.clients.failed
         self.read = self.clients.read
         self._touched: dict[str, dict[str, int]] = {}
-        """Per node: the partitions that changed, and the event."""
+        """By node: the changed partitions, and the event."""
         self._marks: dict[tuple[str, str], tuple[int, int]] = {}
         """High watermark and its event, by node and partition."""
         self._epochs: dict[tuple[str, str], int] = {}
         self._commits: dict[tuple[str, int], Fields] = {}
-        """What commits of offsets ask for, until they are answered."""
+        """The offsets of pending commits."""
         self._orders: dict[str, int] = {}
-        """On whose behalf a client acts: the event that causes its requests."""
+        """The event that causes a client's requests."""
         self._last_answer: Memory[tuple[str, str]] = Memory()
         """The newest answer on a connection: by its name and API."""
 
@@ -102,7 +103,7 @@ class Observer:
     # The wire.
 
     def message(self, link: Link, message: Message, *, sent: bool) -> None:
-        """A message went out, or came in."""
+        """A message was sent, or arrived."""
         node = link.node
         if message.protocol == "raft":
             api, side, fields = of_raft(message.body)
@@ -155,7 +156,7 @@ class Observer:
                 link.requests.pop(message.correlation_id, None)
 
     def broken(self, link: Link, reason: str) -> None:
-        """A connection closed on this side; messages in flight to it are lost."""
+        """A connection was closed on this side; messages in flight to it are lost."""
         cause = None
         if reason != "closed here":
             cause = self._write(
@@ -185,7 +186,7 @@ class Observer:
     def _causes(
         self, link: Link, message: Message, api: str, side: str, fields: Fields
     ) -> tuple[int | None, list[int]]:
-        """The cause of an outgoing message, and what else it waited for."""
+        """The cause of an outgoing message, and the other events that it waited for."""
         node = link.node
         if message.protocol == "raft":
             cause = link.last_request if side == "response" else None
@@ -217,7 +218,7 @@ class Observer:
         return max((each for each in found if each is not None), default=None)
 
     def _why_lost(self, link: Link) -> int | None:
-        """What broke a connection, as far as this trace shows."""
+        """What broke a connection, as far as this trace contains it."""
         down = self.elections.down.get(link.there)
         if down is not None or link.there not in self.elections.begun:
             return down
@@ -247,7 +248,7 @@ class Observer:
             yield from (e for e in (*found, led.get(partition)) if e is not None)
 
     def _shown(self, node: str, api: str, fields: Fields) -> Iterator[int]:
-        """The events that a response reports."""
+        """The events behind a response's contents."""
         for each in fields.get("partitions", ()):
             partition = each.get("partition")
             first = each.get("base_offset" if api == "Produce" else "first_offset")
@@ -366,7 +367,7 @@ class Observer:
     # High watermarks.
 
     def _look_at_marks(self, node: str) -> None:
-        """Before a node sends: the high watermarks that moved since it last sent."""
+        """Before a node sends: record the high watermarks that have changed since it last sent."""
         touched = self._touched.get(node)
         if not touched:
             return
@@ -383,14 +384,14 @@ class Observer:
         while len(touched) > 64:
             touched.pop(next(iter(touched)))
 
-    # What applications ask of clients, and the results.
+    # Calls of applications to clients, and their results.
 
     def ordered(self, client: str, event: int) -> None:
-        """A client acts for an administrator's operation or a fault."""
+        """A client acts on behalf of an administrator's operation or a fault."""
         self._orders[client] = event
 
     def timer_fired(self, node: str, timer: str, about: str) -> None:
-        """Take a timer (model/timers.py)."""
+        """Record a fired timer (model/timers.py)."""
         event = self.elections.timer_fired(node, timer, about)
         if timer in ("request", "delivery", "silence"):
             self.clients.trouble[node] = event

@@ -1,7 +1,7 @@
-"""The line of the source that takes a decision, by the code of its reason.
+"""Finds the source line of a decision, by the code of its reason.
 
-It is looked up in the compiled code that runs, where a function names the code; so it holds for
-this commit, also where the sources are not at hand.
+It is looked up in the running compiled code, by the function that contains the code; so it is right
+for this commit, even if the sources are not available.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _ROOMS: Final = (
     *("raftka.kraft.controller", "raftka.kraft.raft", "raftka.broker.controller"),
     "raftka.broker.replication",
 )
-"""Where decisions are taken."""
+"""The packages that take decisions."""
 
 
 _LINES: Final = {
@@ -32,11 +32,11 @@ _LINES: Final = {
     "diverged": ("raftka.broker.replication.following", "Following._diverged"),
     "torn-end": ("raftka.storage.recovery", "_Opening._cut"),
 }
-"""Decisions whose code names no reason, which observers add: the functions that take them."""
+"""Decisions without a reason code, which observers add: the functions that take them."""
 
 
 def explained(code: str) -> dict[str, str]:
-    """`rule` and `where` of a decision, as its event has them."""
+    """`rule` and `where` of a decision, for its event."""
     found = {"rule": rule_of(code)}
     if (where := places().get(code.rpartition(".")[2])) is not None:
         found["where"] = where
@@ -55,7 +55,7 @@ def places() -> dict[str, str]:
         name = _file(module.__name__)
         for value in list(vars(module).values()):
             for function in _functions(value, module.__name__):
-                # Methods of dataclasses are made from texts of their own.
+                # Methods of dataclasses are compiled from generated source.
                 if function.co_filename.endswith(name):
                     for code, line in _named(function):
                         found.setdefault(code, f"{name}:{line}")
@@ -67,7 +67,7 @@ def _file(module: str) -> str:
 
 
 def _modules() -> Iterator[ModuleType]:
-    """Those of the rooms that run: what takes a decision has been imported."""
+    """The loaded modules of these packages: a module that has decided was imported."""
     for name, module in sorted(sys.modules.items()):
         if name.rpartition(".")[0] in _ROOMS:
             yield module
@@ -93,7 +93,7 @@ def _with_inner(code: CodeType) -> Iterator[CodeType]:
 
 
 def _named(function: CodeType) -> Iterator[tuple[str, int]]:
-    """The codes that a function names, each with the line."""
+    """The codes that a function contains, each with the line."""
     if not any(isinstance(each, str) and each in SENTENCES for each in function.co_consts):
         return
     line = function.co_firstlineno

@@ -1,11 +1,11 @@
-"""The flight recorder of a real node: what its control plane did, always on.
+"""The flight recorder of a real node: records its control plane, always on.
 
-Votes, terms, elections, fences, changes of ISRs, links between nodes that broke, and the log lines
-of nodes that decide; nothing of the data plane, so that a request costs nothing here. Events are
-those of docs/trace.md; `raftka trace` writes them out (tracing/recordings.py), also after a kill.
+It records votes, terms, elections, fencing, ISR changes, broken links between nodes, and the log
+lines of deciding nodes; nothing of the data plane, so requests are not slowed down. Events are
+those of docs/trace.md; `raftka trace` exports them (tracing/recordings.py), even after a kill.
 
-Clocks of nodes are compared by messages that both ends have seen: the quorum's append-entries
-carry the leader's own time, which its follower sends back, so that a pair is known by it.
+Nodes' clocks are compared by messages that both ends have recorded: the quorum's append-entries
+contain the leader's time, which the follower returns, so that it identifies the pair.
 """
 
 from __future__ import annotations
@@ -39,24 +39,24 @@ log = get_logger(__name__)
 
 _OF_CONTROL: Final = ("raftka.kraft.", "raftka.broker.controller.", "raftka.broker.lifecycle")
 _LOGS_ELECTIONS: Final = "raftka.broker.controller.log"
-"""They are events here."""
+"""These lines are recorded as events."""
 _STARTS_AND_STOPS: Final = ("raftka.broker.serve", "raftka.server_command")
 _OF_JOURNALS: Final = frozenset({"quorum-term", "quorum-vote", "quorum-truncate"})
 _STANDING: Final = frozenset({"request_vote", "pre_vote"})
 _LONGEST_REST_S: Final = 0.1
-"""Of a voter that hears its leader: raftka.quorum.heartbeat.ms."""
+"""The longest interval between messages for a voter with a leader: raftka.quorum.heartbeat.ms."""
 _VOTES: Final = frozenset({"request_vote", "response_vote"})
 _PARTITIONS_A_BATCH: Final = 200
-"""The most partitions of one metadata batch that get an event each: recording must not delay a
+"""The limit of partitions of one metadata batch with an event each: recording must not delay a
 failover, nor push older events out of the ring.
 """
 _SAMPLES_OF: Final = 16
-"""One in so many messages is a sample, the same ones on both sides."""
+"""One in this many messages is a sample, the same ones on both sides."""
 _TAKEN: Final = frozenset({"id", "t", "kind", "node", "cause", "level", "words", "after"})
 
 
 class Recorder:
-    """Events of one node; they are kept in memory until `open` says where the file is."""
+    """Events of one node; they are kept in memory until `open` gets the file's location."""
 
     def __init__(
         self,
@@ -69,7 +69,7 @@ class Recorder:
         self._node_id = node_id
         self._monotonic = monotonic
         self._wall_at_zero = wall() - monotonic()
-        """Later steps of the wall clock do not put events out of order."""
+        """Later steps of the wall clock do not change the order of events."""
         self._began = self._now()
         self._file: FlightFile | None = None
         self._before: list[tuple[str, str | None, int | None, dict[str, Any], float]] = []
@@ -80,17 +80,17 @@ class Recorder:
         """Threads sync the journals."""
         self._lines = Safely("log lines in the flight recorder", self._lock)
         self._elected: Memory[tuple[str, int]] = Memory()
-        """The event of a leader: by partition and epoch."""
+        """The election event of a leader: by partition and epoch."""
         self._listening = Listening()
         self._silent_since: dict[int, float] = {}
         self._known_offset = 0
-        """Of the metadata that an earlier process has recorded."""
+        """The metadata offset that an earlier process has recorded."""
         self._acks = Safely("acknowledgements in the flight recorder", self._lock)
         self._messages = Safely("messages in the flight recorder", self._lock)
         logs.add_sink(self.line)
 
     def open(self, path: str) -> None:
-        """Begin to write; without room on the disk the node goes on without a recorder."""
+        """Open the file; if the disk is full the node continues without a recorder."""
         try:
             self._file = FlightFile(path, self._node_id)
         except OSError as error:
@@ -107,7 +107,7 @@ class Recorder:
     def event(
         self, kind: str, *, node: str | None = None, cause: int | None = None, **fields: Any
     ) -> int:
-        """Write one event; its id, 0 while the file is not open."""
+        """Write one event; return its id, 0 while the file is not open."""
         with self._lock:
             if self._file is None:
                 if len(self._before) < 100:
@@ -131,7 +131,7 @@ class Recorder:
     def _now(self) -> float:
         return self._wall_at_zero + self._monotonic()
 
-    # What is watched.
+    # Observers.
 
     def line(self, line: Line) -> None:
         """Take a line of the log (model/logs.py)."""
@@ -144,7 +144,7 @@ class Recorder:
         self.event("log", node=self._host, level=line.level, words=line.words, **details)
 
     def disk(self, inner: Disk) -> Disk:
-        """The node's disk port; of all files only the quorum's journals are watched."""
+        """Wrap the node's disk port; only the quorum's journals are observed."""
         return _JournalsOnly(inner, lambda *_: None, self._of_journal, self._lock)
 
     def _of_journal(self, kind: str, fields: dict[str, Any]) -> None:
@@ -154,7 +154,7 @@ class Recorder:
             self._elections.disk_told(self._host, kind, fields, event)
 
     def follow(self, node: Node) -> None:
-        """Watch a node that is composed; the file is in the directory of its metadata log."""
+        """Observe a composed node; the file is in the directory of its metadata log."""
         self.open(f"{node.config.text('metadata.log.dir')}/{NAME}")
         if self._file is None:
             return
@@ -167,7 +167,7 @@ class Recorder:
             node.replicas.role_listeners.append(self)
 
     def after(self, event: int, sample: int, max_bytes: int) -> Recorded:
-        """See RecorderReader. Samples get the bytes that events leave, and at least a quarter."""
+        """See RecorderReader. Samples get the bytes that events leave, but at least a quarter."""
         file = self._file
         assert file is not None
         with self._lock:
@@ -180,7 +180,7 @@ class Recorder:
     # Of partitions that this broker leads.
 
     def became_leader(self, replica: Replica) -> None:
-        """As RoleListener. Its first record of this epoch, when it is committed, is an event."""
+        """See RoleListener. The first committed record of this epoch becomes an event."""
         state = replica.state
         end = state.log_end_offset + 1
         first = _FirstRecord(self, state.topic_partition, state.view.leader_epoch, end - 1)
@@ -234,7 +234,7 @@ class Recorder:
         now = float(image.offset)
         cause = self._elections.cause_of(kind, host, fields, now)
         if host != self._host:
-            fields.pop("votes", None)  # Only the one that got them knows.
+            fields.pop("votes", None)  # Only the elected node knows them.
         fields["metadata_offset"] = image.offset
         if delta.stamp is not None:
             fields["decided_s"] = delta.stamp.wall_ms / 1000
@@ -246,11 +246,11 @@ class Recorder:
     # The quorum.
 
     def message(self, replica_id: int, message: dict[str, Any], sent: bool) -> None:
-        """As QuorumWatch."""
+        """See QuorumWatch."""
         self._messages(self._message, replica_id, message, sent)
 
     def link_broken(self, replica_id: int) -> None:
-        """As QuorumWatch."""
+        """See QuorumWatch."""
         self._messages(self._link_broken, replica_id)
 
     def stood_still(self, rested_s: float, late_s: float) -> None:
@@ -258,7 +258,7 @@ class Recorder:
         self._messages(self._stood_still, rested_s, late_s)
 
     def _stood_still(self, rested_s: float, late_s: float) -> None:
-        # The process stopped somewhere within its planned sleep.
+        # The process was suspended at some time within its planned sleep.
         meant_s = min(rested_s - late_s, _LONGEST_REST_S)
         since = self._now() - rested_s + meant_s / 2
         seconds = round(self._now() - since, 3)
@@ -280,7 +280,7 @@ class Recorder:
         self._elections.connection_lost(self._host, host, event)
 
     def _silent(self, peer: int, silence: Silence | None) -> None:
-        """Write a silence that is new."""
+        """Record a new silence."""
         if silence is None:
             return
         host = f"n{peer}"
@@ -344,7 +344,7 @@ class Recorder:
     def _told(
         self, api: str, host: str, side: str, fields: dict[str, Any], sent: bool, cause: int | None
     ) -> int:
-        """Write a message of the quorum; its number is its term's."""
+        """Record a message of the quorum; its number is its term's."""
         return self.event(
             "message-sent" if sent else "message-received",
             node=self._host,
@@ -360,7 +360,7 @@ class Recorder:
 
 
 class _FirstRecord:
-    """Waits, as a producer would, for the first record under a new leader to be committed."""
+    """Waits, like a producer, until the first record under a new leader is committed."""
 
     done = False
 
@@ -371,12 +371,12 @@ class _FirstRecord:
         self._partition, self._epoch, self._offset = partition, epoch, offset
 
     def acknowledged(self, slot: int, code: ErrorCode) -> None:
-        """As AckWaiter; an error is the end of this broker's leading."""
+        """See AckWaiter; an error ends this broker's leadership."""
         if code is ErrorCode.NONE:
             self._recorder.first_acknowledged(self._partition, self._epoch, self._offset)
 
 
 class _JournalsOnly(TracedDisk):
-    """Opens every other file as it is."""
+    """Observes only the journals; other files are opened unchanged."""
 
     watches_segments = False

@@ -1,10 +1,10 @@
-"""Flight recorders of several nodes as one trace: clocks compared, causes before effects, what all
-nodes saw as one event.
+"""Merges flight recorders of several nodes into one trace: aligns clocks, orders causes before
+effects, and combines events that all nodes have seen.
 
-Clocks: of every message that both ends recorded, receiving minus sending is the way's time plus
-the difference of the two clocks. The least of it in each direction is nearly the same way's time,
-so half their difference is that of the clocks (as NTP does it). What remains, microseconds to a
-millisecond, is settled by order: an event moves behind what it follows from, never before it.
+Clocks: for every message that both ends recorded, the receive time minus the send time is the
+latency plus the difference of the two clocks. The minimal latency is nearly the same in both
+directions, so half of the difference of the minima is that of the clocks (as in NTP). The remaining
+error, microseconds to a millisecond, is corrected by causality: an event is moved after its causes.
 """
 
 from __future__ import annotations
@@ -25,12 +25,10 @@ _OF_ALL: Final = {
     "leader-elected": ("partition",),
     "isr-changed": ("partition",),
 }
-"""What every node learns from the metadata, and the fields that distinguish the events of one
-batch.
-"""
+"""Events that every node sees in the metadata, and the fields that tell those of a batch apart."""
 _NOT_SHOWN: Final = frozenset({"t", "cause", "also"})
 _MOMENTS: Final = ("since_s", "last_heard_s")
-"""Fields that are moments of the node's own clock."""
+"""Fields that contain times of the node's own clock."""
 _STEP_S: Final = 1e-6
 
 
@@ -38,9 +36,9 @@ class Merged(NamedTuple):
     """A trace, as docs/trace.md describes it."""
 
     began_unix_s: float
-    """Of its first event, by the clock of the node that others are compared with."""
+    """The time of its first event, by the reference node's clock."""
     offsets_s: dict[int, float]
-    """How far each node's clock was ahead of that one's."""
+    """The offset of each node's clock from the reference node's."""
     events: list[Event]
 
 
@@ -54,7 +52,7 @@ class _Seen(NamedTuple):
 
 
 def merge(recordings: Sequence[Recording]) -> Merged:
-    """One trace of the recordings of different nodes."""
+    """Merge the recordings of different nodes into one trace."""
     offsets = clock_offsets(recordings)
     seen = [
         _Seen(
@@ -117,7 +115,7 @@ def _head(event: Event) -> Event:
 
 
 def clock_offsets(recordings: Sequence[Recording]) -> dict[int, float]:
-    """How far each node's clock is ahead of the first one's, in seconds."""
+    """The offset of each node's clock from the first one's, in seconds."""
     least = _least_ways(recordings)
     offsets: dict[int, float] = {}
     for first in recordings:
@@ -136,7 +134,7 @@ def clock_offsets(recordings: Sequence[Recording]) -> dict[int, float]:
                 if there is not None and back is not None:
                     ahead = (there - back) / 2
                 else:
-                    # Only one direction is known: take the latency, which is short, for zero.
+                    # Only one direction is known: assume a latency of zero, since it is short.
                     ahead = there if there is not None else -(back or 0.0)
                 offsets[other] = offsets[node] + ahead
                 waiting.append(other)
@@ -144,7 +142,7 @@ def clock_offsets(recordings: Sequence[Recording]) -> dict[int, float]:
 
 
 def _least_ways(recordings: Sequence[Recording]) -> dict[tuple[int, int], float]:
-    """For each direction the least of receiving minus sending, by the two nodes' own clocks."""
+    """For each direction the minimal receive time minus send time, by the two nodes' own clocks."""
     sent: dict[tuple[Any, ...], float] = {}
     received: list[tuple[tuple[Any, ...], float]] = []
     for key, is_sent, at in _messages(recordings):
@@ -161,7 +159,7 @@ def _least_ways(recordings: Sequence[Recording]) -> dict[tuple[int, int], float]
 
 
 def _messages(recordings: Sequence[Recording]) -> Iterator[tuple[tuple[Any, ...], bool, float]]:
-    """((kind, sender, receiver, what distinguishes it), whether sent, when) of all messages."""
+    """((kind, sender, receiver, distinguishing fields), whether sent, time) of all messages."""
     for found in recordings:
         for sample in found.samples:
             match sample.content:
@@ -193,9 +191,7 @@ def _way(kind: str, node: int, peer: int, is_sent: bool, what: tuple[Any, ...]) 
 def _one_of_each(
     seen: Sequence[_Seen],
 ) -> tuple[list[_Seen], dict[tuple[int, int], _Seen]]:
-    """The earliest event of those that all nodes saw, and the substitute for each one that is
-    dropped.
-    """
+    """The earliest of the events that all nodes saw, and the substitute for each dropped one."""
     kept: list[_Seen] = []
     first: dict[tuple[Any, ...], _Seen] = {}
     stands_for: dict[tuple[int, int], _Seen] = {}
@@ -216,7 +212,7 @@ def _one_of_each(
 
 
 def _add_what_it_knew(event: Event, other: _Seen) -> None:
-    """Causes that another node knew, and the votes, which only the elected one knows."""
+    """Add causes that another node knew, and the votes, which only the elected node knows."""
     if "cause" in other.content:
         event.setdefault("also", []).append((other.node, other.content["cause"]))
     if "votes" in other.content:
@@ -233,7 +229,7 @@ def _causes(event: _Seen, stands_for: Mapping[tuple[int, int], _Seen]) -> Iterat
 def _in_order(
     kept: Sequence[_Seen], stands_for: Mapping[tuple[int, int], _Seen]
 ) -> dict[tuple[int, int], float]:
-    """When each happened: by its node's clock, and behind all that it follows from."""
+    """The time of each event: by its node's clock, and after all its causes."""
     keys = {(each.node, each.number): each for each in kept}
     follows: dict[tuple[int, int], set[tuple[int, int]]] = {key: set() for key in keys}
     previous: dict[int, tuple[int, int]] = {}
@@ -262,7 +258,7 @@ def _settle(
     keys: Mapping[tuple[int, int], _Seen],
     follows: Mapping[tuple[int, int], set[tuple[int, int]]],
 ) -> dict[tuple[int, int], float]:
-    """The moments, the earliest first; a circle, which a damaged file may show, is cut there."""
+    """The times, in ascending order; a cycle, which a damaged file may contain, is broken."""
     leads_to: dict[tuple[int, int], list[tuple[int, int]]] = {}
     missing = {key: len(before) for key, before in follows.items()}
     for key, before in follows.items():

@@ -1,6 +1,4 @@
-"""Isolates a node from its observer: an observer's error is logged once and ends the observation,
-never the node.
-"""
+"""Isolates a node from its observer, whose first error is logged and ends the observation."""
 
 from __future__ import annotations
 
@@ -16,7 +14,7 @@ R = TypeVar("R")
 
 
 class Safely:
-    """Calls a watcher of one connection, file or node, until it fails for the first time."""
+    """Calls an observer of one connection, file or node, until it fails for the first time."""
 
     def __init__(self, what: str, lock: AbstractContextManager[Any] | None = None) -> None:
         """`lock` is held during calls: files are synced in threads."""
@@ -25,7 +23,7 @@ class Safely:
         self._lock = nullcontext() if lock is None else lock
 
     def __call__(self, function: Callable[..., R], *arguments: Any) -> R | None:
-        """What the watcher returns; None once it has failed."""
+        """Return the observer's result; None after it has failed."""
         if self.ended:
             return None
         try:

@@ -1,9 +1,8 @@
-"""Finds since when one voter has been silent towards another, from their heartbeats.
+"""Detects since when one voter has been silent towards another, from their heartbeats.
 
-The leader sends heartbeats and followers answer them, so each side expects the other. No node
-expects messages from one that has no reason to send. What cut them off, or stopped one, happened
-between the last message and the one that did not come: half of the usual pause after the last is
-nearest to all of that.
+The leader sends heartbeats and followers answer them, so each expects messages from the other.
+Other nodes need not send, so none are expected from them. The fault happened between the last
+message and the first missing one: half of the usual interval after the last is the best estimate.
 """
 
 from __future__ import annotations
@@ -13,26 +12,24 @@ from typing import Final
 from raftka.model.named_tuple import NamedTuple
 
 SILENT_S: Final = 0.6
-"""Without a message for this long a node is silent: shorter than an election timeout, longer than a
-busy moment.
-"""
+"""A node is silent after this time without a message: less than an election timeout."""
 _USUAL_PAUSES: Final = 4
-"""Or so many pauses, when an election began for less."""
+"""Or after this many usual intervals, if an election began earlier."""
 _LONGEST_PAUSE_S: Final = 0.3
-"""Between heartbeats of the largest cluster; one that is longer was a silence itself."""
+"""The longest heartbeat interval of the largest cluster; a longer one was a silence itself."""
 _FADES: Final = 0.9
 
 
 class Silence(NamedTuple):
-    """One node has not heard another since; moments are of the caller's clock."""
+    """One node has not heard another since; times are of the caller's clock."""
 
     last_heard_s: float
     since_s: float
-    """When that began, as nearly as can be known."""
+    """When that began, as precisely as known."""
 
 
 class _Peer:
-    """What a node knows of a peer whose heartbeats it expects."""
+    """A node's state of a peer whose heartbeats it expects."""
 
     __slots__ = ("heard_s", "is_silent", "pause_s")
 
@@ -43,12 +40,12 @@ class _Peer:
 
 
 class Listening:
-    """One node's silence detector: pure, called with its clock's time. Times in seconds."""
+    """One node's silence detector: pure; the caller passes the time in seconds."""
 
     def __init__(self) -> None:
         self._peers: dict[int, _Peer] = {}
         self._leader: int | None = None
-        """Whose heartbeats this node waits for; None while it leads, or knows no leader."""
+        """The node whose heartbeats this node expects; None while it leads, or knows no leader."""
 
     def heard_leader(self, peer: int, now: float) -> None:
         """A leader's heartbeat arrived."""
@@ -63,9 +60,9 @@ class Listening:
             self._heard(peer, now)
 
     def showed_itself(self, peer: int, now: float) -> Silence | None:
-        """This node leads, and has sent a heartbeat: the silence of the other, when it is new."""
+        """This node leads, and has sent a heartbeat; return the other leader's silence, if new."""
         if self._leader is not None:
-            # The former leader may still be silent, since then.
+            # The previous leader may still be silent, since then.
             self._peers = {peer: each for peer, each in self._peers.items() if each.is_silent}
             self._leader = None
         known = self._peers.get(peer)
@@ -75,7 +72,7 @@ class Listening:
         return self._silence(known, now, SILENT_S)
 
     def stands(self, now: float) -> tuple[int, Silence] | None:
-        """This node asks for votes: its leader and the silence of that, when it is new."""
+        """This node requests votes: return its leader and that leader's silence, if it is new."""
         known = None if self._leader is None else self._peers.get(self._leader)
         if self._leader is None or known is None:
             return None
@@ -84,13 +81,13 @@ class Listening:
         return None if found is None else (self._leader, found)
 
     def lost(self, peer: int) -> None:
-        """The connection is gone: that is known, and no silence."""
+        """The connection is closed: that is known, and is not a silence."""
         self._peers.pop(peer, None)
         if self._leader == peer:
             self._leader = None
 
     def stood_still(self) -> None:
-        """This node itself was stopped: what it missed meanwhile is not its peers' silence."""
+        """This node itself was suspended: messages that it missed are not its peers' silence."""
         self._peers.clear()
         self._leader = None
 

@@ -1,9 +1,9 @@
-"""Timers as events: set, pushed back, fired.
+"""Records timers as events: set, postponed, fired.
 
-That one fires is reported by the task that waits for it (model/timers.py). That it is set and
-pushed back is seen on the wire: an election timer by what a leader sends, a lease by what voters
-answer, a session by heartbeats, a replica's lag by its fetches. Many pushes are one event, so that
-a trace is not full of them.
+The waiting task reports that a timer fires (model/timers.py). Setting and postponing is inferred
+from messages: an election timer's from a leader's messages, a lease's from voters' answers, a
+session's from heartbeats, a replica lag's from its fetches. Several postponements are one event, so
+that they do not flood the trace.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _PUSHES_A_EVENT: Final = 20
 
 
 class Write(Protocol):
-    """Takes one event; its id."""
+    """Writes one event; returns its id."""
 
     def __call__(
         self, kind: str, *, node: str | None = None, cause: int | None = None, **fields: Any
@@ -27,11 +27,11 @@ class Timers:
     """The timers of all processes that one trace observes."""
 
     def __init__(self, write: Write, silencers: Callable[[str, str], list[int]]) -> None:
-        """`silencers` names what keeps a node from hearing another: faults, cuts, ends."""
+        """`silencers` returns why a node cannot hear another: faults, cuts, stops."""
         self._write = write
         self._silencers = silencers
         self._pushed: dict[tuple[str, str, str], list[int]] = {}
-        """By node, timer and subject: [times since the last event, the newest cause]."""
+        """By node, timer and subject: [postponements since the last event, the newest cause]."""
         self._of: dict[tuple[str, str], str] = {}
         """The host that a node's timer waits for: a quorum's leader, a request's peer."""
         self.about: dict[tuple[str, str], int] = {}
@@ -40,7 +40,7 @@ class Timers:
         """The newest firing, by node and timer."""
 
     def pushed(self, node: str, timer: str, about: str, cause: int, waits_for: str = "") -> None:
-        """A message came that sets a timer, or pushes it back."""
+        """A message arrived that sets or postpones a timer."""
         if waits_for:
             self._of[node, timer] = waits_for
         known = self._pushed.get((node, timer, about))
@@ -55,7 +55,7 @@ class Timers:
             known[0] = 0
 
     def fired(self, node: str, timer: str, about: str, begun: int | None) -> int:
-        """It has run out; the event's id. `begun`: the event of the process's start."""
+        """A timer has fired; return the event's id. `begun`: the event of the process's start."""
         known = self._pushed.pop((node, timer, about), None)
         if known is not None and known[0]:
             self._tell("timer-pushed-back", node, timer, about, known[1], times=known[0])
@@ -75,7 +75,7 @@ class Timers:
         return max(found, default=None)
 
     def forget(self, node: str) -> None:
-        """A process has ended, and its timers with it."""
+        """A process has stopped, and its timers with it."""
         for key in [key for key in self._pushed if key[0] == node]:
             del self._pushed[key]
 

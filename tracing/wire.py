@@ -1,7 +1,7 @@
-"""The network port of a process, observed: whole messages as they go out and come in.
+"""Observes a process's network port: whole messages, as they are sent and received.
 
-The bytes pass unchanged. Both protocols are understood, Kafka's and that of the quorum, which
-shows itself by its first four bytes.
+The bytes are passed on unchanged. Both protocols are decoded, Kafka's and the quorum's, which is
+recognized by its first four bytes.
 """
 
 from __future__ import annotations
@@ -21,9 +21,11 @@ from raftka.tracing.safely import Safely
 
 _SIZE = 4
 _NODE = re.compile(r"(?:raftka-node|broker)-(\d+)(?:-fetcher-\d+)?")
-"""What nodes call themselves when they ask each other."""
+"""The client id of nodes in requests to each other."""
 _FRAME_MAX = 1 << 28
-"""A stream that announces a longer frame is not Kafka's, as of TLS: it is not cut into frames."""
+"""A stream that announces a longer frame is not Kafka's protocol, but for example TLS: it is not
+split into frames.
+"""
 Tap = Callable[[bytes], None]
 Clear = Callable[[Tap, Callable[[], None]], Tap]
 """What opens one direction of a connection: the bytes as they pass come in, clear ones go out. It
@@ -33,10 +35,10 @@ Runs = Callable[[], bool]
 
 
 class Ends(NamedTuple):
-    """The two ends of a connection, as both of its sides name them."""
+    """The two ends of a connection, with the same names on both sides."""
 
     name: str
-    """The same on both sides, and for no other connection."""
+    """The same on both sides, and unique to the connection."""
     here: str
     there: str
 
@@ -54,7 +56,7 @@ class Message(NamedTuple):
     body: Any
     size: int
     carried: tuple[str, Any] | None = None
-    """API and body of the request inside of an Envelope (KIP-590)."""
+    """API and body of the request in an Envelope (KIP-590)."""
 
 
 class Listening(Protocol):
@@ -65,7 +67,7 @@ class Listening(Protocol):
         ...
 
     def broken(self, link: Link, reason: str) -> None:
-        """The connection has ended on this side; once."""
+        """The connection was closed on this side; called once."""
         ...
 
 
@@ -77,12 +79,12 @@ class Link:
         self.ends = ends
         self.dialed = dialed
         self.there = ends.there
-        """The node at the other end, as soon as that is known."""
+        """The node at the other end, once known."""
         self.client_id: str | None = None
-        """What the asking side calls itself, once that is known."""
+        """The client id of the requesting side, once known."""
         self.is_raft: bool | None = None
         self.asked: dict[int, tuple[int, int]] = {}
-        """API key and version of the requests that wait, by correlation id."""
+        """API key and version of pending requests, by correlation id."""
         self.requests: dict[int, int] = {}
         """The events of these requests."""
         self.last_request = 0
@@ -93,7 +95,7 @@ class Link:
 
 
 class _Direction:
-    """Cuts one direction's bytes into messages."""
+    """Splits one direction's bytes into messages."""
 
     def __init__(self, link: Link, sent: bool, listening: Listening, clear: Clear | None) -> None:
         self.take: Tap = self._taken if clear is None else clear(self._taken, self._over)
@@ -106,7 +108,7 @@ class _Direction:
         self._asks = sent == link.dialed
         self._greeted = False
         self._lost = False
-        """Whether something came that no codec understands: the rest is not parsed."""
+        """Whether bytes arrived that no codec can decode: the rest is not parsed."""
 
     def _over(self) -> None:
         self.ended = True
@@ -153,7 +155,7 @@ class _Direction:
         self._listening.message(link, message, sent=self._sent)
 
     def _hello(self, frame: bytes) -> None:
-        """A replica identifies itself, or is refused, after which nothing comes."""
+        """A replica identifies itself, or is refused, after which nothing follows."""
         try:
             replica = decode_hello(frame).replica
         except Refused:
@@ -206,7 +208,7 @@ def _carried(envelope: Any) -> tuple[str, Any]:
 
 
 class TracedConnection:
-    """A connection that reports what passes."""
+    """A connection that reports its messages."""
 
     def __init__(
         self,
@@ -227,7 +229,7 @@ class TracedConnection:
         self._in = _Direction(link, False, listening, clear)
 
     async def receive_into(self, buffer: bytearray | memoryview, at_least: int = 1) -> int:
-        """As the port says."""
+        """Implements the port."""
         try:
             size = await self.inner.receive_into(buffer, at_least)
         except Exception as error:
@@ -240,7 +242,7 @@ class TracedConnection:
         return size
 
     def receive_now(self, buffer: bytearray | memoryview) -> int | None:
-        """As the port says."""
+        """Implements the port."""
         try:
             size = self.inner.receive_now(buffer)
         except Exception as error:
@@ -275,9 +277,10 @@ class TracedConnection:
             raise
 
     def close(self) -> None:
-        """As the port says."""
+        """Implements the port."""
         self.inner.close()
-        # TLS says goodbye inside the connection, and this side closes that after it has heard it.
+        # TLS closes the inner stream first, and this side closes the connection after it has
+        # received that.
         self._ended("closed by the other side" if self._in.ended else "closed here")
 
     def _may_send(self) -> bool:
@@ -300,7 +303,7 @@ def _joined(pieces: Sequence[Piece]) -> bytes:
 
 
 class _TracedPoller:
-    """A poller that watches what is inside of traced connections."""
+    """A poller that detects data inside of traced connections."""
 
     def __init__(self, inner: Poller) -> None:
         self._inner = inner
@@ -319,7 +322,7 @@ def _inside(connection: Connection) -> Connection:
 
 
 class TracedListener:
-    """A port whose connections report what passes."""
+    """A port whose connections report their messages."""
 
     def __init__(self, inner: Listener, network: TracedNetwork) -> None:
         self.port = inner.port
@@ -327,11 +330,11 @@ class TracedListener:
         self._network = network
 
     async def accept(self) -> Connection:
-        """As the port says."""
+        """Implements the port."""
         return self._network.traced(await self._inner.accept(), dialed=False)
 
     def close(self) -> None:
-        """As the port says."""
+        """Implements the port."""
         self._inner.close()
 
 
@@ -360,21 +363,21 @@ class TracedNetwork:
         self._runs = runs
 
     async def connect(self, host: str, port: int, *, timeout_s: float = 10.0) -> Connection:
-        """As the port says."""
+        """Implements the port."""
         connection = await self._inner.connect(host, port, timeout_s=timeout_s)
         return self.traced(connection, dialed=True)
 
     async def listen(self, host: str, port: int, *, backlog: int = 1024) -> Listener:
-        """As the port says."""
+        """Implements the port."""
         return TracedListener(await self._inner.listen(host, port, backlog=backlog), self)
 
     def poller(self) -> Poller | None:
-        """As the port says: a traced node runs in the same turns as one that is not."""
+        """Implements the port: a traced node has the same scheduler turns as an untraced one."""
         inner = self._inner.poller()
         return None if inner is None else _TracedPoller(inner)
 
     def traced(self, connection: Connection, *, dialed: bool) -> Connection:
-        """The same connection, observed."""
+        """Wrap a connection."""
         ends = Safely(f"a connection with {connection.peer}")(self._ends, connection, dialed)
         if ends is None:
             return connection

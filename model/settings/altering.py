@@ -1,6 +1,6 @@
-"""What AlterConfigs, IncrementalAlterConfigs and CreateTopics accept for topics.
+"""Validates topic settings in AlterConfigs, IncrementalAlterConfigs and CreateTopics.
 
-All functions raise KafkaError with Apache Kafka's words, which people search for. Brokers:
+All functions raise KafkaError with Apache Kafka's messages, which people search for. Brokers:
 altering_brokers.py.
 """
 
@@ -15,7 +15,7 @@ from raftka.model.settings.setting import Setting, Type, Value
 
 
 def validate_topic_config(name: str, value: str | None) -> Value:
-    """The value that a topic's setting would get. Raises KafkaError INVALID_CONFIG."""
+    """The new value of a topic's setting. Raises KafkaError INVALID_CONFIG."""
     setting = TOPIC.get(name)
     if setting is None:
         refuse(f"Unknown topic config name: {name}{_hint(name, TOPIC)}")
@@ -25,7 +25,7 @@ def validate_topic_config(name: str, value: str | None) -> Value:
 
 
 def validate_topic_configs(entries: Mapping[str, str | None]) -> None:
-    """Check all overrides of a topic, also against each other. Raises KafkaError INVALID_CONFIG."""
+    """Validate all overrides of a topic, also in combination. Raises KafkaError INVALID_CONFIG."""
     values = {name: validate_topic_config(name, value) for name, value in entries.items()}
     if values.get("remote.storage.enable"):
         refuse(
@@ -50,7 +50,7 @@ def is_list(name: str, *, topic: bool) -> bool:
 
 
 def parsed(setting: Setting, value: str | None, code: ErrorCode) -> Value:
-    """The value that the text gives a setting. Raises KafkaError with that code."""
+    """The value of a setting's text. Raises KafkaError with that code."""
     try:
         return setting.parse(value)
     except ValueError as error:
@@ -59,7 +59,7 @@ def parsed(setting: Setting, value: str | None, code: ErrorCode) -> Value:
 
 
 def _shown(setting: Setting, value: str | None) -> str:
-    """The value as Kafka quotes it: numbers with a point as Java writes them."""
+    """The value as Kafka prints it: floats in Java's format."""
     if setting.type is Type.DOUBLE and value is not None:
         try:
             return str(float(value))

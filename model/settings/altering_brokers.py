@@ -1,8 +1,8 @@
-"""What AlterConfigs and IncrementalAlterConfigs accept for brokers (KIP-226).
+"""Validates broker settings in AlterConfigs and IncrementalAlterConfigs (KIP-226).
 
-A node that could not be started with a setting cannot be given it at run time either; and some
-changes are refused although a start would take them, because a running broker could not follow. All
-functions raise KafkaError INVALID_REQUEST, the code that Kafka gives here, mostly with its words.
+Settings with which a node could not start are also refused at run time; and some changes are
+refused although a start would accept them, because a running broker cannot apply them. All
+functions raise KafkaError INVALID_REQUEST, Kafka's code in this case, mostly with its messages.
 Compared setting by setting with Apache Kafka: tests/model/settings/ask_kafka.py.
 """
 
@@ -33,7 +33,7 @@ _ONLY_PER_LISTENER: Final = frozenset(
 _CLUSTER_WIDE_OF_LISTENERS: Final = frozenset(
     {"max.connections", "max.connection.creation.rate", "num.network.threads"}
 )
-"""Of one listener, and yet of all brokers (KIP-402, KIP-612)."""
+"""Settings of one listener that may also be set for all brokers (KIP-402, KIP-612)."""
 _AT_LEAST_ONE_OF_LISTENERS: Final = ("max.connections", "max.connection.creation.rate")
 _THREADS: Final = (
     "background.threads",
@@ -47,13 +47,13 @@ _THREADS: Final = (
     "remote.log.manager.follower.thread.pool.size",
     "remote.log.reader.threads",
 )
-"""Sizes of pools: from one change to the next they at most halve or double."""
+"""Sizes of thread pools: one change may at most halve or double them."""
 
 
 def validate_broker_names(entries: Mapping[str, str], *, cluster_wide: bool) -> None:
-    """Check each of a broker's dynamic settings, or of all brokers', by itself.
+    """Validate each dynamic setting of a broker, or of all brokers, by itself.
 
-    An unknown name passes: it may belong to a plugin.
+    An unknown name is accepted: it may belong to a plugin.
     """
     known = {name: BROKER[name] for name in sorted(entries) if name in BROKER}
     if fixed := [name for name, each in known.items() if not each.dynamic]:
@@ -77,7 +77,7 @@ def validate_broker_names(entries: Mapping[str, str], *, cluster_wide: bool) -> 
 def validate_broker_configs(
     config: Config, entries: Mapping[str, str], *, cluster_wide: bool
 ) -> None:
-    """Check what a broker that runs with `config` would become by exactly these settings."""
+    """Validate the result of exactly these settings for a broker that runs with `config`."""
     validate_broker_names(entries, cluster_wide=cluster_wide)
     validate_rules(config, entries, cluster_wide=cluster_wide)
     wanted = would_be(config, entries, cluster_wide=cluster_wide)
@@ -88,13 +88,13 @@ def validate_broker_configs(
 
 
 def would_be(config: Config, entries: Mapping[str, str], *, cluster_wide: bool) -> Config:
-    """What `config` becomes by exactly these dynamic settings of a broker, or of all."""
+    """The result of exactly these dynamic settings, of a broker or of all, for `config`."""
     layers = (config.broker, entries) if cluster_wide else (entries, config.default)
     return stack(config, *layers)
 
 
 def validate_rules(config: Config, entries: Mapping[str, str], *, cluster_wide: bool) -> None:
-    """Check that a node with `config` could be started with these settings too."""
+    """Check that a node with `config` could also start with these settings."""
     problems = broken_rules(would_be(config, entries, cluster_wide=cluster_wide))
     if problems:
         _refuse("; ".join(str(problem) for problem in problems))
@@ -114,7 +114,7 @@ def _check_value(name: str, setting: Setting, text: str) -> None:
 
 
 def _steps(config: Config, wanted: Config, entries: Mapping[str, str]) -> Iterator[str]:
-    """What is too large a change at once, in Kafka's words."""
+    """Changes that exceed the allowed step, in Kafka's words."""
     counts = {name: (config.int(name), wanted.int(name)) for name in _THREADS}
     for name, text in entries.items():
         base = _base_name(name)
@@ -129,7 +129,7 @@ def _steps(config: Config, wanted: Config, entries: Mapping[str, str]) -> Iterat
 
 
 def _listener_steps(config: Config, wanted: Config) -> Iterator[str]:
-    """Which listeners would change under those that use them."""
+    """Listeners that would change although they are in use."""
     present = listeners(config)
     left = {each.name: each for each in listeners(wanted)}
     advertised = config.names("advertised.listeners")
@@ -156,7 +156,7 @@ def _check_local_retention(config: Config, wanted: Config) -> None:
 def _check_copy_lag(config: Config, wanted: Config) -> None:
     name = "log.remote.copy.lag.ms"
     lag_ms, kept_ms = wanted.int(name), wanted.int("log.local.retention.ms")
-    if kept_ms == -2:  # As the whole log.
+    if kept_ms == -2:  # The same as the whole log's.
         kept_ms = wanted.int("log.retention.ms")
     if lag_ms != config.int(name) and kept_ms != -1 and lag_ms > kept_ms:
         _refuse(
@@ -166,7 +166,7 @@ def _check_copy_lag(config: Config, wanted: Config) -> None:
 
 
 def _base_name(name: str) -> str:
-    """max.connections of listener.name.external.max.connections, and of itself."""
+    """The setting's name without the listener prefix."""
     if not name.startswith(_LISTENER_PREFIX):
         return name
     return name.removeprefix(_LISTENER_PREFIX).partition(".")[2]

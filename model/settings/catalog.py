@@ -1,4 +1,4 @@
-"""Every setting by its name, and the known name that is nearest to a misspelt one."""
+"""All settings by name, and a suggestion for a misspelt one."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ BROKER: Final[Mapping[str, Setting]] = {
     )
     for setting in table
 }
-"""The settings of a node, which a properties file may give."""
+"""The settings of a node, as in a properties file."""
 
 TOPIC: Final[Mapping[str, Setting]] = {setting.name: setting for setting in TOPIC_SETTINGS}
 """The settings of a topic."""
@@ -62,7 +62,7 @@ OF_LISTENERS: Final = (
     ".ssl.truststore.password",
     ".ssl.truststore.type",
 )
-"""The settings that one listener may have of its own, with its name in front."""
+"""The settings that a single listener may override, with its prefix."""
 
 _TIME_UNITS: Final = (
     ("log.roll.ms", "log.roll.hours"),
@@ -90,20 +90,20 @@ REMOVED: Final[Mapping[str, str]] = {
     "group.coordinator.new.enable": "there is one coordinator",
     "delegation.token.master.key": "use delegation.token.secret.key",
 }
-"""Names that older files give, and why they are not needed."""
+"""Names in older files, and why they are no longer needed."""
 
 
 def broker_synonyms(name: str) -> tuple[str, ...]:
-    """The names that can give a broker setting its value, the strongest first."""
+    """The names that can determine a broker setting's value, highest precedence first."""
     family = _SYNONYMS.get(name)
     return family if family is not None else (name,)
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name that `name` was most likely meant to be; None when none is close.
+    """The known name that `name` probably stands for; None if none is close.
 
-    Close means: a few letters differ (at most one in six, at least two), or only the signs
-    between words and the case do.
+    Close means: a few letters differ (at most one in six, at least two), or only the separators and
+    the case do.
     """
     plain = _plain(name)
     limit = max(2, len(name) // 6)
@@ -123,7 +123,7 @@ def _plain(name: str) -> str:
 
 
 def _distance(left: str, right: str, limit: int) -> int:
-    """Letters to insert, remove, change or swap with their neighbour; `limit` if that or more."""
+    """The edit distance with transpositions; `limit` if it is that or more."""
     before_last: list[int] = []
     last = list(range(len(right) + 1))
     for i, a in enumerate(left, 1):

@@ -1,4 +1,4 @@
-"""The settings of a subscription to clients' metrics (KIP-714): which metrics of which clients."""
+"""The settings of a client metrics subscription (KIP-714): which metrics of which clients."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SELECTORS: Final = (
     "client_source_address",
     "client_source_port",
 )
-"""By what a subscription chooses clients."""
+"""The criteria by which a subscription selects clients."""
 
 # fmt: off
 CLIENT_METRICS_CONFIGS: Final[tuple[Setting, ...]] = (
@@ -40,7 +40,7 @@ CLIENT_METRICS: Final[Mapping[str, Setting]] = {each.name: each for each in CLIE
 
 
 def validate_client_metrics(entries: Mapping[str, str]) -> None:
-    """Check all settings of a subscription.
+    """Validate all settings of a subscription.
 
     Raises KafkaError INVALID_REQUEST, INVALID_CONFIG, in Kafka's words.
     """
@@ -63,7 +63,7 @@ def validate_client_metrics(entries: Mapping[str, str]) -> None:
 
 
 def matchers(text: str) -> dict[str, re.Pattern[str]]:
-    """By selector, what it must match as a whole. Raises KafkaError INVALID_CONFIG."""
+    """By selector, the pattern for its whole value. Raises KafkaError INVALID_CONFIG."""
     found: dict[str, re.Pattern[str]] = {}
     for part in filter(None, (each.strip() for each in text.split(","))):
         selector, equals, pattern = part.partition("=")

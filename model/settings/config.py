@@ -1,6 +1,6 @@
-"""The settings of one node: the file's, with the dynamic ones of the metadata on top.
+"""The settings of one node: the file's, overridden by the dynamic ones of the metadata.
 
-A value only: model/settings/reading.py makes it from what was written, and checks it.
+Only the value: model/settings/reading.py parses and validates it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from raftka.model.named_tuple import NamedTuple
 from raftka.model.settings.catalog import BROKER, TOPIC
 from raftka.model.settings.setting import Value, to_text
 
-# Inside Config the name of the builtin belongs to the method.
+# Inside Config the builtin's name is the method.
 Int = int
 
 _HOUR_MS: Final = 3_600_000
@@ -20,7 +20,7 @@ _MINUTE_MS: Final = 60_000
 
 
 class Problem(NamedTuple):
-    """Something wrong with a setting."""
+    """A problem with a setting."""
 
     name: str
     value: str | None
@@ -32,7 +32,7 @@ class Problem(NamedTuple):
 
 
 class WrongSettings(ValueError):
-    """A node cannot start with these settings; the message names each with what is allowed."""
+    """A node cannot start with these settings; the message lists problems and allowed values."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         super().__init__("\n".join(str(problem) for problem in problems))
@@ -42,10 +42,10 @@ class WrongSettings(ValueError):
 class Config:
     """Typed access to a node's settings. Immutable.
 
-    A getter raises KeyError for an unknown name, TypeError for a setting of another type.
-    Settings that say the same in another unit, or that follow from others when they are not
-    given, are resolved: `log.retention.ms` has the value of `log.retention.hours`, `log.dirs` that
-    of `log.dir`, `inter.broker.listener.name` a name.
+    A getter raises KeyError for an unknown name, TypeError for a setting of another type. Settings
+    in other units, and those that default to other settings, are resolved: `log.retention.ms` has
+    the value of `log.retention.hours`, `log.dirs` that of `log.dir`, `inter.broker.listener.name` a
+    name.
     """
 
     __slots__ = ("broker", "default", "hostname", "notices", "set_aside", "static", "values")
@@ -62,22 +62,22 @@ class Config:
         set_aside: tuple[Problem, ...] = (),
     ) -> None:
         self.static = static
-        """What the file says, by name, as it was written."""
+        """The file's texts, by name."""
         self.broker = broker
         """Dynamic settings of this broker."""
         self.default = default
         """Dynamic settings of all brokers."""
         self.hostname = hostname
-        """What stands for this host where a listener names none; looked up only then."""
+        """Stands for this host in a listener without a host; looked up only then."""
         self.notices = notices
-        """What the people who started the node should know about its file."""
+        """Messages about the file, for the people who start the node."""
         self.set_aside = set_aside
-        """The dynamic settings with which a node could not start; it runs without them."""
+        """The ignored dynamic settings, with which the node could not start."""
         self.values: Mapping[str, Value] = _resolved(values)
-        """The values that are given or follow from given ones; the getters add the defaults."""
+        """The given values and those derived from them; the getters add the defaults."""
 
     def given(self, name: str) -> str | None:
-        """A setting as it was written, from its strongest layer; None when no layer has it."""
+        """A setting's text from the layer with the highest precedence; None if no layer has it."""
         for layer in (self.broker, self.default, self.static):
             if name in layer:
                 return layer[name]
@@ -115,7 +115,7 @@ class Config:
         raise TypeError(f"{name} is {value!r}, not a text")
 
     def names(self, name: str) -> list[str]:
-        """The items of a list; none when it is not given."""
+        """The items of a list; empty if it is not given."""
         value = self.value(name)
         if value is None:
             return []
@@ -130,7 +130,7 @@ class Config:
         return None if self.value(name) is None else self.text(name)
 
     def topic_defaults(self) -> dict[str, str]:
-        """What each topic setting is on this node where the topic itself does not say."""
+        """The value of each topic setting on this node without a topic's override."""
         found: dict[str, str] = {}
         for setting in TOPIC.values():
             value = self.topic_default(setting.name)
@@ -139,7 +139,7 @@ class Config:
         return found
 
     def topic_default(self, name: str) -> str | None:
-        """One of topic_defaults, None for null. Raises KeyError when it is no topic setting."""
+        """One of topic_defaults, None for null. Raises KeyError if it is no topic setting."""
         setting = TOPIC[name]
         known = setting.broker_name is not None
         value = self.value(setting.broker_name) if known and setting.broker_name else None
@@ -147,12 +147,12 @@ class Config:
 
 
 def problem(config: Config, name: str, words: str) -> Problem:
-    """Something wrong with a setting of `config`, with its value as it was given."""
+    """A problem with a setting of `config`, with its given value."""
     return Problem(name, config.given(name), words)
 
 
 def _resolved(given: Mapping[str, Value]) -> dict[str, Value]:
-    """Fill in what follows from other settings when it is not given."""
+    """Fill in settings that are derived from others."""
     values = dict(given)
 
     def number(name: str) -> Int | None:
@@ -173,7 +173,7 @@ def _resolved(given: Mapping[str, Value]) -> dict[str, Value]:
         scaled("log.retention.hours", _HOUR_MS),
     )
     if (retention_ms := number("log.retention.ms")) is not None and retention_ms < 0:
-        values["log.retention.ms"] = -1  # Kafka takes any negative number for "for ever".
+        values["log.retention.ms"] = -1  # Kafka accepts any negative number for "for ever".
     fill("log.roll.ms", scaled("log.roll.hours", _HOUR_MS))
     fill("log.roll.jitter.ms", scaled("log.roll.jitter.hours", _HOUR_MS))
     fill("log.flush.interval.ms", number("log.flush.scheduler.interval.ms"))

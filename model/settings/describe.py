@@ -1,4 +1,4 @@
-"""What DescribeConfigs answers: each value, its source, and the values that it overrides.
+"""The answers to DescribeConfigs: each value, its source, and the values that it overrides.
 
 Source: KIP-226 (sources and synonyms), KIP-569 (types and documentation), and Apache Kafka 4.3's
 answers, which the tests compare these with.
@@ -18,7 +18,7 @@ from raftka.model.settings.setting import Dynamic, Setting, Type, to_text, typed
 
 
 class Source(enum.IntEnum):
-    """Where a value comes from, numbered as in the protocol."""
+    """The source of a value, numbered as in the protocol."""
 
     DYNAMIC_TOPIC_CONFIG = 1
     DYNAMIC_BROKER_CONFIG = 2
@@ -31,7 +31,7 @@ class Source(enum.IntEnum):
 
 
 class Synonym(NamedTuple):
-    """One place that gives, or would give, a setting its value."""
+    """One source that gives, or could give, a setting its value."""
 
     name: str
     value: str | None
@@ -39,7 +39,7 @@ class Synonym(NamedTuple):
 
 
 class Description(NamedTuple):
-    """One setting as DescribeConfigs shows it. A secret has no value."""
+    """One setting in DescribeConfigs. A secret has no value."""
 
     name: str
     value: str | None
@@ -48,14 +48,14 @@ class Description(NamedTuple):
     read_only: bool
     sensitive: bool
     synonyms: tuple[Synonym, ...]
-    """The strongest first; the value comes from the first of them."""
+    """Highest precedence first; the value comes from the first of them."""
     documentation: str
 
 
 def describe_topic(
     config: Config, overrides: Mapping[str, str], names: Collection[str] | None = None
 ) -> list[Description]:
-    """The settings of a topic with these overrides on this node; all of them, or those named."""
+    """The settings of a topic with these overrides on this node; all, or only the named ones."""
     found = []
     for setting in _chosen(TOPIC.values(), names):
         synonyms = _topic_synonyms(config, setting)
@@ -71,7 +71,7 @@ def describe_topic(
 def describe_group(
     config: Config, overrides: Mapping[str, str], names: Collection[str] | None = None
 ) -> list[Description]:
-    """The settings of a group with these overrides; all of them, or those named."""
+    """The settings of a group with these overrides; all, or only the named ones."""
     found = []
     shown = (s for s in GROUP.values() if s.name not in INTERNAL or s.name in overrides)
     for setting in _chosen(shown, names):
@@ -89,7 +89,7 @@ def describe_client_metrics(
     own: Mapping[str, str], names: Collection[str] | None = None
 ) -> list[Description]:
     """The settings of a subscription to clients' metrics (KIP-714)."""
-    # Here, since hardly any node is asked.
+    # Lazy: hardly any node needs it.
     from raftka.model.settings.client_metrics import CLIENT_METRICS
 
     found = []
@@ -104,12 +104,12 @@ def describe_client_metrics(
 
 
 def describe_broker(config: Config, names: Collection[str] | None = None) -> list[Description]:
-    """The settings of this node; all of them, or those named."""
+    """The settings of this node; all, or only the named ones."""
     found = []
     for setting in _chosen(BROKER.values(), names):
         synonyms = _broker_synonyms(config, setting.name)
-        # Not config.value(): a setting that is not given stays null here, even when another
-        # one in other units takes its place.
+        # Not config.value(): a setting that is not given stays null here, even if another one in
+        # other units replaces it.
         value = synonyms[0].value if synonyms else to_text(setting.default)
         read_only = setting.dynamic is Dynamic.READ_ONLY
         found.append(_described(setting, value, synonyms, read_only=read_only))
@@ -126,7 +126,7 @@ def describe_broker(config: Config, names: Collection[str] | None = None) -> lis
 def describe_broker_defaults(
     defaults: Mapping[str, str], names: Collection[str] | None = None
 ) -> list[Description]:
-    """The dynamic settings that hold for all brokers; only those that are set."""
+    """The dynamic settings of all brokers; only those that are set."""
     found = []
     for name in sorted(defaults):
         if names is not None and name not in names:
@@ -181,7 +181,7 @@ def _described(
 
 
 def _unknown(name: str, layers: Iterable[tuple[Mapping[str, str], Source]]) -> Description:
-    """An unknown dynamic setting: it may be a plugin's, and may be secret."""
+    """An unknown dynamic setting: it may belong to a plugin, and may be secret."""
     synonyms = [Synonym(name, None, source) for layer, source in layers if name in layer]
     return Description(
         name, None, synonyms[0].source, Type.STRING, False, True, tuple(synonyms), ""
@@ -194,10 +194,10 @@ def _topic_synonyms(config: Config, setting: Setting) -> list[Synonym]:
 
 
 def _broker_synonyms(config: Config, name: str) -> list[Synonym]:
-    """All sources that could give a broker setting its value, from the first that gives it itself.
+    """All sources of a broker setting, starting with the first that has the setting itself.
 
-    A source that gives only a synonym in other units counts after one that gives the name itself,
-    never before it: so a setting that is null is shown without synonyms, as Kafka does.
+    A source with only a synonym in other units never precedes one with the name itself: so a null
+    setting has no synonyms, as in Kafka.
     """
     names = broker_synonyms(name)
     found = [

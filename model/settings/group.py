@@ -1,4 +1,4 @@
-"""The settings of a group (KIP-848, KIP-932, KIP-1071); most have their default from the broker."""
+"""The settings of a group (KIP-848, KIP-932, KIP-1071); most default to the broker's."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def duration_ms(text: str) -> int | None:
 
 
 class OffsetReset(NamedTuple):
-    """share.auto.offset.reset: earliest, latest, or a time to go back (KIP-1106)."""
+    """share.auto.offset.reset: earliest, latest, or a duration to go back (KIP-1106)."""
 
     @property
     def allowed(self) -> str:
@@ -57,7 +57,7 @@ class OffsetReset(NamedTuple):
 
 
 class DeadLetterTopic(NamedTuple):
-    """errors.deadletterqueue.topic.name: none of the internal topics (KIP-1191)."""
+    """errors.deadletterqueue.topic.name: not an internal topic (KIP-1191)."""
 
     @property
     def allowed(self) -> str:
@@ -148,11 +148,11 @@ INTERNAL: Final = frozenset(
         "streams.num.warmup.replicas",
     }
 )
-"""Settings that Kafka takes and does not show until they are set."""
+"""Settings that Kafka accepts and does not list until they are set."""
 
 
 class _Bounds(NamedTuple):
-    """The broker's settings between which a group's own must be."""
+    """The broker's settings that bound a group's own."""
 
     low: str
     high: str
@@ -165,11 +165,11 @@ BOUNDS: Final[Mapping[str, _Bounds]] = {
     for protocol, _, rest in (name.partition("."),)
     if f"group.{protocol}.min.{rest}" in BROKER
 }
-"""By the name of a group's setting."""
+"""By the name of the group's setting."""
 
 
 def validate_group_configs(config: Config, entries: Mapping[str, str]) -> None:
-    """Check all settings of a group, also against the broker's and each other.
+    """Validate all settings of a group, also against the broker's and each other.
 
     Raises KafkaError INVALID_CONFIG, in Kafka's words.
     """

@@ -1,4 +1,4 @@
-"""The value of sasl.jaas.config: login modules with options, as Java's JAAS writes them (KIP-85).
+"""The value of sasl.jaas.config: login modules with options, in Java's JAAS syntax (KIP-85).
 
 org.apache.kafka.common.security.plain.PlainLoginModule required username="a" password="b";
 """
@@ -20,17 +20,17 @@ class LoginModule(NamedTuple):
     """One login module and its options."""
 
     name: str
-    """The Java class; its last part says which mechanism it is for."""
+    """The Java class; its simple name determines the mechanism."""
     options: Mapping[str, str]
 
     @property
     def kind(self) -> str:
-        """PlainLoginModule, ScramLoginModule, OAuthBearerLoginModule or another."""
+        """The class's simple name, such as PlainLoginModule or OAuthBearerLoginModule."""
         return self.name.rpartition(".")[2]
 
 
 def parse_jaas(text: str) -> LoginModule:
-    """The one login module of a setting. Raises ValueError; its words show no secret."""
+    """Parse a setting's only login module. Raises ValueError without secrets."""
     tokens = _tokens(text)
     if len(tokens) < 2 or tokens[-1] != (";", True):
         raise ValueError(f"a JAAS configuration ends with a semicolon; {_SHAPE}")
@@ -49,7 +49,7 @@ def parse_jaas(text: str) -> LoginModule:
 
 
 def _tokens(text: str) -> list[tuple[str, bool]]:
-    """(text, whether it is a sign)."""
+    """(text, whether it is a punctuation mark)."""
     found: list[tuple[str, bool]] = []
     at, text = 0, text.strip()
     while at < len(text):

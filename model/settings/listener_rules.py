@@ -1,6 +1,6 @@
 """Rules about the listeners of a node: their names, protocols, ports and roles.
 
-Source: what Apache Kafka 4.3 requires of a node in KRaft mode; also what is not served here.
+Source: Apache Kafka 4.3's requirements for a node in KRaft mode; also unsupported combinations.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from raftka.model.settings.listeners import (
 
 
 def broken_listener_rules(config: Config) -> Iterator[Problem]:
-    """What is wrong with the addresses of this node."""
+    """The problems with the addresses of this node."""
     checks: tuple[tuple[str, Callable[[], object]], ...] = (
         ("listeners", lambda: parse_listeners("listeners", config.names("listeners"))),
         (
@@ -68,7 +68,7 @@ def _listener_names(config: Config, found: list[Listener]) -> Iterator[Problem]:
                 " listener.security.protocol.map",
             )
         elif each.protocol.startswith("SASL_"):
-            # Here, since most nodes have no such listener.
+            # Lazy: most nodes have no such listener.
             from raftka.model.settings.sasl_rules import broken_sasl_rules
 
             yield from broken_sasl_rules(config, each.name)

@@ -1,7 +1,7 @@
-"""Settings of one listener: listener.name.<listener>.<name> over <name> (KIP-103, KIP-86).
+"""Settings of one listener: listener.name.<listener>.<name> overrides <name> (KIP-103, KIP-86).
 
-Those of a mechanism of SASL have its name between: listener.name.<listener>.<mechanism>.<name>.
-The names of listeners and mechanisms are in small letters there.
+Settings of a SASL mechanism also have its name: listener.name.<listener>.<mechanism>.<name>. The
+names of listeners and mechanisms are in lower case there.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from raftka.model.settings.setting import Value
 
 
 class ListenerSettings(NamedTuple):
-    """What one listener is set to. Raises ValueError for a value that is none."""
+    """The settings of one listener. Raises ValueError for an invalid value."""
 
     config: Config
     listener: str
 
     def given(self, name: str, mechanism: str = "") -> tuple[str, str] | None:
-        """(the whole name, the text) of a setting that is given for this listener alone."""
+        """(the full name, the text) of a setting that is given for this listener only."""
         prefix = f"listener.name.{self.listener.lower()}."
         names = [prefix + name]
         if mechanism:
@@ -40,7 +40,7 @@ class ListenerSettings(NamedTuple):
             raise ValueError(f"{found[0]}: {error}; it takes {BROKER[name].allowed}") from error
 
     def text(self, name: str, mechanism: str = "") -> str | None:
-        """A text or a password; None when it is not given."""
+        """A text or a password; None if it is not given."""
         value = self.value(name, mechanism)
         return None if value is None else str(value)
 

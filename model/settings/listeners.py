@@ -1,7 +1,7 @@
-"""Listeners, voters and bootstrap servers: the addresses that settings name.
+"""Parses the addresses in settings: listeners, voters and bootstrap servers.
 
-Source: Apache Kafka's rules for a node in KRaft mode (KIP-103, KIP-631, KIP-853). What TLS and SASL
-need besides: sasl_rules.py, listener_settings.py.
+Source: Apache Kafka's rules for a node in KRaft mode (KIP-103, KIP-631, KIP-853). For TLS and SASL
+see sasl_rules.py and listener_settings.py.
 """
 
 from __future__ import annotations
@@ -29,25 +29,25 @@ class Listener(NamedTuple):
     bind: Endpoint
     """An empty host stands for every interface."""
     advertised: Endpoint
-    """What clients and other nodes connect to."""
+    """The address for clients and other nodes."""
 
 
 class Voter(NamedTuple):
-    """A controller that votes, as controller.quorum.voters names it."""
+    """A voter in controller.quorum.voters."""
 
     id: int
     endpoint: Endpoint
 
 
 class NamedEndpoint(NamedTuple):
-    """NAME://host:port as it was written."""
+    """NAME://host:port, unresolved."""
 
     name: str
     endpoint: Endpoint
 
 
 def listeners(config: Config) -> list[Listener]:
-    """Where this node listens, in the file's order. Raises ValueError with an explanation."""
+    """The node's listeners, in the file's order. Raises ValueError with an explanation."""
     bound = parse_listeners("listeners", config.names("listeners"))
     told = {
         each.name: each.endpoint
@@ -82,7 +82,7 @@ def on_port(listener: Listener, port: int) -> Listener:
 
 
 def metrics_endpoint(config: Config) -> Endpoint | None:
-    """Where the node listens for Prometheus, or None when it does not."""
+    """The listener for Prometheus, or None."""
     given = config.optional_text("prometheus.metrics.reporter.listener")
     if given is None or not config.flag("prometheus.metrics.reporter.listener.enable"):
         return None
@@ -91,7 +91,7 @@ def metrics_endpoint(config: Config) -> Endpoint | None:
 
 
 def parse_listeners(setting: str, items: Iterable[str]) -> list[NamedEndpoint]:
-    """The items of a listener list. Raises ValueError for one that is malformed."""
+    """The items of a listener list. Raises ValueError for a malformed one."""
     found = []
     for item in items:
         name, separator, address = item.partition("://")
@@ -121,10 +121,10 @@ def ip_version(host: str) -> int:
 
 
 def protocol_map(config: Config) -> dict[str, str]:
-    """Which security protocol each listener name stands for. Raises ValueError.
+    """The security protocol of each listener name. Raises ValueError.
 
-    A controller listener that the map does not name is PLAINTEXT while the map is not given and
-    no other listener is secured (KIP-631).
+    A controller listener that is not in the map is PLAINTEXT if the map is not given and no other
+    listener is secured (KIP-631).
     """
     text = config.text("listener.security.protocol.map")
     found: dict[str, str] = {}

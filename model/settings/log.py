@@ -1,4 +1,4 @@
-"""Logs on disk: directories, segments, retention, flushing, what records may be."""
+"""Logs on disk: directories, segments, retention, flushing, and record validation."""
 
 from __future__ import annotations
 

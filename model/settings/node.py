@@ -1,4 +1,4 @@
-"""What a node is and where it listens."""
+"""The node's identity, roles and listeners."""
 
 from __future__ import annotations
 

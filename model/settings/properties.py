@@ -1,7 +1,7 @@
-"""Reads Java's properties format, in which server.properties and meta.properties are written.
+"""Parses Java's properties format, used by server.properties and meta.properties.
 
 Source: the documentation of `java.util.Properties.load`: `#` and `!` begin comments, a key ends at
-`=`, `:` or white space, a line that ends in an odd number of backslashes goes on in the next.
+`=`, `:` or white space, a line that ends in an odd number of backslashes continues in the next one.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ _BLANK = " \t\f"
 
 
 def parse_properties(text: str) -> dict[str, str]:
-    """Names and values in the order of the file; a name given twice keeps its last value.
+    """Names and values in the order of the file; the last value of a repeated name counts.
 
-    Raises ValueError, with the line's number, for a broken \\uXXXX escape.
+    Raises ValueError, with the line's number, for a malformed \\uXXXX escape.
     """
     values: dict[str, str] = {}
     for number, line in _logical_lines(text):
@@ -28,7 +28,7 @@ def parse_properties(text: str) -> dict[str, str]:
 
 
 def _logical_lines(text: str) -> Iterator[tuple[int, str]]:
-    """(number of its first line, contents) of every line that is no comment, continuations joined.
+    """(number of its first line, contents) of every line except comments, continuations joined.
 
     Only \\n and \\r end a line, unlike in str.splitlines.
     """

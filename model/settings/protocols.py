@@ -1,6 +1,4 @@
-"""Settings of protocols that are not served, or are served without them; accepted so that a file
-written for Apache Kafka works as it stands.
-"""
+"""Settings of unsupported protocols, accepted so that Apache Kafka's files work unchanged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Quotas: over which time rates are measured. The quotas themselves are in the metadata."""
+"""Quotas: the windows over which rates are measured. The quotas themselves are in the metadata."""
 
 from __future__ import annotations
 

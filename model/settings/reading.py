@@ -1,11 +1,12 @@
 """Builds a node's settings from its file and from the dynamic settings of the metadata.
 
-Policy for a file: a wrong value stops the start, and so does a name that is nearly a known one,
-since it is misspelt. Any other unknown name is only logged, as in Apache Kafka, because plugins
-bring names of their own. Known names that change nothing here are logged when they are given.
+Policy for a file: an invalid value prevents the start, and so does a name that is close to a known
+one, since it is misspelt. Any other unknown name is only logged, as in Apache Kafka, because
+plugins have their own settings. Known names without effect in raftka are logged if they are given.
 
-Policy for dynamic settings: what a file could not say is refused when it is set (altering.py).
-Metadata may hold such a setting all the same, from another release: it is set aside with a warning.
+Policy for dynamic settings: settings that would be invalid in a file are refused when they are set
+(altering.py). The metadata may contain such a setting anyway, from another release: it is ignored
+with a warning.
 """
 
 from __future__ import annotations
@@ -32,9 +33,9 @@ _PLUGIN_PREFIXES: Final = (LISTENER_PREFIX, "metrics.jmx.", "confluent.", "rlmm.
 def read_config(
     properties: Mapping[str, str], *, hostname: Callable[[], str] = lambda: "localhost"
 ) -> Config:
-    """The settings of a file. Raises WrongSettings, with all that is wrong at once."""
+    """The settings of a file. Raises WrongSettings with all problems at once."""
     given = dict(properties)
-    # A node has one id under two names; each is shown where only the other is given.
+    # A node's id has two names; each gets the value if only the other is given.
     for name, other in (("node.id", "broker.id"), ("broker.id", "node.id")):
         if other in properties:
             given.setdefault(name, properties[other])
@@ -47,7 +48,7 @@ def read_config(
         values=values,
         notices=tuple(notices),
     )
-    # A rule about several settings says nothing useful while one of them has no valid value.
+    # Rules about several settings are only checked if all of them are valid by themselves.
     problems = problems or broken_rules(config)
     if problems:
         raise WrongSettings(problems)
@@ -55,17 +56,17 @@ def read_config(
 
 
 def with_dynamic(config: Config, broker: Mapping[str, str], default: Mapping[str, str]) -> Config:
-    """The same file under other dynamic settings; a broker's own is stronger than a default.
+    """The same file with other dynamic settings; a broker's own override the cluster's defaults.
 
-    Dynamic settings with which the node could not start are set aside (`Config.set_aside`); names
-    of another release, and settings that cannot change while a node runs, have no effect.
+    Dynamic settings with which the node could not start are ignored (`Config.set_aside`); unknown
+    names, and settings that cannot change while a node runs, have no effect.
     """
     stacked = stack(config, broker, default)
     return stacked if not broken_rules(stacked) else _mended(stacked)
 
 
 def stack(config: Config, broker: Mapping[str, str], default: Mapping[str, str]) -> Config:
-    """`with_dynamic` without checking rules about several settings."""
+    """The same without checking rules about several settings."""
     values, _, _ = _read(config.static)
     aside = []
     for layer in (default, broker):
@@ -89,11 +90,11 @@ def stack(config: Config, broker: Mapping[str, str], default: Mapping[str, str])
 
 
 def _mended(stacked: Config) -> Config:
-    """The same, without the dynamic settings that break a rule.
+    """The same, without the dynamic settings that violate a rule.
 
-    Settings are added one at a time, as long as one more fits: whether a setting fits may depend
-    on another (listeners need their protocol), and neither their order nor a wrong one among them
-    may cost the others.
+    Settings are added one at a time, as long as another one fits: whether a setting fits may depend
+    on others (listeners need their protocol), and neither their order nor an invalid one must cost
+    the others.
     """
     broker: dict[str, str] = {}
     default: dict[str, str] = {}
@@ -170,7 +171,7 @@ def _unknown(name: str, text: str, problems: list[Problem], notices: list[str]) 
 
 
 def parse_overrides(given: Sequence[str]) -> dict[str, str]:
-    """The settings of `--override name=value` options. Raises ValueError for one without `=`."""
+    """The settings in `--override name=value` options. Raises ValueError for one without `=`."""
     found: dict[str, str] = {}
     for each in given:
         name, equals, value = each.partition("=")

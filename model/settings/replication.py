@@ -1,4 +1,4 @@
-"""Replicas: in-sync minimums, how followers fetch, leader election."""
+"""Replicas: in-sync minimums, follower fetching, leader election."""
 
 from __future__ import annotations
 

@@ -79,10 +79,10 @@ CODECS: Final = OneOf(("uncompressed", "zstd", "lz4", "snappy", "gzip", "produce
 SECURITY_PROTOCOLS: Final = OneOf(("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"))
 TIMESTAMP_TYPES: Final = OneOf(("CreateTime", "LogAppendTime"))
 PROTOCOL_MAP: Final = "SASL_SSL:SASL_SSL,PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT"
-"""What each listener speaks unless told otherwise."""
+"""The default security protocols of listeners."""
 
 WITHOUT_EFFECT: Final = "Accepted, without effect:"
-"""How the documentation of a setting begins that changes nothing: tools look for it."""
+"""The start of the documentation of a setting without effect: tools look for it."""
 
 Row = tuple[str, Type, Value, Check | None, Dynamic]
 
@@ -96,7 +96,7 @@ def between(low: float, high: float) -> Range:
 
 
 def without_effect(reason: str, rows: Iterable[Row]) -> tuple[Setting, ...]:
-    """Settings that are parsed and shown as in Kafka but change nothing, all for one reason."""
+    """Settings that are parsed and listed as in Kafka but have no effect, all for one reason."""
     doc = f"{WITHOUT_EFFECT} {reason}."
     return tuple(Setting(*row, doc, reason) for row in rows)
 

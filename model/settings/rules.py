@@ -1,6 +1,6 @@
 """Rules about several settings at once, checked before a node starts.
 
-Source: what Apache Kafka 4.3 requires of a node in KRaft mode; also what is not served here.
+Source: Apache Kafka 4.3's requirements for a node in KRaft mode; also unsupported combinations.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from raftka.model.settings.listeners import bootstrap_servers, quorum_voters, su
 from raftka.model.settings.security import STANDARD_AUTHORIZER
 
 _REFUSED: Final = (
-    # Starting without the guard that a file asks for would be worse than not starting.
+    # Starting without the protection that a file asks for would be worse than not starting.
     ("create.topic.policy.class.name", "Java classes cannot be loaded, and starting without it"),
     ("alter.config.policy.class.name", "Java classes cannot be loaded, and starting without it"),
 )
@@ -32,12 +32,12 @@ _ORDERED: Final = (
     ("group.min.session.timeout.ms", "group.max.session.timeout.ms"),
     *_OF_GROUPS,
 )
-"""Settings of which the first must not be greater than the second."""
+"""Pairs of settings whose first must not be greater than the second."""
 _BUFFER_OF_A_CLEANER: Final = 1024 * 1024
 
 
 def broken_rules(config: Config) -> list[Problem]:
-    """What keeps a node from starting; empty when nothing does."""
+    """The reasons why a node cannot start; empty if it can."""
     found: list[Problem] = []
     for rule in (
         _identity,

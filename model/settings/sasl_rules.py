@@ -1,4 +1,4 @@
-"""Rules about listeners that ask for SASL: their mechanisms, and how this node logs in itself."""
+"""Rules about listeners with SASL: their mechanisms, and this node's own login."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ MODULES: Final[Mapping[str, str]] = {
     **dict.fromkeys(HASHES, "ScramLoginModule"),
     "OAUTHBEARER": "OAuthBearerLoginModule",
 }
-"""The mechanisms that are served, and the login modules that their settings name."""
+"""The supported mechanisms, and their login modules."""
 _URLS: Final = ("https://", "http://", "file:///")
 
 
 def jaas_name(listener: str, mechanism: str) -> str:
-    """The setting that holds the JAAS configuration of a listener for a mechanism."""
+    """The setting with the JAAS configuration of a listener for a mechanism."""
     return f"listener.name.{listener.lower()}.{mechanism.lower()}.sasl.jaas.config"
 
 
 def jaas_options(settings: ListenerSettings, mechanism: str) -> Mapping[str, str] | None:
-    """The options of that configuration; None when it is not given. Raises ValueError."""
+    """The options of that configuration; None if it is not given. Raises ValueError."""
     text = settings.config.given(jaas_name(settings.listener, mechanism))
     if text is None:
         return None
@@ -36,7 +36,7 @@ def jaas_options(settings: ListenerSettings, mechanism: str) -> Mapping[str, str
 
 
 def broken_sasl_rules(config: Config, listener: str) -> Iterator[Problem]:
-    """What is wrong with a listener's SASL. No words show a password."""
+    """The problems with a listener's SASL settings. No message contains a password."""
     settings = ListenerSettings(config, listener)
     try:
         enabled = settings.names("sasl.enabled.mechanisms")
@@ -87,7 +87,7 @@ def broken_sasl_rules(config: Config, listener: str) -> Iterator[Problem]:
 def _broken_token_rules(
     settings: ListenerSettings, jaas: str, *, logs_in: bool
 ) -> Iterator[Problem]:
-    """What is wrong with a listener that takes tokens, and with how this node gets its own."""
+    """The problems with a listener that accepts tokens, and with this node's own token source."""
     try:
         options = jaas_options(settings, "OAUTHBEARER") or {}
     except ValueError as error:
@@ -120,7 +120,7 @@ def _broken_token_rules(
 
 
 def _own_mechanism(config: Config, listener: str) -> tuple[str, str] | None:
-    """(setting, mechanism) by which nodes log in to each other at a listener; None elsewhere."""
+    """(setting, mechanism) of connections between nodes to a listener; None for other listeners."""
     controllers = [each.upper() for each in config.names("controller.listener.names")]
     if controllers and listener == controllers[0]:
         name = "sasl.mechanism.controller.protocol"

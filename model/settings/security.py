@@ -1,5 +1,5 @@
-"""Settings of security; those under `without_effect` are accepted so that a file written for
-Apache Kafka works as it stands.
+"""Security settings; those under `without_effect` are accepted so that a file written for Apache
+Kafka works unchanged.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
-"""What a setting is: its name, type, default, bounds, and how its text is read and written.
+"""The definition of a setting: its name, type, default, bounds, and how its text is parsed and
+printed.
 
-Source: Apache Kafka 4.3's `ConfigDef`, whose messages for refused values clients and people know.
+Source: Apache Kafka 4.3's `ConfigDef`, whose error messages clients and people know.
 """
 
 from __future__ import annotations
@@ -13,14 +14,14 @@ from typing import Final, Protocol
 from raftka.model.named_tuple import NamedTuple
 
 Value = bool | int | float | str | tuple[str, ...] | None
-"""A setting's value after parsing; a list is a tuple, None stands for Kafka's null."""
+"""A parsed value; a list is a tuple, None stands for Kafka's null."""
 
 
 class Type(enum.IntEnum):
-    """The types of settings, numbered as DescribeConfigs answers number them (KIP-569)."""
+    """The types of settings, with DescribeConfigs' numbers (KIP-569)."""
 
     UNKNOWN = 0
-    """Levels of loggers have it."""
+    """The type of loggers' levels."""
     BOOLEAN = 1
     STRING = 2
     INT = 3
@@ -37,7 +38,7 @@ class Dynamic(enum.IntEnum):
 
     READ_ONLY = 0
     PER_BROKER = 1
-    """For one broker at a time, as listeners are."""
+    """For one broker at a time, such as listeners."""
     CLUSTER_WIDE = 2
     """For one broker, or for all of them at once."""
 
@@ -47,16 +48,16 @@ class Check(Protocol):
 
     @property
     def allowed(self) -> str:
-        """What is allowed, for documentation: "[1,...]"."""
+        """The allowed values, for the documentation: "[1,...]"."""
         ...
 
     def problem(self, value: Value) -> str | None:
-        """What is wrong with a value, None when nothing is."""
+        """The problem with a value, or None."""
         ...
 
 
 class Setting(NamedTuple):
-    """One setting, declared once; parsing, describing, altering and the docs page all read it."""
+    """One setting, declared once; parsing, describing, altering and the docs page use it."""
 
     name: str
     type: Type
@@ -65,12 +66,12 @@ class Setting(NamedTuple):
     dynamic: Dynamic
     doc: str
     no_effect: str = ""
-    """Why the setting is accepted but changes nothing here; empty when it works."""
+    """Why the setting is accepted without effect; empty if it has one."""
     broker_name: str | None = None
-    """For a topic setting: the broker setting that gives its default."""
+    """For a topic setting: the broker setting with its default."""
 
     def parse(self, text: str | None) -> Value:
-        """The value that `text` means. Raises ValueError with Kafka's words for what is wrong."""
+        """Parse `text`. Raises ValueError with Kafka's message."""
         if text is None:
             return None
         value = parse_as(self.type, text)
@@ -88,7 +89,7 @@ class Setting(NamedTuple):
 
     @property
     def allowed(self) -> str:
-        """What values are allowed, in words."""
+        """The allowed values, in words."""
         kind = _KIND[self.type]
         return f"{kind} {self.check.allowed}" if self.check is not None else kind
 
@@ -129,12 +130,12 @@ class Patterns:
 
 
 class Range(NamedTuple):
-    """low <= value <= high; None leaves a side open. A null value passes."""
+    """low <= value <= high; None leaves a side unbounded. Null is accepted."""
 
     low: float | None = None
     high: float | None = None
     also: int | None = None
-    """One more value that is allowed although it lies outside."""
+    """One more allowed value outside of the range."""
 
     @property
     def allowed(self) -> str:
@@ -158,7 +159,7 @@ class Range(NamedTuple):
 
 
 class OneOf(NamedTuple):
-    """A string, or every item of a list, is one of some words."""
+    """A string, or every item of a list, must be one of these words."""
 
     words: tuple[str, ...]
     any_case: bool = False
@@ -177,7 +178,7 @@ class OneOf(NamedTuple):
 
 
 class NonEmpty(NamedTuple):
-    """A string or list that is given must not be empty."""
+    """A given string or list must not be empty."""
 
     @property
     def allowed(self) -> str:
@@ -211,7 +212,7 @@ class ThrottledReplicas(NamedTuple):
 
 
 class ConnectionOverrides(NamedTuple):
-    """Items of the form host:count; the host is a name or an address without brackets."""
+    """Items of the form host:count; the host is a name, or an address without brackets."""
 
     @property
     def allowed(self) -> str:
@@ -227,11 +228,11 @@ class ConnectionOverrides(NamedTuple):
 
 _HOST: Final = re.compile(r"[0-9a-zA-Z\-%._:]+")
 _MAY_HAVE_GAPS: Final = frozenset({"config.providers"})
-"""Lists in which Kafka lets an item be empty."""
+"""Lists in which Kafka allows empty items."""
 INT_MAX: Final = 2**31 - 1
 LONG_MAX: Final = 2**63 - 1
 DECOMPRESSED_BYTES_MAX: Final = 2**31 - 9
-"""The largest array of a Java machine, which Kafka takes for no limit."""
+"""Java's largest array, which Kafka uses for no limit."""
 DOUBLE_MAX: Final = 1.7976931348623157e308
 
 _KIND: Final = {
@@ -249,7 +250,7 @@ _BITS: Final = {Type.SHORT: 15, Type.INT: 31, Type.LONG: 63}
 
 
 def value_items(value: Value) -> tuple[str, ...]:
-    """The items of a list; none of any other value."""
+    """The items of a list; none for other values."""
     return value if isinstance(value, tuple) else ()
 
 
@@ -260,7 +261,7 @@ def split_list(text: str) -> tuple[str, ...]:
 
 
 def parse_as(kind: Type, text: str) -> Value:
-    """`text` as a value of a type. Raises ValueError with Kafka's words for what is wrong."""
+    """Parse `text` as a type. Raises ValueError with Kafka's message."""
     trimmed = text.strip()
     if kind is Type.BOOLEAN:
         lowered = trimmed.lower()
@@ -270,7 +271,7 @@ def parse_as(kind: Type, text: str) -> Value:
     if kind in _BITS:
         limit = 1 << _BITS[kind]
         digits = trimmed[1:] if trimmed[:1] in ("-", "+") else trimmed
-        # int() alone would also take "1_000" and " 1", and any number of digits.
+        # int() alone would also accept "1_000" and " 1", and any number of digits.
         if not (digits.isascii() and digits.isdecimal() and len(digits) <= 20):
             raise ValueError(f"Not a number of type {kind.name}")
         number = int(trimmed)
@@ -289,7 +290,7 @@ def parse_as(kind: Type, text: str) -> Value:
 
 
 def to_text(value: Value) -> str | None:
-    """A value as Kafka writes it: true, 0.5, 1.7E308, items joined by commas; None for null."""
+    """A value as Kafka prints it: true, 0.5, 1.7E308, items joined by commas; None for null."""
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, bool):
@@ -302,7 +303,7 @@ def to_text(value: Value) -> str | None:
 
 
 def typed(text: str, setting: Setting | None) -> str | None:
-    """`text` as it would be shown again: normalized by the setting's type, hidden if secret."""
+    """`text` as it would be printed again: normalized by the setting's type, hidden if secret."""
     if setting is None or setting.sensitive:
         return None
     try:

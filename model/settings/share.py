@@ -1,4 +1,4 @@
-"""Share groups (KIP-932): members, deliveries, and the coordinator of their state."""
+"""Share groups (KIP-932): members, deliveries, and the share coordinator."""
 
 from __future__ import annotations
 

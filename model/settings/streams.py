@@ -1,4 +1,4 @@
-"""Streams groups (KIP-1071): members, and how their tasks are assigned."""
+"""Streams groups (KIP-1071): members, and the assignment of tasks."""
 
 from __future__ import annotations
 

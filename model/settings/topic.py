@@ -1,4 +1,4 @@
-"""The settings of a topic; each takes its default from a setting of the broker."""
+"""The settings of a topic; each defaults to a setting of the broker."""
 
 from __future__ import annotations
 

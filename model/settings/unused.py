@@ -1,5 +1,5 @@
-"""Settings of machinery that this broker does not have;
-accepted so that a file written for Apache Kafka works as it stands.
+"""Settings of components that raftka does not have, accepted so that a file written for Apache
+Kafka works unchanged.
 """
 
 from __future__ import annotations
