@@ -99,17 +99,21 @@ def _rules(settings: ListenerSettings) -> TokenRules:
 
 
 def _http(settings: ListenerSettings, network: Network, clock: Clock) -> Http:
-    """The HTTP client for the issuer, whose certificate is verified by the mechanism's truststore
-    (listener.name.<name>.oauthbearer.ssl.truststore.*), or else by the system's authorities."""
+    """The HTTP client for the issuer, whose certificate is verified by the truststore in the
+    options of the JAAS configuration (ssl.truststore.*, as Kafka reads it) or in the mechanism's
+    settings (listener.name.<name>.oauthbearer.ssl.truststore.*), or else by the system's
+    authorities."""
 
     prefix = f"listener.name.{settings.listener.lower()}.{MECHANISM.lower()}"
 
     def context() -> TlsContext:
-        own = {
-            name: found
-            for name in ("type", "location", "password", "certificates")
-            if (found := settings.config.given(f"{prefix}.ssl.truststore.{name}")) is not None
-        }
+        options = jaas_options(settings, MECHANISM) or {}
+        own: dict[str, str] = {}
+        for name in ("type", "location", "password", "certificates"):
+            setting = f"ssl.truststore.{name}"
+            found = options.get(setting) or settings.config.given(f"{prefix}.{setting}")
+            if found is not None:
+                own[name] = found
         store = Store(
             own.get("type", "JKS"),
             own.get("location"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from raftka.client.settings import ClientConfig, ConfigError, Setting, names, optional_text, text
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from raftka.net.security.dialing import Login
 
 _NONCE_BYTES = 24
+_NO_OPTIONS: Mapping[str, str] = MappingProxyType({})
 _TOKENS = "OAUTHBEARER"
 _MODULES = {
     "PLAIN": "PlainLoginModule",
@@ -104,11 +106,14 @@ def secured(config: ClientConfig, network: Network, clock: Clock, dice: Dice) ->
     return SecuredNetwork(network, clock, config.text("client.id"), login=login, wrap=wrap)
 
 
-def _tls_context(config: ClientConfig) -> TlsContext:
+def _tls_context(config: ClientConfig, options: Mapping[str, str] = _NO_OPTIONS) -> TlsContext:
+    """By the settings, before which come `options` of the same names. Raises ConfigError."""
     from raftka.model.tls_settings import Store, TlsSettings
     from raftka.net.security.openssl import OpenSsl
 
-    maybe = config.optional_text
+    def maybe(name: str) -> str | None:
+        return options.get(name) or config.optional_text(name)
+
     settings = TlsSettings(
         Store(
             config.text("ssl.keystore.type"),
@@ -119,7 +124,7 @@ def _tls_context(config: ClientConfig) -> TlsContext:
             maybe("ssl.key.password"),
         ),
         Store(
-            config.text("ssl.truststore.type"),
+            options.get("ssl.truststore.type") or config.text("ssl.truststore.type"),
             maybe("ssl.truststore.location"),
             maybe("ssl.truststore.password"),
             maybe("ssl.truststore.certificates"),
@@ -173,8 +178,8 @@ def _jaas_options(config: ClientConfig, mechanism: str) -> Mapping[str, str]:
 
 
 def _token_login(config: ClientConfig, network: Network, clock: Clock) -> Login:
-    """The issuer's certificate is checked by ssl.truststore.* when that is given, else by the
-    system's authorities. Raises ConfigError."""
+    """The issuer's certificate is checked by ssl.truststore.* when that is given, among the options
+    of sasl.jaas.config first, else by the system's authorities. Raises ConfigError."""
     from raftka.net.security.dialing import token_login
     from raftka.net.security.http import Http
     from raftka.net.security.token_source import Credentials, source_of
@@ -191,7 +196,10 @@ def _token_login(config: ClientConfig, network: Network, clock: Clock) -> Login:
     url = config.optional_text("sasl.oauthbearer.token.endpoint.url")
     try:
         source = source_of(
-            url, credentials, lambda: Http(network, clock, lambda: _tls_context(config)), clock
+            url,
+            credentials,
+            lambda: Http(network, clock, lambda: _tls_context(config, options)),
+            clock,
         )
     except ValueError as error:
         raise ConfigError(str(error)) from error

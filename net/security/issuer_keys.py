@@ -2,12 +2,14 @@
 
 A URL is fetched when a login needs it: for the first one, if the keys are old, and for a token with
 an unknown key, since issuers replace their keys. Existing keys stay in use while the issuer does
-not answer, and requests to it are limited by back-offs.
+not answer: one login waits for it then, and the others go on. Requests to it are limited by
+back-offs.
 """
 
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Awaitable, Callable
 from math import inf
 from typing import Final
@@ -22,7 +24,8 @@ log = get_logger(__name__)
 
 _LOOKS_AGAIN_S: Final = 1.0
 _FOR_UNKNOWN_S: Final = 10.0
-"""The minimal interval between fetches for unknown keys in tokens of strangers."""
+_FOR_UNKNOWN: Final = 3
+"""The maximal number of fetches for unknown keys in that interval; strangers name such, too."""
 _MOST_BYTES: Final = 1024 * 1024
 
 
@@ -88,6 +91,8 @@ class UrlKeys:
         self._fetched_s = -inf
         self._not_before_s = -inf
         self._failures = 0
+        self._asked_s: deque[float] = deque(maxlen=_FOR_UNKNOWN)
+        """When the issuer answered last, the first of the questions that count first."""
         self._asking = trio.Lock()
 
     def keys(self) -> KeySet:
@@ -99,7 +104,7 @@ class UrlKeys:
     async def prepare(self, token: str) -> None:
         """Fetch the keys, if the token needs it and it is due."""
         key_id = key_id_of(token)
-        if self._is_good_for(key_id):
+        if self._is_good_for(key_id) or (self._knows(key_id) and self._asking.locked()):
             return
         async with self._asking:
             # Another login may have fetched them meanwhile.
@@ -107,9 +112,11 @@ class UrlKeys:
                 await self._ask()
 
     def _is_good_for(self, key_id: str | None) -> bool:
-        if self._keys is None or self._clock.monotonic() - self._fetched_s > self._refresh_s:
-            return False
-        return key_id is None or self._keys.has(key_id)
+        is_old = self._clock.monotonic() - self._fetched_s > self._refresh_s
+        return not is_old and self._knows(key_id)
+
+    def _knows(self, key_id: str | None) -> bool:
+        return self._keys is not None and (key_id is None or self._keys.has(key_id))
 
     async def _ask(self) -> None:
         try:
@@ -126,4 +133,6 @@ class UrlKeys:
             return
         self._failures = 0
         self._fetched_s = self._clock.monotonic()
-        self._not_before_s = self._fetched_s + _FOR_UNKNOWN_S
+        self._asked_s.append(self._fetched_s)
+        if len(self._asked_s) == _FOR_UNKNOWN:
+            self._not_before_s = self._asked_s[0] + _FOR_UNKNOWN_S

@@ -48,9 +48,10 @@ def node(
         "sasl.oauthbearer.expected.issuer": ISSUER,
         "sasl.oauthbearer.clock.skew.seconds": "0",
         "sasl.oauthbearer.token.endpoint.url": f"{url}/token",
-        f"{_PREFIX}.sasl.jaas.config": f'{_MODULE} clientId="node" clientSecret="node-secret";',
+        # The options of the JAAS configuration and the settings are taken together.
+        f"{_PREFIX}.sasl.jaas.config": f'{_MODULE} clientId="node" clientSecret="node-secret"'
+        f' ssl.truststore.location="{certificate}";',
         f"{_PREFIX}.ssl.truststore.type": "PEM",
-        f"{_PREFIX}.ssl.truststore.location": certificate,
     }
     with secured_node(tmp_path_factory.mktemp("secured"), settings) as found:
         made = found.tool("topics", "--create", "--topic", "t", client=own(address))
@@ -68,6 +69,19 @@ def own(address: tuple[str, str]) -> dict[str, str]:
         "ssl.truststore.type": "PEM",
         "ssl.truststore.location": address[1],
     }
+
+
+def test_a_tool_finds_its_truststore_in_the_jaas_options(
+    node: SecuredNode, address: tuple[str, str]
+) -> None:
+    client = own(address)
+    options = " ".join(
+        f'{name}="{client.pop(name)}"'
+        for name in ("ssl.truststore.type", "ssl.truststore.location")
+    )
+    client["sasl.jaas.config"] = f"{_MODULE} {options};"
+    listed = node.tool("topics", "--list", client=client)
+    assert listed.returncode == 0 and "t" in listed.stdout.split(), listed.stderr
 
 
 def librdkafka(node: SecuredNode, token: str) -> dict[str, Any]:

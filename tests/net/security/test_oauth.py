@@ -9,6 +9,7 @@ from pathlib import Path
 
 import jwt
 import pytest
+import trio
 
 from raftka.model.errors import KafkaError
 from raftka.model.ports import BrokenConnection
@@ -231,16 +232,20 @@ class Server:
     def __init__(self, *issuers: Issuer) -> None:
         self.issuers = issuers
         self.asked = 0
+        self.silent: trio.Event | None = None
+        """While it is there and not set, no answer comes."""
 
     async def fetch(self, url: str) -> bytes:
         self.asked += 1
+        if self.silent is not None:
+            await self.silent.wait()
         if not self.issuers:
             raise BrokenConnection("refused")
         return json.dumps({"keys": [each.jwk for each in self.issuers]}).encode()
 
 
 async def test_keys_at_a_url_are_asked_for_when_they_are_needed() -> None:
-    one, two = Issuer("EC", "one"), Issuer("EC", "two")
+    one, two, stranger = (Issuer("EC", name) for name in ("one", "two", "stranger"))
     server, clock = Server(), Clock()
     keys = UrlKeys("u", server.fetch, clock, refresh_s=3600, pause_s=0.1, longest_pause_s=10)
     await keys.prepare(one.token())
@@ -252,18 +257,37 @@ async def test_keys_at_a_url_are_asked_for_when_they_are_needed() -> None:
     clock.now_s = 0.2
     await keys.prepare(one.token())
     assert keys.keys().has("one") and server.asked == 2
+    server.issuers = (one, two)
+    await keys.prepare(two.token())
+    assert keys.keys().has("two") and server.asked == 3, "a key that is replaced counts at once"
     for _ in range(5):
         await keys.prepare(one.token())
-        await keys.prepare(two.token())
-    assert server.asked == 2, "a stranger's token does not have the issuer asked each time"
-    server.issuers = (one, two)
+        await keys.prepare(stranger.token())
+    assert server.asked == 4, "a stranger's token does not have the issuer asked each time"
     clock.now_s = 20
-    await keys.prepare(two.token())
-    assert keys.keys().has("two") and server.asked == 3
+    await keys.prepare(stranger.token())
+    assert server.asked == 5
     server.issuers = ()
     clock.now_s = 4000
     await keys.prepare(two.token())
-    assert server.asked == 4 and keys.keys().has("two"), "old keys stay while nobody answers"
+    assert server.asked == 6 and keys.keys().has("two"), "old keys stay while nobody answers"
+
+
+async def test_logins_by_known_keys_do_not_wait_for_a_silent_issuer(
+    nursery: trio.Nursery, autojump_clock: object
+) -> None:
+    one, two = Issuer("EC", "one"), Issuer("EC", "two")
+    server, clock = Server(one), Clock()
+    keys = UrlKeys("u", server.fetch, clock, refresh_s=3600, pause_s=0.1, longest_pause_s=10)
+    await keys.prepare(one.token())
+    server.silent = trio.Event()
+    clock.now_s = 4000
+    nursery.start_soon(keys.prepare, two.token())
+    await trio.testing.wait_all_tasks_blocked()
+    with trio.fail_after(1):
+        await keys.prepare(one.token())
+    assert keys.keys().has("one") and server.asked == 2
+    server.silent.set()
 
 
 @pytest.mark.parametrize("url", ["issuer/token", "ftp://issuer/token", "https://issuer/t\u00f6ken"])
