@@ -307,20 +307,25 @@ class TcpNetwork:
 
     async def connect(self, host: str, port: int, *, timeout_s: float = 10.0) -> Connection:
         peer = f"{host}:{port}"
-        with trio.move_on_after(timeout_s):
+        silence = words = f"no answer within {timeout_s:g} s"
+        with trio.move_on_after(timeout_s) as limit:
             try:
                 addresses = await _resolve(host, port)
             except OSError as error:
                 raise BrokenConnection(f"{peer}: the name cannot be resolved: {error}") from error
-            failure: OSError | None = None
-            for family, address in addresses:
-                try:
-                    return await _connect_one(family, address, peer)
-                except OSError as error:
-                    failure = error
-            words = failure.strerror if failure else "the name has no address"
-            raise BrokenConnection(f"{peer}: {words}")
-        raise BrokenConnection(f"{peer}: no answer within {timeout_s:g} s")
+            if not addresses:
+                words = "the name has no address"
+            for left, (family, address) in zip(
+                range(len(addresses), 0, -1), addresses, strict=True
+            ):
+                words = silence
+                # A stale record of a name may lead to silence: it leaves time for the others.
+                with trio.move_on_after((limit.deadline - trio.current_time()) / left):
+                    try:
+                        return await _connect_one(family, address, peer)
+                    except OSError as error:
+                        words = error.strerror or str(error)
+        raise BrokenConnection(f"{peer}: {words}")
 
     async def listen(self, host: str, port: int, *, backlog: int = 1024) -> Listener:
         addresses = await _resolve(host or "0.0.0.0", port)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
+import pytest
 import trio
 import trio.testing
 
-from raftka.model.ports import Connection, FileRegion, Piece
+from raftka.model.ports import BrokenConnection, Connection, FileRegion, Piece
 from raftka.net.transport import TcpNetwork
 from raftka.storage.posix import PosixDisk
 
@@ -76,3 +78,58 @@ async def test_regions_of_files_arrive_between_buffers(tmp_path: Path) -> None:
     near.close()
     far.close()
     file.close()
+
+
+class Resolver(trio.abc.HostnameResolver):
+    """Answers each question with the addresses that it has then."""
+
+    def __init__(self) -> None:
+        self.addresses: list[tuple[str, int]] = []
+        self.asked = 0
+
+    async def getaddrinfo(self, *_: object) -> list[tuple[int, int, int, str, tuple[str, int]]]:  # type: ignore[override]
+        self.asked += 1
+        return [(socket.AF_INET, socket.SOCK_STREAM, 0, "", each) for each in self.addresses]
+
+    @classmethod
+    def installed(cls) -> Resolver:
+        """A resolver for all that this test asks: it ends with trio's run."""
+        found = cls()
+        trio.socket.set_custom_hostname_resolver(found)
+        return found
+
+    async def getnameinfo(self, *_: object) -> tuple[str, str]:
+        raise NotImplementedError
+
+
+async def test_a_name_is_resolved_at_each_attempt() -> None:
+    """A wrong answer of DNS, once, must not keep a quorum apart for ever."""
+    resolver, network = Resolver.installed(), TcpNetwork()
+    listener = await network.listen("127.0.0.1", 0)
+    resolver.addresses = [("127.0.0.2", listener.port)]
+    with pytest.raises(BrokenConnection, match="refused"):
+        await network.connect("node", listener.port)
+    resolver.addresses = [("127.0.0.1", listener.port)]
+    (await network.connect("node", listener.port)).close()
+    assert resolver.asked == 2
+    resolver.addresses = [("127.0.0.2", listener.port), ("127.0.0.1", listener.port)]
+    (await network.connect("node", listener.port)).close()
+    listener.close()
+
+
+async def test_a_silent_address_leaves_time_for_the_others(autojump_clock: object) -> None:
+    resolver, network = Resolver.installed(), TcpNetwork()
+    listener = await network.listen("127.0.0.1", 0)
+    with socket.socket() as silent, socket.socket() as fills_it:
+        silent.bind(("127.0.0.2", listener.port))
+        silent.listen(0)
+        fills_it.setblocking(False)
+        fills_it.connect_ex(silent.getsockname())
+        resolver.addresses = [silent.getsockname(), ("127.0.0.1", listener.port)]
+        began_s = trio.current_time()
+        (await network.connect("node", listener.port, timeout_s=10)).close()
+        assert trio.current_time() - began_s == pytest.approx(5)
+        resolver.addresses = [silent.getsockname()]
+        with pytest.raises(BrokenConnection, match="no answer within 10 s"):
+            await network.connect("node", listener.port, timeout_s=10)
+    listener.close()
