@@ -13,7 +13,7 @@ import select
 import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import Any, Final
 
 import trio
 
@@ -215,19 +215,29 @@ def _drop(buffers: list[Buffer], sent: int) -> list[Piece]:
     return []
 
 
+_ACCEPTED_AT_ONCE: Final = 8
+"""Whoever connects without end must not keep the node from all else."""
+
+
 class TcpListener:
     """One listening socket."""
 
     def __init__(self, sock: socket.socket) -> None:
         self._socket = sock
         self._closed = False
+        self._at_once = 0
+        """Connections that were accepted since other tasks had their turn."""
         self.port: int = sock.getsockname()[1]
 
     async def accept(self) -> Connection:
         while True:
+            if self._at_once == _ACCEPTED_AT_ONCE:
+                self._at_once = 0
+                await trio.lowlevel.checkpoint()
             try:
                 sock, address = self._socket.accept()
             except BlockingIOError:
+                self._at_once = 0
                 await trio.lowlevel.wait_readable(self._socket)
                 continue
             except OSError as error:
@@ -240,6 +250,7 @@ class TcpListener:
                 if error.errno in (errno.ECONNABORTED, errno.EPROTO):
                     continue
                 raise
+            self._at_once += 1
             return _prepare(sock, f"{address[0]}:{address[1]}")
 
     def close(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import socket
 from pathlib import Path
 
@@ -132,4 +133,31 @@ async def test_a_silent_address_leaves_time_for_the_others(autojump_clock: objec
         resolver.addresses = [silent.getsockname()]
         with pytest.raises(BrokenConnection, match="no answer within 10 s"):
             await network.connect("node", listener.port, timeout_s=10)
+    listener.close()
+
+
+async def test_connections_that_keep_coming_leave_other_tasks_their_turn() -> None:
+    """Accepting went on for as long as somebody connected, and nobody was served meanwhile."""
+    listener = await TcpNetwork().listen("127.0.0.1", 0)
+    peers = [socket.create_connection(("127.0.0.1", listener.port)) for _ in range(100)]
+    accepted: list[Connection] = []
+    seen: list[int] = []
+    with trio.fail_after(5):
+        async with trio.open_nursery() as nursery:
+
+            async def accept() -> None:
+                while len(accepted) < len(peers):
+                    accepted.append(await listener.accept())
+                nursery.cancel_scope.cancel()
+
+            nursery.start_soon(accept)
+            while True:
+                seen.append(len(accepted))
+                await trio.lowlevel.checkpoint()
+    assert len(accepted) == 100
+    assert max(after - before for before, after in itertools.pairwise([*seen, 100])) <= 16
+    for each in accepted:
+        each.close()
+    for peer in peers:
+        peer.close()
     listener.close()
