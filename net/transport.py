@@ -13,7 +13,7 @@ import select
 import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any, Final
+from typing import Any
 
 import trio
 
@@ -215,29 +215,19 @@ def _drop(buffers: list[Buffer], sent: int) -> list[Piece]:
     return []
 
 
-_ACCEPTED_AT_ONCE: Final = 8
-"""Whoever connects without end must not keep the node from all else."""
-
-
 class TcpListener:
     """One listening socket."""
 
     def __init__(self, sock: socket.socket) -> None:
         self._socket = sock
         self._closed = False
-        self._at_once = 0
-        """Connections that were accepted since other tasks had their turn."""
         self.port: int = sock.getsockname()[1]
 
     async def accept(self) -> Connection:
         while True:
-            if self._at_once == _ACCEPTED_AT_ONCE:
-                self._at_once = 0
-                await trio.lowlevel.checkpoint()
             try:
                 sock, address = self._socket.accept()
             except BlockingIOError:
-                self._at_once = 0
                 await trio.lowlevel.wait_readable(self._socket)
                 continue
             except OSError as error:
@@ -250,7 +240,8 @@ class TcpListener:
                 if error.errno in (errno.ECONNABORTED, errno.EPROTO):
                     continue
                 raise
-            self._at_once += 1
+            # Connections that keep coming must not keep the node from everything else.
+            await trio.lowlevel.cancel_shielded_checkpoint()
             return _prepare(sock, f"{address[0]}:{address[1]}")
 
     def close(self) -> None:
@@ -326,12 +317,11 @@ class TcpNetwork:
                 raise BrokenConnection(f"{peer}: the name cannot be resolved: {error}") from error
             if not addresses:
                 words = "the name has no address"
-            for left, (family, address) in zip(
-                range(len(addresses), 0, -1), addresses, strict=True
-            ):
+            for index, (family, address) in enumerate(addresses):
                 words = silence
                 # A stale record of a name may lead to silence: it leaves time for the others.
-                with trio.move_on_after((limit.deadline - trio.current_time()) / left):
+                left_s = limit.deadline - trio.current_time()
+                with trio.move_on_after(left_s / (len(addresses) - index)):
                     try:
                         return await _connect_one(family, address, peer)
                     except OSError as error:
