@@ -20,7 +20,8 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -46,6 +47,8 @@ _TOPIC: Final = "group-members"
 _GROUP: Final = "members"
 _PARTITIONS: Final = 6
 _PRODUCE_PAUSE_S: Final = 0.004
+_START_S: Final = 120.0
+"""How long three nodes may take to start on a busy machine."""
 _LAST_S: Final = 120.0
 """How long the end may take: the session of a dead member, and the lock of what it had."""
 
@@ -205,7 +208,7 @@ def run(
             }
     with tempfile.TemporaryDirectory() as folder:
         program = client.prepare(Path(folder) / "program", libraries)
-        with Cluster(nodes=3, settings=settings, directory=Path(folder) / "nodes") as cluster:
+        with _started(settings, Path(folder) / "nodes") as cluster:
             command = [*program, cluster.bootstrap_servers, _TOPIC, _GROUP]
             command += [client.protocol, str(session_ms)]
             with Crowd(command, Path(folder), random.Random(seed + 2)) as crowd:
@@ -213,6 +216,16 @@ def run(
                 if wrong and keep:
                     shutil.copytree(folder, keep, dirs_exist_ok=True)
                 return Outcome(_words(seen, crowd), wrong)
+
+
+@contextmanager
+def _started(settings: dict[str, object], directory: Path) -> Iterator[Cluster]:
+    cluster = Cluster(nodes=3, settings=settings, directory=directory)
+    try:
+        cluster.start(_START_S)
+        yield cluster
+    finally:
+        cluster.stop()
 
 
 def _words(seen: Seen, crowd: Crowd) -> str:
