@@ -1,7 +1,7 @@
 """Writes promises.py: the handlers' registrations, for modules that do not import handlers.
 
     python -m raftka.broker.generate_promises            writes it
-    python -m raftka.broker.generate_promises --check    only says whether it would change
+    python -m raftka.broker.generate_promises --check    only reports whether it would change
 
 The handlers are the source of truth (broker/handlers/<api>.py, `@handles(...)`).
 """

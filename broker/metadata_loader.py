@@ -61,7 +61,7 @@ class MetadataLoader:
         self._changed = trio.Event()
 
     def add(self, *publishers: Publisher) -> None:
-        """Notify these from now on; their first delta holds everything that is there already."""
+        """Notify these from now on; their first delta contains the whole current metadata."""
         delta = everything(self.image)
         for publisher in publishers:
             publisher(self.image, delta)

@@ -146,8 +146,8 @@ async def _run(
 
         exporter = exporter_of(node)
     bound = await bind(node, "controller")
-    # A port that another process has is noticed before the broker registers. They are
-    # taken for good when it can serve: a client that waits in a backlog would find no other.
+    # Detect a port that is in use before the broker registers. The ports are opened when it can
+    # serve: clients that wait in a backlog would not try another broker.
     for listener in (await bind(node, "broker")).values():
         listener.close()
     async with trio.open_nursery() as nursery:

@@ -269,7 +269,7 @@ class BrokerRegistrationChangeRecord(MetadataRecord):
 
 @dataclass(frozen=True, slots=True)
 class AccessControlEntryRecord(MetadataRecord):
-    """An ACL: allows or denies a principal on a host an operation on resources (KIP-801).
+    """An ACL: allows or denies an operation on resources to a principal, by host (KIP-801).
 
     The numbers are those of model/access.py.
     """

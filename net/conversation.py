@@ -12,7 +12,7 @@ from raftka.net.dispatch import Outlet
 from raftka.net.session import Session
 
 _MAX_OUTSTANDING: Final = 1000
-"""Unanswered requests of one connection after which no more are read from it."""
+"""Unanswered requests of one connection at which reading from it pauses."""
 
 Dispatch = Callable[[memoryview, Session, Outlet], Awaitable[None] | None]
 

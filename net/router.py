@@ -164,8 +164,8 @@ class Context(Generic[NodeT]):
     correlation_id: int
     client_id: str | None
     frame: memoryview
-    """The request as it came, header included; valid as long as the request's own views, and its
-    key alone once its answer is a Pending."""
+    """The encoded request, header included; valid as long as the request's own views; only its key
+    once its answer is a Pending."""
     authorizer: Authorizer | None = None
     """None if every client may do everything."""
     metering: Metering | None = None

@@ -124,7 +124,7 @@ class LogEnds:
         with self._health.doing("truncating"):
             if offset >= self._bounds.end:
                 # The new leader may not know an epoch in which this replica led and wrote nothing:
-                # if it were kept, it would be taken for the epoch of our last record.
+                # if it were kept, it would look like the epoch of our last record.
                 self._epochs.truncate_from_end(self._bounds.end)
                 self._epochs.save()
                 return False

@@ -127,7 +127,7 @@ class TransactionIndex:
 
     def overlapping(self, offset: int, upper_offset: int) -> tuple[list[AbortedTransaction], bool]:
         """Those with records, or their marker, in [offset, upper_offset), and whether later
-        segments can have no more of them."""
+        segments can have none."""
         entries = self.entries
         found: list[AbortedTransaction] = []
         for entry in entries[bisect_left(entries, offset, key=_last_offset) :]:

@@ -24,14 +24,13 @@ _NODE = re.compile(r"(?:raftka-node|broker)-(\d+)(?:-fetcher-\d+)?")
 """The client id of nodes in requests to each other."""
 _FRAME_MAX = 1 << 28
 """A stream that announces a longer frame is not Kafka's protocol, but for example TLS: it is not
-split into frames.
-"""
+split into frames."""
 Tap = Callable[[bytes], None]
 Clear = Callable[[Tap, Callable[[], None]], Tap]
-"""What opens one direction of a connection: the bytes as they pass come in, clear ones go out. It
-also notices where the stream inside ends before the connection does (TLS, close_notify)."""
+"""Decrypts one direction of a connection: ciphertext in, plaintext out. It also detects that the
+inner stream ends before the connection does (TLS, close_notify)."""
 Runs = Callable[[], bool]
-"""Whether a process has not been killed."""
+"""Whether the process is still running."""
 
 
 class Ends(NamedTuple):

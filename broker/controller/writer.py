@@ -66,7 +66,7 @@ class _Operation:
     answered_first: bool = False
     """Whether the caller is answered before that."""
     is_unheard: bool = False
-    """Whether this goes on where the caller has its answer: nobody hears of a failure."""
+    """Whether it continues after the caller was answered, so that no caller would get its error."""
     response: Any = None
     offset: int = -1
     failure: Exception | None = None

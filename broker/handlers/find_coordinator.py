@@ -118,7 +118,7 @@ def _check_share_partition(key: str) -> None:
     try:
         group_id, topic_id, partition = key.rsplit(":", 2)
         parse_uuid(topic_id)
-        java_int(partition)  # Kafka takes any, a negative one too.
+        java_int(partition)  # Kafka accepts any number, even a negative one.
         if not group_id:
             raise ValueError(key)
     except ValueError as error:

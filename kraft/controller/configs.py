@@ -116,8 +116,8 @@ def _alter(
         return Result(records, answers)
     elrs = list(islice(_smaller_isr_suffices(changed, rules, records), rules.changes_at_once))
     if len(elrs) == rules.changes_at_once:
-        # More than a batch shall have. Those that end first lose nothing: what the ISR has is all
-        # that a leader has committed, until it knows the smaller minimum, which comes last.
+        # The changes do not fit into one batch. ELRs may end first: the ISR has all committed
+        # records until the leaders learn the lower minimum, which is in the last batch.
         return Result(elrs, answers, partial(_alter, rules=rules, schema=schema, changes=changes))
     willing = _affected(changed, records, UNCLEAN_LEADER_ELECTION)
     then = partial(elect_uncleanly_where_allowed, rules=rules, topics=set(willing))
@@ -243,7 +243,7 @@ def _difference(
 
 
 def _after(image: MetadataImage, records: Sequence[MetadataRecord]) -> MetadataImage | None:
-    """The image with the changed settings, if they may mean something for partitions."""
+    """The image with the changed settings; None if they cannot affect partitions."""
     names = {record.name for record in records if isinstance(record, ConfigRecord)}
     if not names & {MIN_INSYNC_REPLICAS, UNCLEAN_LEADER_ELECTION}:
         return None

@@ -1,4 +1,4 @@
-"""What an engine is made from: one value that all its layers read."""
+"""The inputs of an engine, which all its layers read."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ class Setup:
     store: Store
     can_vote: bool
     static_voters: VoterSet | None
-    """controller.quorum.voters; None where the log names the voters (KIP-853)."""
+    """controller.quorum.voters; None if the log defines the voters (KIP-853)."""
     settings: QuorumSettings
     dice: Dice
     now: float
-    """Seconds, monotonic: when the replica starts."""
+    """When the replica starts, in monotonic seconds."""
     rules_off: RulesOff = ALL_HOLD

@@ -26,7 +26,7 @@ Count = Callable[[str], int | None]
 
 
 class StatusCode(enum.IntEnum):
-    """A status that a heartbeat's answer carries beside the tasks, as on the wire."""
+    """A status code in a heartbeat's answer, as on the wire."""
 
     STALE_TOPOLOGY = 0
     MISSING_SOURCE_TOPICS = 1
