@@ -53,7 +53,7 @@ class Pulse:
         self.count += 1
 
     def wait_after(self, moment_s: float) -> float:
-        """How long after this moment the next record is acknowledged that was sent after it."""
+        """Seconds until a record that was sent after this time is acknowledged."""
         # The node that died may still have stored the record in flight at that time.
         seen = self.count + 1
         deadline = moment_s + _PATIENCE_S

@@ -64,11 +64,11 @@ def report(what: str, figure: str) -> None:
 
 
 async def _hang_up(stream: trio.SocketStream) -> None:
-    """Serve nobody: the connection is closed on return."""
+    """Refuse service: the connection is closed on return."""
 
 
 class StandIn:
-    """A broker that exists in the metadata: it registers, and goes on being alive."""
+    """A broker that exists in the metadata only: it registers, and sends heartbeats."""
 
     def __init__(self, cluster: LocalCluster, node_id: int) -> None:
         self._node_id = node_id

@@ -69,7 +69,7 @@ _SETTINGS: Final = {
 
 @dataclass
 class Sample:
-    """Node 3 at one moment."""
+    """Node 3 at one time."""
 
     minutes: float
     memory_mb: float

@@ -64,7 +64,7 @@ class Measured:
         self._seen.set()
 
     async def complete(self, count: int) -> None:
-        """Until so many transactions were seen."""
+        """Wait until that many transactions were seen."""
         while len(self.visible_ms) < count:
             self._seen = trio.Event()
             await self._seen.wait()

@@ -1,7 +1,8 @@
-"""Checks callers' arguments before a client stores them. A wrong type that goes unnoticed would
-surface later, in a background task, as an error about bytes that ends the client. So each is
-refused at once, in the caller's terms: TypeError for a wrong type, ValueError for an impossible
-value.
+"""Checks callers' arguments before a client stores them.
+
+A wrong type that goes unnoticed would surface later, in a background task, as an error about bytes
+that ends the client. So each is refused at once, in the caller's terms: TypeError for a wrong type,
+ValueError for an impossible value.
 """
 
 from __future__ import annotations

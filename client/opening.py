@@ -1,4 +1,4 @@
-"""What the three clients share: `async with`, and closing.
+"""The common base of the three clients: `async with`, and closing.
 
 The tasks of a client (connections, the layout, heartbeats) run shielded from the scope around its
 `async with`: a client that is cancelled, or whose body raised, can still finish, as a member

@@ -1,11 +1,13 @@
-"""The rules for a broker that does not answer. A stopped process and a host without power leave
-their connections open, and a request would wait for request.timeout.ms. The rules here end that
-wait as soon as the rest of the cluster knows better, and not before:
+"""The rules for a broker that does not answer.
+
+A stopped process and a host without power leave their connections open, and a request would wait
+for request.timeout.ms. The rules here end that wait as soon as the rest of the cluster knows
+better, and not before:
 
 - A connection is silent when no byte came for raftka.broker.silence.max.ms although the answer to
   its oldest request is due (net/channel.py watches each one).
 - While a connection is silent, the client asks other brokers for the layout, and for successors of
-the silent broker as coordinator.
+  the silent broker as coordinator.
 - The connection is closed once they name another leader or coordinator in place of the silent
   broker, report it as offline, or list it no longer. Its requests fail then as those of any broken
   connection, and are sent again to the new leader: an idempotent producer's batches under their id,

@@ -1,5 +1,6 @@
-"""`raftka health`: checks that the node with these settings answers on all its listeners. A
-container's HEALTHCHECK runs it: it sends ApiVersions to each listener and reads the answer.
+"""`raftka health`: checks that the node with these settings answers on all its listeners.
+
+A container's HEALTHCHECK runs it: it sends ApiVersions to each listener and reads the answer.
 """
 
 from __future__ import annotations

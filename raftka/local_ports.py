@@ -1,8 +1,10 @@
-"""Ports that no other test run on this machine takes, now or later. Binding port 0, reading the
-number and closing it invites a clash: until the node binds it, the kernel may assign the number to
-any outgoing connection, or to another test worker. So numbers come from below the kernel's
-ephemeral range, and a lock file for each number, held until this process ends, keeps workers apart
-(pytest-xdist, several checkouts). The kernel drops a lock with its process, however that ends.
+"""Ports that no other test run on this machine takes, now or later.
+
+Binding port 0, reading the number and closing it invites a clash: until the node binds it, the
+kernel may assign the number to any outgoing connection, or to another test worker. So numbers come
+from below the kernel's ephemeral range, and a lock file for each number, held until this process
+ends, keeps workers apart (pytest-xdist, several checkouts). The kernel drops a lock with its
+process, however that ends.
 """
 
 from __future__ import annotations

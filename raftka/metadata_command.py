@@ -1,6 +1,7 @@
-"""`raftka metadata`: shows the metadata log and image of a running or stopped node. It reads the
-node's files and changes none. Of a running node it sees what is on the disk so far; it marks
-entries after the committed offset, which may still be replaced.
+"""`raftka metadata`: shows the metadata log and image of a running or stopped node.
+
+It reads the node's files and changes none. Of a running node it sees what is on the disk so far; it
+marks entries after the committed offset, which may still be replaced.
 """
 
 from __future__ import annotations

@@ -1,5 +1,6 @@
-"""Reports a node's state to its service manager: systemd's sd_notify(3). It sends a datagram to the
-socket that NOTIFY_SOCKET names, if it is set.
+"""Reports a node's state to its service manager: systemd's sd_notify(3).
+
+It sends a datagram to the socket that NOTIFY_SOCKET names, if it is set.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
-"""`raftka trace NODE ...`: prints the flight recorders of nodes as a trace. NODE is the address of
-a running node, or the log directory, server.properties or a copy of the recorder's file of any
-node. The recorders of several nodes are merged into one trace.
+"""`raftka trace NODE ...`: prints the flight recorders of nodes as a trace.
+
+NODE is the address of a running node, or the log directory, server.properties or a copy of the
+recorder's file of any node. The recorders of several nodes are merged into one trace.
 """
 
 from __future__ import annotations

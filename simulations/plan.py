@@ -1,4 +1,4 @@
-"""What one run will do, as plain data, so that it can be shrunk and kept.
+"""The actions of one run as plain data, so that it can be shrunk and kept.
 
 `load/draw.py` draws it from a seed.
 """

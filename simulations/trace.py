@@ -1,7 +1,9 @@
-"""The events of a run; the same seed gives the same events. Every event goes into a rolling hash;
-two runs are equal exactly when their hashes are. The last events are kept for the story of a
-violation. If there is a file, `detail` writes all events to it, and many more from wires and disks,
-in the format of docs/trace.md; these are in no hash, and nothing depends on them.
+"""The events of a run; the same seed gives the same events.
+
+Every event goes into a rolling hash; two runs are equal exactly when their hashes are. The last
+events are kept for the story of a violation. If there is a file, `detail` writes all events to it,
+and many more from wires and disks, in the format of docs/trace.md; these are in no hash, and
+nothing depends on them.
 """
 
 from __future__ import annotations

@@ -215,7 +215,7 @@ def test_a_room_of_the_simulator_imports_only_those_below_it() -> None:
 
 
 def test_no_modules_import_each_other() -> None:
-    """Also for type checkers only, and also late: the circle is there all the same."""
+    """Imports for type checkers only, and late ones, make a circle, too."""
     modules = {
         ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
         for package in PACKAGES

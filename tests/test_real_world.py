@@ -1,5 +1,7 @@
 """Ways around the ports that no replacement can catch: found in the sources, and among the calls of
-C in a whole run. Others fail during a run (simulations/machines/real_world.py).
+C in a whole run.
+
+Others fail during a run (simulations/machines/real_world.py).
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ class ResourcePattern(NamedTuple):
 
 
 class AclEntry(NamedTuple):
-    """What a principal may do, or must not do, from a host."""
+    """A permission or a prohibition of a principal, from a host."""
 
     principal: str
     """type:name; User:* is every user."""

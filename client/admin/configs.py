@@ -59,7 +59,7 @@ class ConfigSource(enum.IntEnum):
 
 
 class AlterOp(enum.IntEnum):
-    """What to do with one setting (KIP-339); the last two are for lists."""
+    """The operations on one setting (KIP-339); the last two are for lists."""
 
     SET = 0
     DELETE = 1

@@ -1,5 +1,6 @@
-"""A running node's metadata log, fetched in pieces (broker/metadata_history.py). It is the log of
-brokers, topics and partitions since the node's newest snapshot.
+"""A running node's metadata log, fetched in pieces (broker/metadata_history.py).
+
+It is the log of brokers, topics and partitions since the node's newest snapshot.
 """
 
 from __future__ import annotations

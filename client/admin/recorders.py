@@ -1,4 +1,5 @@
 """The contents of running nodes' flight recorders, fetched from addresses that the caller names.
+
 Each node, broker or controller, is asked at exactly that address: the cluster's layout plays no
 role, and a silent node delays no other.
 """

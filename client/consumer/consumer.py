@@ -324,7 +324,7 @@ class Consumer(Client):
     async def close(self) -> None:
         """Commit if that is automatic, revoke the partitions, and leave the group.
 
-        Takes _CLOSE_S at most, and a moment to leave. Leaving `async with` calls it. When the body
+        Takes _CLOSE_S at most, plus the time to leave. Leaving `async with` calls it. When the body
         is cancelled or fails, closing takes LAST_WORDS_S at most, and commits only if the caller
         processes no record; a record in progress is delivered again.
         """

@@ -4,8 +4,10 @@ Theory of operation. A background task sends ConsumerGroupHeartbeat at the coord
 and at once when the subscription or the owned partitions change. An answer may bring a new
 assignment; the next poll revokes and adds partitions (`ensure_active`), and only then a heartbeat
 confirms that, so that no other member gets a partition before this one has committed and revoked
-it. Partitions that stay are read all the time. A fenced member drops everything (`on_lost`) and
-joins again. After a lost answer, the next heartbeat has all fields.
+it. Partitions that stay are read all the time.
+
+A fenced member drops everything (`on_lost`) and joins again. After a lost answer, the next
+heartbeat has all fields.
 """
 
 from __future__ import annotations

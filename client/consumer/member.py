@@ -27,7 +27,7 @@ class GroupMember(Protocol):
 
     @property
     def joining(self) -> bool:
-        """Whether a rebalance is under way in which nothing can be committed."""
+        """Whether a rebalance is in progress during which commits are impossible."""
         ...
 
     def polling(self, yes: bool) -> None:

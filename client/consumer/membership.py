@@ -104,7 +104,7 @@ class Membership:
 
     @property
     def joining(self) -> bool:
-        """Whether JoinGroup or SyncGroup is under way."""
+        """Whether JoinGroup or SyncGroup is in flight."""
         return self._joining is not None or self._joined is not None
 
     @property

@@ -1,6 +1,7 @@
-"""How a poll gets its records: positions, requests, responses, and the waiting in between. Work of
-several exchanges with brokers runs in background tasks that keep their result: a poll that times
-out must not lose it.
+"""How a poll gets its records: positions, requests, responses, and the waiting in between.
+
+Work of several exchanges with brokers runs in background tasks that keep their result: a poll that
+times out must not lose it.
 """
 
 from __future__ import annotations

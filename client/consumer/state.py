@@ -1,4 +1,4 @@
-"""What a consumer knows about each partition that it reads. Pure."""
+"""A consumer's state of each partition that it reads. Pure."""
 
 from __future__ import annotations
 

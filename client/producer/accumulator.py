@@ -12,7 +12,7 @@ from raftka.model.records import Header
 
 
 class Accumulator:
-    """Pure: moments are given in seconds of the monotonic clock."""
+    """Pure: times are seconds of the monotonic clock."""
 
     def __init__(
         self, *, batch_size: int, linger_s: float, delivery_timeout_s: float, in_flight_max: int

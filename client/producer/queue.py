@@ -5,15 +5,15 @@ numbers, and recognizes a repetition among the last five. So:
 
 - A batch gets its number when it is first sent, and keeps it for each further attempt.
 - A batch that must be sent again returns to its place, before all that were never sent. Places are
-counted as batches are first sent, since numbers may be withdrawn and times may be equal.
+  counted as batches are first sent, since numbers may be withdrawn and times may be equal.
 - While any batch is being retried, one batch is in flight at a time: its result decides what
   the next one's means.
 - When a number can no longer be used (the broker reports a gap), the producer takes a new epoch. A
   queue adopts it once nothing of it is in flight, and starts from 0 again.
 - For a batch that is given up after it was sent, it is unknown whether its numbers were used. Later
-batches may be stored as well, so they are retried under the same numbers: under others they would
-be stored twice. No batch gets a number meanwhile. A success of the last of them shows that no
-number is missing, a gap error that one is; if no batch is left, the producer takes a new epoch.
+  batches may be stored as well, so they are retried under the same numbers: under others they would
+  be stored twice. No batch gets a number meanwhile. A success of the last of them shows that no
+  number is missing, a gap error that one is; if no batch is left, the producer takes a new epoch.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _HALF = 0x40000000
 
 
 class PartitionQueue:
-    """Pure: moments are given in seconds of the monotonic clock."""
+    """Pure: times are seconds of the monotonic clock."""
 
     __slots__ = (
         "_acknowledged",
@@ -113,7 +113,7 @@ class PartitionQueue:
         self._doubt(batch.base_sequence >= 0)
 
     def put_back(self, batch: Batch, not_before: float) -> None:
-        """`batch` must be retried, not before that moment."""
+        """`batch` must be retried, not before that time."""
         self.in_flight.remove(batch)
         batch.not_before = not_before
         self._insert(batch)

@@ -177,7 +177,7 @@ class Transactions:
         await trio.lowlevel.checkpoint()
 
     async def end_in_order(self) -> None:
-        """End a transaction that its caller has left: abort it, or finish a commit under way.
+        """End a transaction that its caller has left: abort it, or finish a commit in progress.
 
         Takes LAST_WORDS_S at most; after that transaction.timeout.ms aborts it.
         """

@@ -162,7 +162,7 @@ class ShareStateFormatter(_CoordinatorRecordFormatter):
 
 
 class TransactionLogFormatter(_CoordinatorRecordFormatter):
-    """Transactional ids in __transaction_state, with their states in words."""
+    """Transactional ids in __transaction_state, with the names of their states."""
 
     kinds: ClassVar[Mapping[int, _Kind]] = {0: _Kind(TransactionLogKey, TransactionLogValue)}
     coordinator = "transaction"

@@ -83,7 +83,7 @@ def check_scenario(found: argparse.Namespace) -> None:
 
 
 def check_times(found: argparse.Namespace) -> None:
-    """Raises ToolError for a moment or a duration that cannot be read."""
+    """Raises ToolError for an invalid time or duration."""
     if found.to_datetime:
         datetime_ms(found.to_datetime)
     if found.by_duration:

@@ -1,8 +1,9 @@
-"""kafka-streams-application-reset: lets a Kafka Streams application start over. It moves the
-offsets of input topics, to the beginning unless an option says otherwise, and those of intermediate
-topics to the end; it deletes internal topics. Errors in the command are found before the first
-change. The state on the application's own machines is not reached from here: KafkaStreams#cleanUp()
-deletes it.
+"""kafka-streams-application-reset: lets a Kafka Streams application start over.
+
+It moves the offsets of input topics, to the beginning unless an option says otherwise, and those of
+intermediate topics to the end; it deletes internal topics. Errors in the command are found before
+the first change. The state on the application's own machines is not reached from here:
+KafkaStreams#cleanUp() deletes it.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ def event(name: str, **fields: object) -> None:
 
 
 def text(data: bytes | None) -> str | None:
-    """A key or a value as JSON has it."""
+    """A key or a value as JSON."""
     return None if data is None else decode_text(data)
 
 

@@ -1,5 +1,6 @@
-"""Counts the records that were acknowledged and read, and the gaps between acknowledgements. Pure:
-the caller passes each event with its time.
+"""Counts the records that were acknowledged and read, and the gaps between acknowledgements.
+
+Pure: the caller passes each event with its time.
 """
 
 from __future__ import annotations

@@ -1,5 +1,6 @@
-"""The API versions that clients use, as counted by brokers and read from their metrics listeners. A
-release may drop old versions of an API, so the new release's doctor, run before an upgrade, names
+"""The API versions that clients use, as counted by brokers and read from their metrics listeners.
+
+A release may drop old versions of an API, so the new release's doctor, run before an upgrade, names
 the clients that it would no longer serve.
 """
 

@@ -1,8 +1,9 @@
-"""Assigns the replicas of leaving brokers to others. Pure. A replica's successor takes its place in
-the list, so that the successor of a preferred leader is the preferred leader. Of the remaining
-brokers, it is one in a rack without other replicas of the partition, if there is one; then the one
-with the fewest replicas or, for a preferred leader, the one that is preferred for the fewest
-partitions.
+"""Assigns the replicas of leaving brokers to others. Pure.
+
+A replica's successor takes its place in the list, so that the successor of a preferred leader is
+the preferred leader. Of the remaining brokers, it is one in a rack without other replicas of the
+partition, if there is one; then the one with the fewest replicas or, for a preferred leader, the
+one that is preferred for the fewest partitions.
 """
 
 from __future__ import annotations

@@ -1,15 +1,15 @@
-"""`raftka learn --attach H:P,...`: running nodes in the page, by what they answer.
+"""`raftka learn --attach H:P,...`: running nodes in the page.
 
-The console is what Kafka's own APIs answer, so it works with any cluster; the stage is the merged
-flight recorders of the nodes that have one. Nothing here writes to the cluster. Requests of a page,
-one JSON object a line, as docs/session.md has them:
+The console shows answers of Kafka's own APIs, so it works with any cluster; the stage shows the
+merged flight recorders of nodes that have one. Nothing here writes to the cluster. Requests of a
+page, one JSON object a line, as docs/session.md has them:
 
     {"id":1,"op":"look"}                        brokers, controller, topics, groups with their lag
     {"id":2,"op":"trace","have":"..."}          the recorders' events, unless they are still those
     {"id":3,"op":"configs","broker":1}          settings of a broker, or of a "topic"
     {"id":4,"op":"messages","partition":"t-0"}  the last records of a partition, at most 50
 
-Every answer is bounded, whatever the cluster has; bytes are shown as text that does nothing.
+Every answer is bounded, whatever the cluster has; bytes are shown as harmless text.
 """
 
 from __future__ import annotations
@@ -46,13 +46,13 @@ _TEXT_MAX: Final = 2000
 _HEADERS_MAX: Final = 20
 _RECORDER_PATIENCE_S: Final = 2.0
 _SHARED_S: Final = 0.9
-"""How long a look is new enough for other pages; each asks once a second."""
+"""How long a sample is fresh enough for other pages; each asks once a second."""
 _MESSAGES_PATIENCE_S: Final = 5.0
 _PARTITION: Final = re.compile(r"([a-zA-Z0-9._-]{1,249})-(\d{1,9})")
 
 
 class Attached:
-    """One cluster, looked at for all pages of this server."""
+    """One cluster, sampled for all pages of this server."""
 
     def __init__(self, servers: str, settings: Mapping[str, str]) -> None:
         """`settings`: a client's properties (security). Raises ConfigError."""
@@ -68,7 +68,7 @@ class Attached:
         self._turn = trio.Lock()
         self._known: set[Endpoint] = set()
         self._contents: dict[int, RecorderContent] = {}
-        """The newest that each node has answered: what a node that died had seen stays."""
+        """Each node's newest answer: a dead node's events stay."""
         self._looked: Answer | None = None
         self._looked_at = 0.0
         self._recorders_turn = trio.Lock()
@@ -81,7 +81,7 @@ class Attached:
         """The events of the recorders whose stamp is `_merged_of`."""
 
     async def handle(self, request: object) -> Answer:
-        """The answer to one request; it never raises for what a page or the cluster does."""
+        """The answer to one request; it never raises because of a page or the cluster."""
         if not isinstance(request, Mapping):
             return _refusal(None, "bad-request", "a request is one JSON object")
         id_ = request.get("id")
@@ -115,7 +115,7 @@ class Attached:
     # The console.
 
     async def _look(self) -> Answer:
-        async with self._turn:  # Pages share one look a second.
+        async with self._turn:  # Pages share one sample per second.
             if self._looked is None or trio.current_time() >= self._looked_at + _SHARED_S:
                 found = await take(self._admin, trio.current_time())
                 self._known = {Endpoint(each.host, each.port) for each in found.brokers}
@@ -173,7 +173,7 @@ class Attached:
     # The recorders.
 
     async def _trace(self, have: object) -> Answer:
-        async with self._recorders_turn:  # A whole recorder is much: pages share it, too.
+        async with self._recorders_turn:  # A whole recorder is large: pages share it, too.
             asked = frozenset({*self._named, *self._known})
             if asked != self._asked or trio.current_time() >= self._asked_at + _SHARED_S:
                 await self._ask_recorders(asked)
@@ -186,7 +186,8 @@ class Attached:
             if not contents or stamp == have:
                 return known
             if stamp != self._merged_of:
-                # In a thread: thousands of events take a while, and pages wait for other answers.
+                # In a thread, since thousands of events take a while, and pages wait for other
+                # answers.
                 self._trace_known = await trio.to_thread.run_sync(self._merged, contents)
                 self._merged_of = stamp
             return {**known, "now_unix_s": time.time(), **self._trace_known}
@@ -208,7 +209,7 @@ class Attached:
         events = [{**each, "t": round(each["t"] + shift, 6)} for each in merged.events]
         left = len(events) - EVENTS_MAX
         if left > 0:
-            # What the stage needs first, it learns from what comes later: roles, terms, leaders.
+            # The stage needs roles, terms and leaders first, which later events have.
             events = events[left:]
             self._began_unix_s += events[0]["t"]
             events = [{**each, "t": round(each["t"] - events[0]["t"], 6)} for each in events]
@@ -224,7 +225,7 @@ def endpoint_of(server: str) -> Endpoint:
 
 
 def look_of(sample: Sample) -> Answer:
-    """A look as the page takes it, bounded."""
+    """A sample for the page, bounded."""
     whole = sum(len(each.partitions) for each in sample.topics.values())
     topics = sorted(sample.topics.values(), key=lambda each: (each.internal, each.name))
     every = ((topic, each) for topic in topics for each in topic.partitions)

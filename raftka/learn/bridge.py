@@ -1,10 +1,10 @@
-"""`raftka learn --bridge PORT`: real clients talk to virtual brokers, while time runs at 1.
+"""`raftka learn --bridge PORT`: real clients use virtual brokers, in real time.
 
     python -m raftka.learn.bridge PORT [SEED]
 
-Each virtual broker has a port on 127.0.0.1, which it advertises to its clients: PORT for
-node 1, one more for each other. What a client sends is put into the session's script as it comes
-(the verb `bytes`), so the session runs again, to the same hash, without any client.
+Each virtual broker has a port on 127.0.0.1, which it advertises to its clients: PORT for node 1,
+one more for each other. Each send of a client is added to the session's script (the verb `bytes`),
+so the session runs again, to the same hash, without any client.
 
 A process of its own, since a simulation puts functions in the place of trio's. By lines of JSON on
 standard in and out it is asked what it has run and told what to do:
@@ -35,21 +35,21 @@ from raftka.simulations.sessions.show import Show, ready
 
 NODES: Final = 3
 CLIENTS_MAX: Final = 100
-"""Connected at once."""
+"""The most connections at once."""
 SCRIPT_BYTES_MAX: Final = 2_000_000
-"""Bytes that clients may send: a session must fit into a request and a file."""
+"""The most bytes that clients may send: a session must fit into a request and a file."""
 _CHUNK: Final = 49_152
 _UNSENT_MAX: Final = 16 << 20
 _TICK_S: Final = 0.002
 _BEHIND_S: Final = 0.25
-"""Further behind than this, virtual time is let go slower than real time."""
+"""If it lags by more than this, virtual time runs slower than real time."""
 _EVENTS_MAX: Final = 2000
 
 
 def open_session(port: int, seed: int = 7) -> dict[str, Any]:
     """An empty cluster."""
     nodes = [{"node_id": each, "roles": "broker,controller"} for each in range(1, NODES + 1)]
-    # Clients' clocks are those of today, the nodes' are not.
+    # Clients' clocks show today's date, the nodes' do not.
     settings = {**stage.SETTINGS, "log.message.timestamp.after.max.ms": str((1 << 63) - 1)}
     plan = {"seed": seed, "duration_s": SECONDS_MAX, "nodes": nodes, "settings": settings}
     return {"plan": plan, "bridge": port}
@@ -64,14 +64,14 @@ class _Client:
         self.node = node
         self.unsent = bytearray()
         self.is_over = False
-        """The broker has ended it: close it once all is sent."""
+        """The broker has ended it: close it once everything is sent."""
 
 
 class Bridge:
     """One session, its ports, and its clients."""
 
     def __init__(self, session: Mapping[str, Any]) -> None:
-        """Raises SessionError, and OSError for a port that is taken."""
+        """Begin the session. Raises SessionError, and OSError for a port that is taken."""
         self._session = dict(session)
         found = ready(self._session, brought_by())
         port = found.plan.bridge_port
@@ -102,11 +102,11 @@ class Bridge:
 
     @property
     def _is_script_full(self) -> bool:
-        """Whether the script takes nothing more, of anybody."""
+        """Whether the script is full, for every client."""
         return len(self._script) >= ACTIONS_MAX - CLIENTS_MAX or self._bytes >= SCRIPT_BYTES_MAX
 
     def turn(self) -> None:
-        """Take what has come, let virtual time catch up with real time, send what is answered."""
+        """Take received bytes, let virtual time catch up with real time, send the answers."""
         for key, _ in self._selector.select(_TICK_S):
             key.data()
         now = time.monotonic() - self._began
@@ -168,7 +168,7 @@ class Bridge:
         }
 
     def session(self) -> dict[str, Any]:
-        """The session until now: run again, it ends at this moment with this hash."""
+        """The session until now: run again, it ends at this time with this hash."""
         script = [each.as_dict() for each in self._script]
         session = {**self._session, "script": script, "until_s": self._show.now_s}
         return {"session": session, "hash": self._show.hash, "now_s": self._show.now_s}
@@ -185,7 +185,7 @@ class Bridge:
         try:
             sock, _ = port.accept()
         except OSError:
-            return  # It has gone again.
+            return  # The client has gone again.
         if len(self._clients) >= CLIENTS_MAX or self.is_full:
             sock.close()
             return
@@ -212,7 +212,7 @@ class Bridge:
         try:
             self._act(Action(self._show.now_s, "bytes", arguments))
         except SessionError:
-            self._forget(client)  # There are as many connections as a run may have.
+            self._forget(client)  # The run has its maximum of connections.
 
     def _act(self, action: Action) -> None:
         if self._show.has_ended:
@@ -257,7 +257,7 @@ class _Lines:
         self.has_ended = False
 
     def take(self) -> None:
-        """Read what there is, and answer whole lines."""
+        """Read the available bytes, and answer whole lines."""
         chunk = os.read(0, 1 << 16)
         if not chunk:
             self.has_ended = True

@@ -1,5 +1,6 @@
-"""The server's side of `raftka learn --bridge`: the process that has the virtual brokers, asked for
-all pages one request after the other (bridge.py has the requests)."""
+"""The server's side of `raftka learn --bridge`: it sends all pages' requests to the process with
+the virtual brokers, one after the other (bridge.py has the requests).
+"""
 
 from __future__ import annotations
 
@@ -79,7 +80,7 @@ class Bridging:
                 except trio.BrokenResourceError:
                     pass
             if scope.cancelled_caught:
-                self._process.kill()  # A late answer would be taken for that of the next request.
+                self._process.kill()  # A late answer would go to the next request.
         error: dict[str, Any] = {"code": "ended", "message": "the bridge has ended"}
         return json.dumps({"id": _id_of(line), "ok": False, "error": error})
 

@@ -1,9 +1,10 @@
-"""`raftka learn --class`: a teacher's page, a link for each exercise, predictions that are counted.
+"""`raftka learn --class`: a teacher's page, a link for each exercise, counted predictions.
 
     /?token=T               the teacher's page; /engine and /class belong to it, and need the token
-    /c/CODE/LESSON          a student's page: the lesson up to the question that is not opened
-    /c/CODE/LESSON/seat     its WebSocket: {"vote": ANSWER, "question": N}; it gets its own state,
-                            and what was opened
+    /c/CODE/LESSON          a student's page: the lesson up to the first question that is not opened
+    /c/CODE/LESSON/seat     its WebSocket: {"vote": ANSWER, "question": N}; it receives its own
+                            state, and opened answers
+
 A seat is a cookie that this server has signed: a student that comes back keeps the vote, and the
 server remembers only those that have voted. Students run nothing: their page has the recording.
 """
@@ -34,17 +35,17 @@ from raftka.learn.server import HEADERS, Pages, heard, listen
 
 _COOKIE: Final = "raftka-seat"
 _LETTERS: Final = "23456789abcdefghjkmnpqrstuvwxyz"
-"""What is not mistaken for something else when it is read from a board."""
+"""Characters that are not confused when read from a board."""
 _CODE_LENGTH: Final = 6
 MESSAGE_MAX: Final = 1 << 18
-"""Bytes: of anything that a page sends."""
+"""The most bytes of a message from a page."""
 _VOTE_MAX: Final = 512
 _PAUSE_S: Final = 0.1
-"""Between two messages to a page, at least: what happens meanwhile is one of them."""
+"""The least seconds between two messages to a page; events in between share one."""
 
 
 class NotRecorded(Exception):
-    """A lesson's run could not be made; the message says why."""
+    """A lesson's run could not be recorded; the message says why."""
 
 
 class ClassServer:
@@ -57,7 +58,7 @@ class ClassServer:
         self._classroom = classroom
         self._secret = secrets.token_bytes(32)
         self._change = trio.Event()
-        """The next one; each task that waits for it looks again."""
+        """The next change: each waiting task checks again."""
         self._recording = trio.Lock()
 
     def app(self) -> Starlette:
@@ -76,7 +77,7 @@ class ClassServer:
         self._change = trio.Event()
 
     async def prepare(self) -> None:
-        """Have every exercise ready, one after the other. Raises NotRecorded."""
+        """Prepare every exercise, one after the other. Raises NotRecorded."""
         for name in self._classroom.names:
             await self._ready(name)
 
@@ -192,7 +193,7 @@ class ClassServer:
         refusals: list[str] | None = None,
         most: int = MESSAGE_MAX,
     ) -> None:
-        """Take messages, and send news when there are some, until the page is closed."""
+        """Receive messages, and send changes, until the page is closed."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._tell, socket, news)
             try:
@@ -214,7 +215,7 @@ class ClassServer:
     async def _tell(self, socket: WebSocket, news: Callable[[], str]) -> None:
         before = ""
         while True:
-            change = self._change  # Whatever happens while this is sent wakes, too.
+            change = self._change  # Changes during this send wake the task, too.
             text = news()
             if text != before or '"refused"' in text:
                 before = text
@@ -260,8 +261,9 @@ async def run(
     told: Callable[[str, str], None],
     task_status: trio.TaskStatus[tuple[str, str]] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Serve a class until cancelled; `told` gets the teacher's address, and what the students'
-    begin with. Raises OSError: the port is taken; NotRecorded."""
+    """Serve a class until cancelled; `told` gets the teacher's address, and the students' prefix.
+    Raises OSError: the port is taken; NotRecorded.
+    """
     pages = Pages(data, secrets.token_urlsafe(12))
     server = ClassServer(data, pages, classroom)
     async with trio.open_nursery() as nursery:
@@ -283,9 +285,9 @@ def reachable(bound: str) -> str:
     family = sockets.AF_INET if host == "0.0.0.0" else sockets.AF_INET6
     with sockets.socket(family, sockets.SOCK_DGRAM) as probe:
         try:
-            # Nothing is sent: the system only chooses an address (of the range for documentation).
+            # No packet is sent: the system only chooses a route (to an address for documentation).
             probe.connect(("192.0.2.1" if family == sockets.AF_INET else "2001:db8::1", 9))
             found = str(probe.getsockname()[0])
         except OSError:
-            found = sockets.gethostname()  # No network: a name may still lead here.
+            found = sockets.gethostname()  # No network: a name may still resolve to this machine.
     return f"[{found}]:{port}" if ":" in found else f"{found}:{port}"

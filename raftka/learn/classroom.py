@@ -1,10 +1,10 @@
-"""A class that predicts: the votes of each seat, and what its students may know so far.
+"""A class that predicts: the votes of each seat, and the events that its students may see so far.
 
-A student's page gets an exercise (a lesson with its recorded run) up to the question that is not
-opened yet: no later event, no right answer, no word that gives it away. The teacher opens one
-question after the other. A seat is a browser; it has one vote for each question, and no name.
+A student's page gets an exercise (a lesson with its recorded run) up to the first question that is
+not opened: no later event, no right answer, no word that reveals it. The teacher opens one question
+after the other. A seat is a browser; it has one vote for each question, and no name.
 
-Pure: class_server.py carries what is decided here.
+Pure: class_server.py does the I/O.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from typing import Any, Final
 from raftka.learn.recording import Recording
 
 SEATS_MAX: Final = 200
-"""Browsers that one class counts votes of, and as many open pages at once."""
+"""The most browsers with votes in one class, and the most open pages at once."""
 
 
 class Refused(Exception):
-    """A vote that does not count; the message is a code that the page has words for."""
+    """A vote that does not count; the message is a code that the page translates."""
 
 
 @dataclass(frozen=True)
 class Exercise:
-    """One lesson with its run, and how much of it may be sent."""
+    """One lesson with its run, and the number of events that may be sent."""
 
     about: Mapping[str, Any]
-    """As `Recording.about` has it."""
+    """`Recording.about` of the run."""
     lines: Sequence[str]
     """The run's events."""
 
@@ -54,8 +54,9 @@ class Exercise:
         return [step for step in self.about["lesson"]["steps"] if step["kind"] == "ask"]
 
     def sent(self, opened: int) -> dict[str, Any]:
-        """The run as a student's page gets it while so many questions are opened: a packed run of
-        web/src/model/recorded.ts, whose newest question has no right answer."""
+        """The run for a student's page with that many questions opened: a packed run of
+        web/src/model/recorded.ts, whose newest question has no right answer.
+        """
         lesson = self.about["lesson"]
         steps = _steps(lesson["steps"], opened)
         is_whole = opened >= len(self.asks)
@@ -73,7 +74,7 @@ class Exercise:
         }
         found = {**self.about, "lesson": told}
         if not is_whole:
-            # They are of the whole run, and so of what comes.
+            # They describe the whole run, and so later events.
             found |= {"hash": "", "violations": [], "inevitable": None, "figures": None}
         zipped = gzip.compress("\n".join(lines).encode(), compresslevel=9, mtime=0)
         return {**found, "events_gz": base64.b64encode(zipped).decode()}
@@ -128,10 +129,10 @@ class Classroom:
         self.names: Final = tuple(names)
         self._held: dict[str, _Held] = {}
         self._seats: set[str] = set()
-        """Those that have voted."""
+        """The seats that have voted."""
 
     def add(self, exercise: Exercise) -> None:
-        """What `names` has promised is there."""
+        """All exercises of `names` are ready."""
         votes: list[dict[str, str]] = [{} for _ in exercise.asks]
         self._held[exercise.name] = _Held(exercise, votes=votes)
 
@@ -147,7 +148,7 @@ class Classroom:
         present[seat] += 1
 
     def leave(self, name: str, seat: str) -> None:
-        """A page that had arrived is closed; its vote stays."""
+        """A page that had opened is closed; its vote stays."""
         present = self._held[name].present
         present[seat] -= 1
         if present[seat] <= 0:
@@ -168,17 +169,17 @@ class Classroom:
         held.votes[held.opened][seat] = str(answer)
 
     def open(self, name: str, question: object) -> None:
-        """The teacher opens the answer of a question; again, nothing changes."""
+        """The teacher opens the answer of a question; a repetition changes nothing."""
         held = self._held[name]
         if question == held.opened and not isinstance(question, bool):
             held.opened = min(held.opened + 1, len(held.votes))
 
     def opened(self, name: str) -> int:
-        """How many questions of it are opened."""
+        """The number of its opened questions."""
         return self._held[name].opened
 
     def packed(self, name: str) -> str:
-        """What a student's page may have of the run now, as JSON."""
+        """The part of the run that a student's page may have now, as JSON."""
         held = self._held[name]
         if held.opened not in held.packed:
             run = held.exercise.sent(held.opened)
@@ -186,7 +187,7 @@ class Classroom:
         return held.packed[held.opened]
 
     def of_student(self, name: str, seat: str) -> dict[str, Any]:
-        """What the page of a seat gets: how many questions are opened, and its own votes."""
+        """The state for the page of a seat: the number of opened questions, and its own votes."""
         held = self._held[name]
         return {"opened": held.opened, "votes": [votes.get(seat) for votes in held.votes]}
 

@@ -33,7 +33,7 @@ _NEEDS: Final = "it needs starlette and hypercorn: pip install 'raftka[learn]', 
 
 
 def main(argv: list[str]) -> int:
-    """Run the command line; the exit code: 0, or 1 for what cannot be shown."""
+    """Run the command line; returns exit code 0, or 1 if the run cannot be shown."""
     options = _parser().parse_args(argv)
     try:
         if options.list:
@@ -212,8 +212,8 @@ def _teach(options: argparse.Namespace) -> int:
 def _until_ended(run: Callable[[], Awaitable[None]], expected: type[Exception]) -> int:
     import trio
 
-    # Started in the background by a shell it ignores Ctrl-C; a service manager sends SIGTERM. It
-    # ends in order either way, and saves what --save names.
+    # A background process of a shell ignores Ctrl-C; a service manager sends SIGTERM. Either way it
+    # shuts down properly, and saves the session for --save.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     failures: list[BaseException] = []
@@ -222,7 +222,7 @@ def _until_ended(run: Callable[[], Awaitable[None]], expected: type[Exception]) 
     except* expected as group:
         failures += group.exceptions
     except* KeyboardInterrupt:
-        pass  # Ctrl-C is how it ends.
+        pass  # Ctrl-C is the normal end.
     for failure in failures:
         print(f"raftka learn: {failure}", file=sys.stderr)
     return 1 if failures else 0

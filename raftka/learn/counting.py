@@ -1,4 +1,4 @@
-"""Runs many seeds of every lesson, and keeps what they come to (figures.py).
+"""Runs many seeds of every lesson, and keeps their results (figures.py).
 
     python -m raftka.learn.counting [--seeds 1000] [--minutes 30] [--jobs 1] [LESSON ...]
 
@@ -29,7 +29,7 @@ def run_of(session: Mapping[str, Any]) -> Run:
     try:
         found = measured(session)
     except SessionError:
-        return []  # The story has waited for what did not come.
+        return []  # The story has waited in vain.
     return [
         *(_ms(found["election_s"]), _ms(found["outage_s"])),
         int(found["lost"] or 0),
@@ -41,12 +41,12 @@ def _ms(seconds: float | None) -> int | None:
 
 
 def session_of(name: str, value: str, seed: int) -> dict[str, Any]:
-    """What is run for a seed; the page opens the same."""
+    """The session of a seed; the page opens the same."""
     return {"lesson": name, "seed": seed, "settings": {SETTING: value}}
 
 
 def missing(found: Figures, names: Sequence[str], seeds: int) -> Iterator[tuple[str, str, int]]:
-    """What is still to be run for so many runs of each lesson, so that all grow alike."""
+    """The missing runs up to that number for each lesson, in an order in which all grow alike."""
     for seed in range(1, seeds // len(VALUES) + 1):
         for name in names:
             for value in VALUES:

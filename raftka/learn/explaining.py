@@ -1,4 +1,5 @@
-"""What a run has broken or lost: the story of it, THE MOMENT, and until when it could be saved.
+"""Explains a run's violation or loss: the story, the point of no return, and until when the record
+could be saved.
 
 The session runs again for its story, and some ten times more to find the last moment at which
 healing everything still saves every record (simulations/sessions/inevitable.py).
@@ -22,14 +23,14 @@ Told = dict[str, Any]
 
 
 def has_lost(events: Iterable[Mapping[str, Any]]) -> bool:
-    """Whether a run shows that something broke, or that records were lost."""
+    """Whether a run shows a violation or lost records."""
     found = list(events)
     kinds = {event["kind"] for event in found}
     return bool(kinds & {"violation", "allowed-loss"} or measures(found)["lost"])
 
 
 def story(session: Mapping[str, Any], lessons: Lessons) -> list[Told]:
-    """What the run of a session broke, as the page shows it. Raises SessionError."""
+    """The violations of a session's run, for the page. Raises SessionError."""
     _, outcome = _explained(session, lessons)
     violation = outcome.violation
     if violation is None:
@@ -54,9 +55,8 @@ def story(session: Mapping[str, Any], lessons: Lessons) -> list[Told]:
 
 
 def inevitable(session: Mapping[str, Any], lessons: Lessons) -> Told | None:
-    """Between which moments the loss of a session became inevitable; None when nothing was lost.
-
-    Raises SessionError.
+    """The two times between which the loss of a session became inevitable; None when nothing was
+    lost. Raises SessionError.
     """
     found, outcome = _explained(session, lessons)
     moments = find(found, outcome)

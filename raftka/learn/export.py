@@ -13,13 +13,13 @@ from typing import Any, Final
 from raftka.learn.recording import Recording
 
 MOST_BYTES: Final = 2_000_000
-"""What mail and phones take without complaint."""
+"""The most bytes that mail and phones accept."""
 _SLOT: Final = '<script id="raftka-data" type="application/json">{}</script>'
 _FOLDED: Final = ("BrokerHeartbeat", "Heartbeat", "ApiVersions")
 
 
 class TooLong(ValueError):
-    """A run that does not fit into one file."""
+    """The run does not fit into one file."""
 
 
 def page(data: Mapping[str, Any]) -> str:
@@ -52,8 +52,8 @@ def _gz(lines: Sequence[str]) -> str:
 def export(recordings: Sequence[Recording], lang: str | None = None) -> str:
     """The file's text, less than two megabytes. Raises TooLong.
 
-    A long run loses its signs of life first (heartbeats, fetches and entries that carry nothing):
-    what the page folds away anyway.
+    From a long run heartbeats, fetches and empty entries are removed first, which the page
+    collapses anyway.
     """
     packs = [packed(each) for each in recordings]
     html = page(_data(packs, lang))

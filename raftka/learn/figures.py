@@ -1,4 +1,4 @@
-"""What many seeds of a lesson come to: three figures a run, by a setting, shipped as numbers.
+"""The results of many seeds of a lesson: three figures per run, by a setting.
 
 figures.json beside this file has them; `python -m raftka.learn.counting` makes it.
 """
@@ -11,11 +11,11 @@ from importlib.resources import files
 from typing import Any, Final
 
 SETTING: Final = "broker.session.timeout.ms"
-"""What decides how long silence lasts until it counts as death."""
+"""The setting after which a silent broker counts as dead."""
 VALUES: Final = ("3000", "9000")
 """A class's patience, and Kafka's default."""
 FILE: Final = "figures.json"
-"""Beside this file."""
+"""The file with the figures, in this folder."""
 
 Run = list[int | None]
 """Election and outage in milliseconds (None: there was none), and records lost; empty for a seed in
@@ -25,7 +25,7 @@ Figures = dict[str, dict[str, list[Run]]]
 
 
 def of(name: str) -> dict[str, Any] | None:
-    """What the page shows of a lesson, or None where nothing was run."""
+    """The figures of a lesson for the page; None where nothing was run."""
     runs = _shipped().get(name)
     return None if not runs else {"setting": SETTING, "runs": runs}
 

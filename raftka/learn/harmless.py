@@ -1,5 +1,6 @@
-"""Bytes of strangers as text that does nothing: no control characters, none that turn the reading
-order round or cannot be seen, and not too many of them."""
+"""Untrusted bytes as harmless text: no control characters, none that are invisible or reverse the
+reading order, and bounded in length.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ _UNSEEN: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
 def harmless(data: bytes, most: int) -> str:
-    """At most `most` characters; what was left out is counted behind an ellipsis."""
+    """At most `most` characters; an ellipsis and the number of omitted ones follow."""
     head = data[: most * 4]
     text = head.decode("utf-8", "backslashreplace")
     shown = "".join(each if _is_seen(each) else _escaped(each) for each in text[:most])

@@ -1,4 +1,4 @@
-"""Lessons: where they are, what they show, and whether their run is what they say it is."""
+"""Lessons: finds and loads them, and checks that their run matches."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ LANGUAGES: Final = ("en", "pt")
 SEED: Final = 7
 _BEGIN: Final = event("produce")
 _BEFORE_S: Final = 0.0005
-"""A question is asked this long before the event that answers it."""
+"""How long before the answering event a question is asked."""
 
 
 class WrongLesson(ValueError):
-    """A lesson that cannot be shown: its words or its trace do not fit."""
+    """A lesson cannot be shown: its words or its trace do not match."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def _lesson(name: str, module: ModuleType) -> Lesson:
 
 
 def _text(file: Path) -> str:
-    """A file of words; in a wheel those of all lessons that ship are one (build_hook.py)."""
+    """A file of words; a wheel has one file for all of its lessons (build_hook.py)."""
     together = file.with_name("words.json")
     if not file.is_file() and together.is_file():
         text: str | None = json.loads(together.read_text(encoding="utf-8")).get(file.name)
@@ -117,7 +117,7 @@ def _table(file: Path, steps: Sequence[Step]) -> dict[str, Any]:
 def told(lesson: Lesson, events: Sequence[Event]) -> dict[str, Any]:
     """The lesson over its run, as the page takes it (web/src/model/recorded.ts).
 
-    Raises WrongLesson when the run does not show what the lesson says, and NotInTrace.
+    Raises WrongLesson when the run contradicts the lesson, and NotInTrace.
     """
     trace = Trace(events)
     order = names()

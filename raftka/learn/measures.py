@@ -13,7 +13,7 @@ KINDS: Final = frozenset((*_DEATHS, "leader-elected", "append", "truncate", "wip
 
 
 class Figures:
-    """The figures of a run, while its events come."""
+    """Computes the figures of a run from its events."""
 
     def __init__(self) -> None:
         self._blow: float | None = None
@@ -26,7 +26,7 @@ class Figures:
         self._rewritten: dict[str, int] = {}
 
     def take(self, events: Iterable[Mapping[str, Any]]) -> None:
-        """The next events."""
+        """Take the next events."""
         for event in events:
             self._event(event, event["kind"], event["t"])
 

@@ -1,6 +1,6 @@
-"""The line of code behind each kind of event: where this commit decides or does it.
+"""The line of code for each kind of event: where this commit decides or does it.
 
-An event of the trace may say itself `where` it was decided; of the others, the page shows these.
+An event of the trace may have its own `where`; for the others the page shows these.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ BEHIND: Final = {
     "message/pre-vote": "kraft.raft.elections:Elections.receive_pre_vote",
     "message/append-entries": "kraft.raft.engine:Engine.deliver",
 }
-"""By kind, or `message/` and its API: a module of raftka, and a function in it."""
+"""A module of raftka and a function in it, by kind, or `message/` and its API."""
 
 
 @cache

@@ -1,5 +1,5 @@
-"""The page of playground.html: it lists all lessons, and has the first one's recording in it, so
-that there is something to see while the engine that is in the same file starts.
+"""The page of playground.html: it lists all lessons, and includes the first one's recording, to
+show while the engine in the same file starts.
 
     python -m raftka.learn.playground PAGE.html
 """

@@ -1,4 +1,4 @@
-"""A run as the page takes it: its events, and what is known about it.
+"""A run for the page: its events, and facts about it.
 
 Every run is a session (docs/session.md): the same one gives the same recording everywhere, and the
 page can change it and have it run again.
@@ -33,17 +33,17 @@ class Recording:
     lines: Sequence[str]
     """Its events, as JSON (docs/trace.md)."""
     session: Mapping[str, Any]
-    """What it was run from (docs/session.md); empty for a trace of unknown origin."""
+    """Its session (docs/session.md); empty for a trace of unknown origin."""
     hash: str = ""
     lesson: Mapping[str, Any] | None = None
     violations: Sequence[Mapping[str, Any]] = field(default_factory=tuple)
     figures: Mapping[str, Any] | None = None
-    """What many seeds of it come to (figures.py), of a lesson as it is written."""
+    """The results of many seeds (figures.py), for an unchanged lesson."""
     inevitable: Mapping[str, Any] | None = None
-    """Until when what was lost could have been saved (explaining.py), where it was looked for."""
+    """Until when a lost record could have been saved (explaining.py), if computed."""
 
     def about(self) -> dict[str, Any]:
-        """All but the events."""
+        """Everything except the events."""
         return {
             "commit": commit(),
             "hash": self.hash,
@@ -56,7 +56,7 @@ class Recording:
         }
 
     def explained(self, lesson: lessons.Lesson | None = None) -> Recording:
-        """The same, with the story of what it broke or lost, if anything."""
+        """The same, with the story of its violation or loss, if any."""
         if not self.session or not has_lost(json.loads(line) for line in self.lines):
             return self
         known = brought_by(lesson)
@@ -86,7 +86,7 @@ def record(what: str, *, seed: int | None = None) -> Recording:
 
 
 def session_of_lesson(lesson: lessons.Lesson) -> dict[str, Any]:
-    """What the page and the command line run for it."""
+    """The session that the page and the command line run."""
     return {"lesson": lesson.name, "seed": lesson.seed}
 
 
@@ -143,7 +143,7 @@ def of_session(
 
 
 def _figures_of(session: Mapping[str, Any], lesson: lessons.Lesson | None) -> dict[str, Any] | None:
-    """Only of a lesson that ships, as it is written: they would not be of another story."""
+    """Only for an unchanged lesson that ships: the figures belong to its story."""
     if lesson is not None or "lesson" not in session:
         return None
     if session.get("script") or session.get("rules_off"):
@@ -152,9 +152,7 @@ def _figures_of(session: Mapping[str, Any], lesson: lessons.Lesson | None) -> di
 
 
 def measured(session: Mapping[str, Any]) -> dict[str, Any]:
-    """The three figures of a session's run (measures.py); nothing else of it is kept.
-
-    Raises SessionError."""
+    """The three figures of a session's run (measures.py). Raises SessionError."""
     engine = Engine(commit=commit(), lessons=brought_by(), kinds=KINDS)
     try:
         opened = _last(engine, {"op": "open", "session": session}, lambda _: None)
@@ -177,7 +175,7 @@ def _lesson_of(
     try:
         return lessons.told(found, events)
     except Exception:
-        # Hands have made another story of it, which its functions need not understand.
+        # Actions have changed the story, which its functions may not expect.
         if is_as_written:
             raise
         return None

@@ -1,7 +1,7 @@
 """`raftka learn` serves the page, and answers it over one WebSocket. The extra raftka[learn].
 
-Each page has an engine of its own, a process (worker.py) that ends with its connection. A reader
-that does not read holds its own run up. The token in the URL keeps others on the machine out.
+Each page has an engine of its own, a process (worker.py) that ends with its connection. A slow
+reader delays its own run only. The token in the URL excludes other users of the machine.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ HEADERS: Final = {
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
 }
-"""Of every page."""
+"""The headers of every page."""
 
 
 class Pages:
@@ -204,8 +204,9 @@ async def listen(
     *,
     task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Serve until cancelled; the status is `HOST:PORT`. A page's message has at most so many bytes.
-    Raises OSError: the port is taken."""
+    """Serve until cancelled; the status is `HOST:PORT`. A page's message has at most that many
+    bytes. Raises OSError: the port is taken.
+    """
     config = Config()
     config.bind = [f"[{host}]:{port}" if ":" in host else f"{host}:{port}"]
     config.websocket_max_message_size = message_max

@@ -1,12 +1,12 @@
 """Requests of a page that has an engine: those of sessions (docs/session.md), and five more.
 
     {"id":1,"op":"record","session":{...}}  runs a session to its end: its events, then {"run": ...}
-    {"id":2,"op":"measure","session":{...}} the same, answered as three figures
+    {"id":2,"op":"measure","session":{...}} the same, answered with three figures
     {"id":3,"op":"lessons"}                 the lessons that ship, by number, name and title
-    {"id":4,"op":"story","session":{...}}   what it broke: the story of it, and THE MOMENT
-    {"id":5,"op":"inevitable","session":{...}}  until when what it lost could have been saved
+    {"id":4,"op":"story","session":{...}}   its violation: the story, and the point of no return
+    {"id":5,"op":"inevitable","session":{...}}  until when its loss could have been prevented
 
-Pure: what carries the lines (a WebSocket, a worker with Pyodide) is the caller's business.
+Pure: the caller transports the lines (a WebSocket, a worker with Pyodide).
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class Teacher:
         except (WrongLesson, NotInTrace) as error:
             yield _refusal(id_, "wrong-lesson", str(error))
         except Exception:
-            # A defect of a lesson or of the simulator: it must not take the engine with it.
+            # A defect of a lesson or of the simulator must not end the engine.
             yield _refusal(id_, "internal", traceback.format_exc())
 
     def close(self) -> None:

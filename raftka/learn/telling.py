@@ -1,4 +1,4 @@
-"""What a lesson is written with. lessons/README.md shows how; lessons/kill.py is one.
+"""The vocabulary of lessons. lessons/README.md shows how; lessons/kill.py is one.
 
     _KILL = event("kill")
     _ELECTED = event("leader-elected", after=_KILL)
@@ -10,8 +10,8 @@
         reveal("moved", point_at=_ELECTED, ms=lambda trace: trace.ms(_KILL, _ELECTED)),
     )
 
-Words are in NAME.en.toml and NAME.pt.toml beside it. `seen` is what the trace itself answers: a
-lesson whose story no longer ends as it says is refused.
+Words are in NAME.en.toml and NAME.pt.toml beside it. `seen` computes the answer from the trace: a
+lesson whose run contradicts it is refused.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ class Moment:
     kind: str
     fields: Mapping[str, Any]
     after: Moment | None = None
-    """Only what comes after that one."""
+    """Only an event after that one."""
     is_last: bool = False
-    """The last that fits instead of the first."""
+    """The last match instead of the first."""
     where: Callable[[Event], bool] | None = None
 
     def fits(self, event: Event) -> bool:
@@ -78,17 +78,17 @@ class Trace:
         return found
 
     def all(self, moment: Moment) -> Iterator[Event]:
-        """All that fit, in order."""
+        """All matches, in order."""
         since = 0 if moment.after is None else self.find(moment.after)["id"]
         return (each for each in self.events if each["id"] > since and moment.fits(each))
 
     def count(self, moment: Moment, *, until: Moment | None = None) -> int:
-        """How many fit, before another event."""
+        """The number of matches before another event."""
         end = None if until is None else self.find(until)["id"]
         return sum(1 for each in self.all(moment) if end is None or each["id"] < end)
 
     def happened(self, moment: Moment) -> bool:
-        """Whether any fits."""
+        """Whether any event matches."""
         return next(iter(self.all(moment)), None) is not None
 
     def ms(self, start: Moment, end: Moment) -> int:
@@ -109,7 +109,7 @@ Told = Callable[[Trace], Value]
 
 @dataclass(frozen=True)
 class Ask:
-    """The run pauses, and the viewer is asked what comes."""
+    """The run pauses, and the page asks what comes next."""
 
     key: str
     answers: Sequence[str]
@@ -121,7 +121,7 @@ class Ask:
 
 @dataclass(frozen=True)
 class Reveal:
-    """The run goes on to an event, and words say what it means."""
+    """The run continues to an event, and words explain it."""
 
     key: str
     point_at: Moment
@@ -151,5 +151,5 @@ def ask(
 
 
 def reveal(words: str, *, point_at: Moment, **values: Told) -> Reveal:
-    """Words by their key, said when the run has come to this event."""
+    """The words of a key, shown when the run has reached this event."""
     return Reveal(words, point_at, values)

@@ -10,7 +10,7 @@ from raftka.learn.teacher import Teacher
 
 
 def main() -> None:
-    """Answer until standard in ends, or the reader has gone."""
+    """Answer requests until standard in ends, or the reader has gone."""
     teacher = Teacher()
     try:
         for line in sys.stdin:

@@ -1,7 +1,8 @@
-"""Derives the settings of a machine's processes from one configuration. The first process has the
-configuration as it is. Each further one is a broker with an id, ports and directories of its own.
-All are in one rack, so that the replicas of a partition are on different machines wherever there
-are enough of them.
+"""Derives the settings of a machine's processes from one configuration.
+
+The first process has the configuration as it is. Each further one is a broker with an id, ports and
+directories of its own. All are in one rack, so that the replicas of a partition are on different
+machines wherever there are enough of them.
 """
 
 from __future__ import annotations

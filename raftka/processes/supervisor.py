@@ -1,6 +1,7 @@
-"""Runs the nodes of one machine and restarts a node that dies. The first node starts first: it may
-generate the cluster's id, with which the others are formatted. On SIGTERM the others stop before
-it, since it may be their controller.
+"""Runs the nodes of one machine and restarts a node that dies.
+
+The first node starts first: it may generate the cluster's id, with which the others are formatted.
+On SIGTERM the others stop before it, since it may be their controller.
 """
 
 from __future__ import annotations

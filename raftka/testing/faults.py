@@ -1,8 +1,9 @@
-"""Faults that a test imposes on a node: cut links, a slow disk. The test's process sends the whole
-set of faults each time that it changes; a node reads it from a socket that it inherited. Faults sit
-at the ports by which a node reaches its disk and its peers (model/ports.py): the node itself is the
-deployed code. A cut applies at the side that opened the connection, in both directions, so
-separating two nodes takes a cut at both.
+"""Faults that a test imposes on a node: cut links, a slow disk.
+
+The test's process sends the whole set of faults each time that it changes; a node reads it from a
+socket that it inherited. Faults sit at the ports by which a node reaches its disk and its peers
+(model/ports.py): the node itself is the deployed code. A cut applies at the side that opened the
+connection, in both directions, so separating two nodes takes a cut at both.
 """
 
 from __future__ import annotations

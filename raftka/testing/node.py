@@ -1,4 +1,5 @@
 """`python -m raftka.testing.node DESCRIPTOR ...`: `raftka server ...` with faults for tests.
+
 DESCRIPTOR is the inherited socket by which the test sends faults (faults.py).
 """
 

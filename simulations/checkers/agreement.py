@@ -5,9 +5,8 @@ Two properties hold at every moment, long before an election or a client could e
 - A batch of a leader epoch has one predecessor. A replica that copied it has copied the one before
   (Raft's log matching, which KIP-101 and KIP-320 bring to partitions).
 - A high watermark covers only committed records. A broker serves consumers up to the one that it
-reports, as leader or as a nearby follower (KIP-392), and restarts with the one that it writes
-(replication-offset-checkpoint). No replica's high watermark is beyond
-  its own log end.
+  reports, as leader or as a nearby follower (KIP-392), and restarts with the one that it writes
+  (replication-offset-checkpoint). No replica's high watermark is beyond its own log end.
 """
 
 from __future__ import annotations

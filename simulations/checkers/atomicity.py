@@ -24,7 +24,7 @@ from raftka.simulations.violation import About, Report
 
 
 class Fate(enum.Enum):
-    """What a client knows of the end of its transaction."""
+    """The outcome of a transaction as its client knows it."""
 
     OPEN = "it is open"
     ENDING = "its commit is asked for, and may have come about"
@@ -53,7 +53,7 @@ class Transaction:
 
 
 Found = Mapping[bytes, tuple[Key, int]]
-"""What a reader of all committed records found, and where."""
+"""The records that a reader of all committed ones found, with their offsets."""
 
 
 class Atomicity:

@@ -85,9 +85,9 @@ class CoordinatedGroups:
         self._owners: dict[tuple[str, Place], _Owner] = {}
         """Each partition's last owner, and the owner's member epoch."""
         self._beats: dict[int, tuple[Any, float]] = {}
-        """Heartbeats under way, and when they were sent."""
+        """Heartbeats in flight, and when they were sent."""
         self._commits: dict[int, tuple[Any, dict[Place, _Owner]]] = {}
-        """Commits under way, with the owners when they were sent."""
+        """Commits in flight, with the owners when they were sent."""
         watched.request("ConsumerGroupHeartbeat", self._beat_sent)
         watched.answer("ConsumerGroupHeartbeat", self._beat_answered)
         watched.request("OffsetCommit", self._commit_sent)

@@ -5,7 +5,7 @@
   it does not know.
 - A transaction is complete in the coordinator's log when each of its partitions has its marker.
 - A client that requires stable offsets gets none while an open transaction has a pending offset for
-the same partition (KIP-447).
+  the same partition (KIP-447).
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ HELD_MAX_S: Final = 1.5
 _NOTHING_MAX: Final = 2
 """The response in flight may have been composed before the record arrived."""
 _EXTRA_TURNS: Final = 2
-"""The first answer of a session does not change the order, and one may be under way."""
+"""The first answer of a session does not change the order, and one may be in flight."""
 _NEVER: Final = float("inf")
 _THROTTLED: Final = "leader.replication.throttled.replicas"
 _RATE: Final = "leader.replication.throttled.rate"

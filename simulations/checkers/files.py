@@ -1,4 +1,4 @@
-"""The files beside the records: whether they agree with the log that they describe.
+"""Checks that the files next to the records agree with the log that they describe.
 
 Logs are contiguous, their epochs never go back, and every written batch has the CRC of its
 header. The leader epoch checkpoint agrees with the batches. After a clean shutdown each

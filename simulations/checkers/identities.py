@@ -1,5 +1,6 @@
-"""Producer ids: each goes to one producer only, whichever controller allocates it. If two producers
-shared an id, a leader would take one's records for the other's retries (KIP-98).
+"""Producer ids: each goes to one producer only, whichever controller allocates it.
+
+If two producers shared an id, a leader would take one's records for the other's retries (KIP-98).
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """A leader adds a replica to the ISR only once the replica has reached the start of the leader's
-epoch. A new leader's high watermark may be behind records that its predecessor acknowledged. They
-are all before the start of the new epoch, so a replica that ends earlier must stay out (KIP-101,
-KIP-497).
+epoch.
+
+A new leader's high watermark may be behind records that its predecessor acknowledged. They are all
+before the start of the new epoch, so a replica that ends earlier must stay out (KIP-101, KIP-497).
 """
 
 from __future__ import annotations

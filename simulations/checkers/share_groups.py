@@ -1,6 +1,7 @@
-"""Share groups as seen on the wire: deliveries by brokers and acknowledgements by members. A record
-is delivered when the leader sends its answer to ShareFetch; an acknowledgement counts when the
-leader sends its confirmation. Answers of a broker that is no longer the leader in the committed
+"""Share groups as seen on the wire: deliveries by brokers and acknowledgements by members.
+
+A record is delivered when the leader sends its answer to ShareFetch; an acknowledgement counts when
+the leader sends its confirmation. Answers of a broker that is no longer the leader in the committed
 metadata are only counted: it does not know its successor yet.
 """
 
@@ -102,7 +103,7 @@ class ShareGroups:
         self._report(name, f"in share group {group} {story}", about=About(group=group))
 
     def _said(self, request: Any) -> Iterator[tuple[Where, int]]:
-        """What a request acknowledges, record by record."""
+        """The acknowledgements of a request, record by record."""
         for topic in request.topics:
             name = self._topic_name(bytes(topic.topic_id))
             if name is None:

@@ -6,7 +6,7 @@
 - No record is delivered more often than the limit.
 - A dead letter has a record that was rejected, or delivered up to the limit (KIP-1191).
 - A record that was not acknowledged, and not delivered up to the limit, is delivered again: none is
-skipped.
+  skipped.
 """
 
 from __future__ import annotations

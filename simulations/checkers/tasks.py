@@ -23,7 +23,7 @@ Report = Callable[[str, str], None]
 
 @dataclass(frozen=True)
 class Claim:
-    """What one member has of a task."""
+    """One member's state of a task."""
 
     member: str
     process: str

@@ -3,7 +3,7 @@
 - The last stable offset of an answer passes no transaction that is open in the log of the broker
   that answers, nor one whose marker is not below the high watermark (KIP-98).
 - In a log the epochs of a producer never go back, markers included: a fenced producer can no longer
-write (zombie-write). Neither do the epochs of the coordinators that wrote a producer's markers
+  write (zombie-write). Neither do the epochs of the coordinators that wrote a producer's markers
   (stale-marker).
 """
 

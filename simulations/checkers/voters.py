@@ -1,7 +1,8 @@
-"""The quorum's voter sets: the set in force on each node, and the rules of a change (KIP-853). A
-node uses a set as soon as it is in that node's log, committed or not. A change adds or removes one
-voter, and begins only after the previous change is committed and the leader has committed an entry
-of its own term (Ongaro's dissertation, 4.1, and its correction).
+"""The quorum's voter sets: the set in force on each node, and the rules of a change (KIP-853).
+
+A node uses a set as soon as it is in that node's log, committed or not. A change adds or removes
+one voter, and begins only after the previous change is committed and the leader has committed an
+entry of its own term (Ongaro's dissertation, 4.1, and its correction).
 """
 
 from __future__ import annotations

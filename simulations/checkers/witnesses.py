@@ -214,7 +214,7 @@ class Witnesses:
         )
 
     def looks(self) -> dict[str, Looks]:
-        """What each of them has compared, and how often."""
+        """How often each of them has compared something."""
         return {
             "answers": self.answers.looks,
             "compaction": self.compaction.looks,

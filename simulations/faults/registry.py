@@ -1,6 +1,7 @@
-"""The table of faults: name, frequency, effect. A fault is an async function of the world and of
-its own dice. It begins, lasts, and undoes itself; `world.heal` undoes what is still in force when
-the faults end.
+"""The table of faults: name, frequency, effect.
+
+A fault is an async function of the world and of its own dice. It begins, lasts, and undoes itself;
+`world.heal` undoes what is still in force when the faults end.
 """
 
 from __future__ import annotations

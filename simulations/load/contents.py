@@ -1,8 +1,10 @@
 """The content of records: a value determines its record, so that a reader can check the record by
-itself. Key, headers and timestamp follow from the value. Whatever compresses, stores, sends or
-decodes the record must return the same. A compacted topic's records all have keys: some recur all
-the time, and some get a value, then a tombstone, and nothing for long. A tombstone has in a header
-what other records have in their value.
+itself.
+
+Key, headers and timestamp follow from the value. Whatever compresses, stores, sends or decodes the
+record must return the same. A compacted topic's records all have keys: some recur all the time, and
+some get a value, then a tombstone, and nothing for long. A tombstone has in a header what other
+records have in their value.
 """
 
 from __future__ import annotations
@@ -68,7 +70,7 @@ def headers_of(number: int) -> tuple[Header, ...]:
 
 
 def differs(record: ConsumerRecord, *, log_append_time: bool, compacted: bool) -> str | None:
-    """How a record differs from what was sent, in words; None when it does not."""
+    """How a record differs from the one that was sent; None when it does not."""
     what = identity(record.value, record.headers)
     try:
         _, number = parse(what)

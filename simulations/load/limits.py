@@ -1,7 +1,8 @@
-"""Small fetches: limits that a minute's records would otherwise never reach, and backlogs. While a
-response has room for everything, no partition waits for its turn. So in some runs followers or
-consumers or both have limits of about a batch, a topic has many partitions, a reader starts late,
-and brokers keep few fetch sessions or none.
+"""Small fetches: limits that a minute's records would otherwise never reach, and backlogs.
+
+While a response has room for everything, no partition waits for its turn. So in some runs followers
+or consumers or both have limits of about a batch, a topic has many partitions, a reader starts
+late, and brokers keep few fetch sessions or none.
 """
 
 from __future__ import annotations

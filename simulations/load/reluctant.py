@@ -1,6 +1,7 @@
-"""A consumer group whose members keep revoked partitions for long, or for ever (KIP-848). They send
-heartbeats and read nothing. The coordinator may wait for such a member for its rebalance timeout
-and no longer: then its partitions go to others.
+"""A consumer group whose members keep revoked partitions for long, or for ever (KIP-848).
+
+They send heartbeats and read nothing. The coordinator may wait for such a member for its rebalance
+timeout and no longer: then its partitions go to others.
 """
 
 from __future__ import annotations

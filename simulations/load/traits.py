@@ -1,4 +1,6 @@
-"""What a run has beyond the defaults: topics, brokers and administrators, drawn from the seed."""
+"""The properties of a run beyond the defaults: topics, brokers and administrators, drawn from the
+seed.
+"""
 
 from __future__ import annotations
 

@@ -1,10 +1,12 @@
 """A stand-in for TLS in simulations: the states, records, alerts and messages of OpenSSL, no
-secrets. OpenSSL draws its own randomness, reads the machine's clock and files, and hides its
-payload from a run's observers; a browser's Python may lack it. This stand-in has the states that
-its callers can meet: TLS 1.2 and 1.3, certificates of another authority, of another name or expired
-(by the node's own clock), incomplete handshakes, alerts, tickets, close_notify, refused
-renegotiation. Every record has a number, as real ones are authenticated: the simulated network
-loses none, so a missing or repeated record is a defect of the code that moves them.
+secrets.
+
+OpenSSL draws its own randomness, reads the machine's clock and files, and hides its payload from a
+run's observers; a browser's Python may lack it. This stand-in has the states that its callers can
+meet: TLS 1.2 and 1.3, certificates of another authority, of another name or expired (by the node's
+own clock), incomplete handshakes, alerts, tickets, close_notify, refused renegotiation. Every
+record has a number, as real ones are authenticated: the simulated network loses none, so a missing
+or repeated record is a defect of the code that moves them.
 
 A certificate is a line of text: `subject=CN=n1; hosts=n1,localhost; authority=cluster; from=0;
 until=9e12`; its key is `key of CN=n1`. An authority is its name. tests/net/security/test_engines.py

@@ -1,4 +1,5 @@
 """Records of the stand-in for TLS: as long as real ones (RFC 8446, section 5), in cleartext.
+
 `clear` gives their payload to a run's observers.
 """
 

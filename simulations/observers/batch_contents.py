@@ -1,4 +1,4 @@
-"""What is in a batch, found without the code that brokers and clients use for it.
+"""The contents of a batch, decoded without the code of brokers and clients.
 
 The cleaner leaves gaps in offset deltas, which still ascend.
 """

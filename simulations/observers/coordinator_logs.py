@@ -1,4 +1,4 @@
-"""What the logs of coordinators say, replica by replica: transactions, and pending offsets.
+"""The contents of coordinators' logs, replica by replica: transactions, and pending offsets.
 
 They are followed record by record as these reach a disk, and read again after a truncation or a
 loss.

@@ -1,4 +1,4 @@
-"""What was appended to a compacted partition, whatever cleanings have left of it.
+"""The records that were appended to a compacted partition, whatever cleanings have left.
 
 A batch of a leader epoch has one predecessor in every log that has it (Raft's log matching, which
 KIP-101 brings to partitions). So the batches of all replicas are a tree, and the last batch of a

@@ -60,7 +60,8 @@ class RaftTap:
 
 class AnswerTap:
     """The server's side of a connection to a controller, which is Kafka's protocol unless the
-    client began as a replica does."""
+    client is a replica.
+    """
 
     def __init__(self, client: RaftTap, server: RaftTap) -> None:
         self._client = client

@@ -1,6 +1,7 @@
-"""One .log file, as its writing processes see it. Bytes in, batches out: the log that the file
-belongs to is notified of each change. A file that a cleaning writes joins the log when it is
-renamed.
+"""One .log file, as its writing processes see it.
+
+Bytes in, batches out: the log that the file belongs to is notified of each change. A file that a
+cleaning writes joins the log when it is renamed.
 """
 
 from __future__ import annotations

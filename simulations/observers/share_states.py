@@ -1,4 +1,5 @@
 """Where the logs of share-partition states may begin: at or before a snapshot of each state.
+
 __share_group_state is not compacted; its coordinator writes snapshots and deletes the records
 before them.
 """

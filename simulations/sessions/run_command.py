@@ -49,7 +49,7 @@ def main(
 
 
 def main_of(value: dict[str, object], commit: str, replay: str, *, json: bool = False) -> int:
-    """Run a session, and find from when on its loss was inevitable. Raises UnusableFile."""
+    """Run a session, and find the time from which its loss was inevitable. Raises UnusableFile."""
     try:
         return _run(ready(value), commit, replay, json=json, inevitable=True)
     except SessionError as error:

@@ -1,5 +1,6 @@
-"""The record of a failing run's second execution: all events, and the copies of a record. None of
-this exists in the first run. The second one is the same to the byte, so the subject of its
+"""The record of a failing run's second execution: all events, and the copies of a record.
+
+None of this exists in the first run. The second one is the same to the byte, so the subject of its
 violation is known from the start.
 """
 

@@ -13,7 +13,7 @@ compares the two Pythons, and a test removes the real modules under CPython.
 - select.epoll, and the platform's name "linux". `import trio` fails without an I/O manager that it
   knows (trio issue 3311); the simulator's loop (machines/determinism.py) never polls it.
 - socket.socketpair and signal.set_wakeup_fd. trio uses them to wake itself on a signal; there are
-no signals here.
+  no signals here.
 - os.pidfd_open. trio looks for it; a simulation starts no process.
 - time.clock_gettime. pysyncobj asks for its raw monotonic clock on import; kraft/raft/seams.py then
   puts the quorum's own clock in its place.

@@ -1,5 +1,6 @@
-"""PBKDF2 with HMAC, which `hashlib` has only with OpenSSL (RFC 8018, section 5.2). A run's few
-users log in again and again, so derived keys are cached.
+"""PBKDF2 with HMAC, which `hashlib` has only with OpenSSL (RFC 8018, section 5.2).
+
+A run's few users log in again and again, so derived keys are cached.
 """
 
 from __future__ import annotations

@@ -1,5 +1,6 @@
-"""`re` in place of google-re2, which has no wheel for WebAssembly. RE2 bounds the time of untrusted
-patterns; the clients of a simulation are its own.
+"""`re` in place of google-re2, which has no wheel for WebAssembly.
+
+RE2 bounds the time of untrusted patterns; the clients of a simulation are its own.
 """
 
 from __future__ import annotations

@@ -77,7 +77,7 @@ async def test_what_is_no_record_is_refused_at_once_and_others_go_on(
 
 
 class Integer:
-    """An integer that is no int, as those in numpy's arrays."""
+    """An integer of another type than int, like those in numpy's arrays."""
 
     def __init__(self, value: int) -> None:
         self.value = value

@@ -234,7 +234,7 @@ def test_who_is_no_super_user_waits_for_the_acls_to_be_known() -> None:
 def test_whether_there_is_something_that_one_may_write_to(
     acls: tuple[Acl, ...], somewhere: bool
 ) -> None:
-    """KIP-679: whoever may write to some topic may produce idempotently."""
+    """KIP-679: a principal that may write to any topic may produce idempotently."""
     made = following(*acls)
     assert made.allows_somewhere(ALICE, HOST, Op.WRITE, Kind.TOPIC) is somewhere
 

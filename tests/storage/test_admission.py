@@ -65,7 +65,9 @@ def test_answers_are_those_of_kafka() -> None:
     "good", [record(), record(key=octets(None)), record(value=octets(bytes(70)))]
 )
 def test_each_byte_of_a_record_is_looked_at_when_its_shape_is_known(good: bytes) -> None:
-    """A batch of one record is compared with the shape of an earlier one: any byte may be any."""
+    """A batch of one record is compared with the shape of an earlier one, for every value of each
+    byte.
+    """
     checks = LeaderChecks(TopicPartition("t", 0), LogConfig())
     whole = memoryview(bytearray(batch(good)))
     refused = 0

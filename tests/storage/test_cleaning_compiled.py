@@ -166,7 +166,7 @@ def test_nearly_all_is_taken_by_runs(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_no_batch_is_taken_that_the_slow_passes_refuse(
     seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Records that do not fill their batch, behind a CRC that is right."""
+    """Records that do not fill their batch, with a right CRC."""
     for each in range(seed, seed + 20):
         dice = Random(each)
         history = History(tmp_path, dice)

@@ -29,7 +29,7 @@ AFTER_BOTH_S = 200_000_000.0
 
 
 def view(directory: Path) -> list[Any]:
-    """The files, byte by byte but for the moment of the cleaning and what a compressor writes."""
+    """The files, byte by byte except for the time of the cleaning and compressed data."""
     found: list[Any] = []
     for path in sorted(directory.glob("*.log")):
         found.append(path.name)

@@ -55,7 +55,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def dump(
     capsys: pytest.CaptureFixture[str], name: str, *options: str
 ) -> tuple[int, list[str], list[str]]:
-    """(exit code, lines behind the title, error lines) of the command."""
+    """(exit code, lines after the title, error lines) of the command."""
     code = main(["dump-log", *options, "--files", name])
     out, err = capsys.readouterr()
     lines = out.splitlines()

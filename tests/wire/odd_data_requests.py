@@ -141,7 +141,7 @@ def _deleted(topic: str) -> Iterator[Odd]:
 
 
 def marker_requests(topic: str) -> Iterator[Odd]:
-    """Ends of transactions that nobody can have begun."""
+    """Ends of transactions that no producer can have begun."""
     for producer_id, epoch in ((-1, 0), (4711, -1), (-1, -1), (-5, 0), (4711, -5)):
         marker = markers.WritableTxnMarker(
             producer_id=producer_id,

@@ -1,6 +1,7 @@
-"""A cluster of an earlier release is upgraded node by node under load, and downgraded. The earlier
-release is the commit before ACLs, SCRAM, quotas, several log directories and reasons in the
-metadata: later records wait for the feature raftka.version.
+"""A cluster of an earlier release is upgraded node by node under load, and downgraded.
+
+The earlier release is the commit before ACLs, SCRAM, quotas, several log directories and reasons in
+the metadata: later records wait for the feature raftka.version.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the active controller logs of elections."""
+"""The active controller's log lines about elections."""
 
 from __future__ import annotations
 

@@ -369,7 +369,7 @@ async def test_update_features(one: World) -> None:
     same = FeatureUpdateKey(feature="metadata.version", max_version_level=30)
     unheard = FeatureUpdateKey(feature="teleport", max_version_level=1)
     request = UpdateFeaturesRequest(feature_updates=[same])
-    for timeout_ms in (60_000, 0, -1):  # Kafka looks at it in no way.
+    for timeout_ms in (60_000, 0, -1):  # Kafka ignores it.
         request.timeout = timeout_ms
         assert (await ask(one, request)).error_code == 0
     request.feature_updates.append(unheard)

@@ -1,6 +1,6 @@
 """Raft's invariants, checked on replicas from outside after every step.
 
-A violation says in words which replica, entry and term it is about.
+The message of a violation names the replica, entry and term.
 """
 
 from __future__ import annotations

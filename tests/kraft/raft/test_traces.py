@@ -1,6 +1,7 @@
-"""Sequences of events as text: the messages between nodes, and their effects. Each file of traces/
-is a story with commands (see lab.py), each followed by its effects. People read them: commit a
-change only when you understand it, as in etcd's raft.
+"""Sequences of events as text: the messages between nodes, and their effects.
+
+Each file of traces/ is a story with commands (see lab.py), each followed by its effects. People
+read them: commit a change only when you understand it, as in etcd's raft.
 
     python -m tests.kraft.raft.test_traces          write what the commands lead to now
 """

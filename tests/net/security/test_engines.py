@@ -197,7 +197,7 @@ def test_what_is_wrong_is_refused_in_the_same_words(office: Office, name: str) -
     said = agree(both)
     assert any(each.startswith(words) for each in said), said
     if len(said) == 1:
-        # In TLS 1.3 a client has finished by the time its certificate is looked at.
+        # In TLS 1.3 a client has finished before its certificate is verified.
         with pytest.raises(TlsFailure):
             both.client.read(bytearray(10))
 

@@ -1,4 +1,4 @@
-"""Bytes of strangers as text that does nothing."""
+"""Untrusted bytes as harmless text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The checker of consumer groups against heartbeats and commits that must not be."""
+"""The checker of consumer groups against forbidden heartbeats and commits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a share group owes its members, and how the checker notices that it does not."""
+"""A share group's guarantees, and the checker's violations."""
 
 from __future__ import annotations
 

@@ -105,7 +105,7 @@ def test_what_was_cut_comes_back_in_the_place_of_what_was_written_since() -> Non
 
 
 def test_a_log_full_of_rubbish_has_no_more_batches() -> None:
-    """Seed 50000077: a write in the wrong place left a batch with a size below nothing."""
+    """Seed 50000077: a write in the wrong place left a batch with a negative size."""
     logs = PartitionLogs()
     watcher = logs.watch("n1", "/data/t-0/00000000000000000000.log")
     assert watcher is not None

@@ -1,4 +1,4 @@
-"""What a machine knows of its clock."""
+"""A machine's clock."""
 
 from __future__ import annotations
 
