@@ -14,9 +14,8 @@ There is one implementation, native to trio. It runs as a guest of asyncio's loo
 thread (`trio.lowlevel.start_guest_run`): a call under asyncio runs as a trio task, whose result
 comes back in an asyncio future; cancelling the one cancels the other. The guest begins with a
 loop's first open client and ends with its last. A call costs two switches between the loops;
-sending and iterating share one among many records.
-
-Listeners and the bodies of transactions are the caller's, and run under asyncio.
+sending and iterating share one among many records. Listeners and the bodies of transactions run
+under asyncio.
 """
 
 from __future__ import annotations
