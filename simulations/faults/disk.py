@@ -126,7 +126,8 @@ async def _restart(world: World, dice: Random, machine: Machine, cause: int) -> 
     """The operator restarts the broker: until then a failed log directory stays offline."""
     await trio.sleep(dice.uniform(0, 2))
     machine.suspect = False
-    if machine.is_running:
+    # A paused one, too: it would go on without a directory that was offline when it started.
+    if machine.is_up:
         world.cluster.kill(machine, cause)
         await trio.sleep(dice.uniform(0, 1))
     world.start(machine, cause)

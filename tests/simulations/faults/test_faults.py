@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from random import Random
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import trio
+from trio.testing import MockClock
 
 from raftka.broker.replication import following, truncation
+from raftka.simulations.faults import disk
 from raftka.simulations.faults.table import FAULTS
 from raftka.simulations.scenarios.stage import Stage, run_scenario
 from raftka.simulations.violation import Exit
@@ -200,3 +204,15 @@ def test_a_former_leader_loses_power_after_it_has_truncated_its_tail() -> None:
     assert outcome.exit is Exit.HELD, outcome.violation
     assert outcome.reached["power lost after a truncation"] == 1
     assert outcome.reached["follower truncated"]
+
+
+def test_an_operator_restarts_a_process_that_is_paused() -> None:
+    """Seed 91570004: a broker that had started without one of its disks was paused when the disk
+    was back, and went on without it for ever."""
+    done: list[str] = []
+    machine: Any = SimpleNamespace(is_up=True, is_running=False, suspect=True)
+    cluster = SimpleNamespace(kill=lambda *_: done.append("killed"))
+    world: Any = SimpleNamespace(cluster=cluster, start=lambda *_: done.append("started"))
+    trio.run(disk._restart, world, Random(1), machine, 0, clock=MockClock(autojump_threshold=0))
+    assert done == ["killed", "started"]
+    assert not machine.suspect
