@@ -1,7 +1,8 @@
 """Real clients' groups while members and brokers die; the long form: benchmarks.group_members.
 
-A client runs where what it needs is there: go, node and npm, or java and RAFTKA_KAFKA_LIBRARIES, a
-class path with Kafka's clients.
+Each takes half a minute, so three of them run by default, one for each protocol, and all of them with
+RAFTKA_ALL_CLIENTS=1, where what they need is there: go, node and npm, or java and
+RAFTKA_KAFKA_LIBRARIES, a class path with Kafka's clients.
 """
 
 from __future__ import annotations
@@ -17,7 +18,10 @@ from benchmarks.group_cases.clients import CLIENTS, Missing
 pytestmark = pytest.mark.wire
 
 
-@pytest.mark.parametrize("name", CLIENTS)
+_USUAL = ("aiokafka", "confluent-consumer", "raftka-share")
+
+
+@pytest.mark.parametrize("name", CLIENTS if "RAFTKA_ALL_CLIENTS" in os.environ else _USUAL)
 def test_a_group_keeps_its_promises_while_members_and_brokers_die(
     name: str, tmp_path: Path
 ) -> None:
