@@ -4,9 +4,11 @@
     /c/CODE/LESSON          a student's page: the lesson up to the first question that is not opened
     /c/CODE/LESSON/seat     its WebSocket: {"vote": ANSWER, "question": N}; it receives its own
                             state, and opened answers
+    /c/CODE/engine/DIGEST   what makes a student's browser run sessions (engine_file.py)
 
 A seat is a cookie that this server has signed: a student that comes back keeps the vote, and the
-server remembers only those that have voted. Students run nothing: their page has the recording.
+server remembers only those that have voted. This machine runs nothing for students: their page has
+the recording, and after a lesson's last answer, where there is an engine's file, that engine.
 """
 
 from __future__ import annotations
@@ -27,11 +29,13 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route, WebSocketRoute
+from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from raftka.learn.classroom import Classroom, Exercise, Refused
+from raftka.learn.engine_file import EngineFile
 from raftka.learn.export import page
-from raftka.learn.server import HEADERS, Pages, heard, listen
+from raftka.learn.server import HEADERS, POLICY, Pages, heard, listen
 
 _COOKIE: Final = "raftka-seat"
 _LETTERS: Final = "23456789abcdefghjkmnpqrstuvwxyz"
@@ -40,6 +44,15 @@ _CODE_LENGTH: Final = 6
 MESSAGE_MAX: Final = 1 << 18
 """The most bytes of a message from a page."""
 _VOTE_MAX: Final = 512
+_CHUNK: Final = 1 << 16
+"""Bytes of an engine that a slow browser has not taken yet, at most."""
+_ENGINE_HEADERS: Final = {
+    **HEADERS,
+    # Python for a browser is WebAssembly in a worker, whose code the page has in its own memory.
+    "Content-Security-Policy": POLICY.replace(
+        "script-src", "worker-src blob:; script-src 'wasm-unsafe-eval' blob:"
+    ),
+}
 _PAUSE_S: Final = 0.1
 """The least seconds between two messages to a page; events in between share one."""
 
@@ -51,11 +64,18 @@ class NotRecorded(Exception):
 class ClassServer:
     """The pages of one class."""
 
-    def __init__(self, data: Mapping[str, Any], pages: Pages, classroom: Classroom) -> None:
+    def __init__(
+        self,
+        data: Mapping[str, Any],
+        pages: Pages,
+        classroom: Classroom,
+        engine: EngineFile | None = None,
+    ) -> None:
         self.code: Final = "".join(secrets.choice(_LETTERS) for _ in range(_CODE_LENGTH))
         self._data = data
         self._pages = pages
         self._classroom = classroom
+        self._engine = engine
         self._secret = secrets.token_bytes(32)
         self._change = trio.Event()
         """The next change: each waiting task checks again."""
@@ -67,6 +87,7 @@ class ClassServer:
             routes=[
                 *self._pages.routes(),
                 WebSocketRoute("/class", self._teach),
+                Route("/c/{code}/engine/{digest}", self._send_engine),
                 Route("/c/{code}/{name}", self._show),
                 WebSocketRoute("/c/{code}/{name}/seat", self._sit),
             ]
@@ -108,8 +129,10 @@ class ClassServer:
     # Students.
 
     def _is_exercise(self, params: Mapping[str, Any]) -> bool:
-        code = hmac.compare_digest(str(params["code"]).encode(), self.code.encode())
-        return code and params["name"] in self._classroom.names
+        return self._is_code(params) and params["name"] in self._classroom.names
+
+    def _is_code(self, params: Mapping[str, Any]) -> bool:
+        return hmac.compare_digest(str(params["code"]).encode(), self.code.encode())
 
     async def _show(self, request: Request) -> Response:
         if not self._is_exercise(request.path_params):
@@ -122,12 +145,33 @@ class ClassServer:
         }
         if "lang" in self._data:
             data["lang"] = self._data["lang"]
-        answer = HTMLResponse(page(data), headers=HEADERS)
+        headers = HEADERS if self._engine is None else _ENGINE_HEADERS
+        answer = HTMLResponse(page(data), headers=headers)
         if self._seat_of(request.cookies) is None:
             answer.set_cookie(
                 _COOKIE, self._new_seat(), path=f"/c/{self.code}", httponly=True, samesite="lax"
             )
         return answer
+
+    def _engine_of(self, name: str) -> str | None:
+        """Where a student's page gets its engine, once nothing of its lesson is left to open."""
+        if self._engine is None or not self._classroom.is_whole(name):
+            return None
+        return f"/c/{self.code}/engine/{self._engine.digest}"
+
+    async def _send_engine(self, request: Request) -> Response:
+        engine, names = self._engine, self._classroom.names
+        is_here = engine is not None and request.path_params["digest"] == engine.digest
+        if engine is None or not is_here or not self._is_code(request.path_params):
+            return PlainTextResponse("There is no such engine here.\n", status_code=404)
+        if not any(self._classroom.has(each) and self._classroom.is_whole(each) for each in names):
+            # It can run every lesson to its end.
+            return PlainTextResponse("The teacher has not opened the answers.\n", status_code=403)
+        headers = {
+            **HEADERS,
+            "Cache-Control": "private, max-age=86400, immutable",
+        }
+        return _Chunked(engine.html, media_type="text/html", headers=headers)
 
     def _new_seat(self) -> str:
         name = secrets.token_hex(8)
@@ -168,6 +212,8 @@ class ClassServer:
         def news() -> str:
             nonlocal sent
             told: dict[str, Any] = self._classroom.of_student(name, seat)
+            if (engine := self._engine_of(name)) is not None:
+                told["engine"] = engine
             if refusals:
                 told["refused"] = refusals[-1]
                 refusals.clear()
@@ -224,6 +270,20 @@ class ClassServer:
             await change.wait()
 
 
+class _Chunked(Response):
+    """A long body that is handed to the connection piece by piece, as fast as the browser takes it:
+    forty browsers hold none of it twice."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """As ASGI says."""
+        start = {"type": "http.response.start", "status": self.status_code}
+        await send({**start, "headers": self.raw_headers})
+        for at in range(0, len(self.body), _CHUNK):
+            piece = self.body[at : at + _CHUNK]
+            more = at + _CHUNK < len(self.body)
+            await send({"type": "http.response.body", "body": piece, "more_body": more})
+
+
 def _parsed(text: str) -> object:
     """Raises Refused."""
     try:
@@ -259,13 +319,20 @@ async def run(
     host: str,
     port: int,
     told: Callable[[str, str], None],
+    engine: EngineFile | None = None,
     task_status: trio.TaskStatus[tuple[str, str]] = trio.TASK_STATUS_IGNORED,
 ) -> None:
+<<<<<<< HEAD
     """Serve a class until cancelled; `told` gets the teacher's address, and the students' prefix.
     Raises OSError: the port is taken; NotRecorded.
     """
+=======
+    """Serve a class until cancelled; `told` gets the teacher's address, and what the students'
+    begin with; `engine` is what their browsers run sessions with. Raises OSError: the port is
+    taken; NotRecorded."""
+>>>>>>> 0ed53d38 (learn: a class's students run sessions in their own browsers)
     pages = Pages(data, secrets.token_urlsafe(12))
-    server = ClassServer(data, pages, classroom)
+    server = ClassServer(data, pages, classroom, engine)
     async with trio.open_nursery() as nursery:
         bound: str = await nursery.start(partial(listen, server.app(), host, port, MESSAGE_MAX))
         where = reachable(bound)

@@ -178,6 +178,11 @@ class Classroom:
         """The number of its opened questions."""
         return self._held[name].opened
 
+    def is_whole(self, name: str) -> bool:
+        """Whether its last answer is opened."""
+        held = self._held[name]
+        return held.opened >= len(held.votes)
+
     def packed(self, name: str) -> str:
         """The part of the run that a student's page may have now, as JSON."""
         held = self._held[name]

@@ -46,6 +46,10 @@ def main(argv: list[str]) -> int:
             raise UnusableFile("--attach shows running nodes: name no lesson, and no --export")
         if options.class_:
             _check_class(options)
+        elif options.playground is not None:
+            raise UnusableFile(
+                "--playground is for the students of --class; alone, open that file in a browser"
+            )
         if options.export is not None:
             return _export(options)
         return _serve(options)
@@ -95,6 +99,11 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="a link for students per lesson, whose predictions are counted (docs/teaching.md)",
     )
+    parser.add_argument(
+        "--playground",
+        metavar="FILE.html",
+        help="with --class: students' browsers run sessions with the engine in this file",
+    )
     parser.add_argument("--open", action="store_true", help="open a browser, too")
     parser.add_argument("--list", action="store_true", help="name the lessons")
     return parser
@@ -110,7 +119,9 @@ def _check_bridge(options: argparse.Namespace) -> None:
 def _check_class(options: argparse.Namespace) -> None:
     others = (options.export, options.attach, options.bridge)
     if any(each is not None for each in others) or options.seed is not None:
-        raise UnusableFile("--class takes lessons, --host, --port and --lang, and nothing else")
+        raise UnusableFile(
+            "--class takes lessons, --host, --port, --lang and --playground, and nothing else"
+        )
     known = set(lessons.names())
     for each in options.what:
         if each not in known and not each.endswith(".py"):
@@ -184,9 +195,18 @@ def _serve(options: argparse.Namespace) -> int:
 
 def _teach(options: argparse.Namespace) -> int:
     """Serve a class."""
-    from raftka.learn import class_server
+    from raftka.learn import class_server, engine_file
     from raftka.learn.classroom import Classroom, Exercise
 
+    engine = None
+    if options.playground is not None:
+        engine = engine_file.read(Path(options.playground))
+        if engine.commit != commit():
+            print(
+                f"raftka learn: {options.playground} is of commit {engine.commit}, and this is"
+                f" {commit()}: what students run may differ from what you show",
+                file=sys.stderr,
+            )
     recordings = [record(each) for each in options.what]
     found = [Exercise.of(each) for each in recordings]
     names = [each.name for each in found] or list(lessons.names())
@@ -199,12 +219,16 @@ def _teach(options: argparse.Namespace) -> int:
 
     def told(teacher: str, students: str) -> None:
         print(f"For you:      {teacher}\nFor students: {students}{names[0]}")
+        if engine is None:
+            print("Students play recordings; with --playground FILE.html they run sessions, too.")
         print("Your page lists a link for each lesson. Ctrl-C ends the class.", flush=True)
         if options.open:
             webbrowser.open(teacher)
 
     async def run() -> None:
-        await class_server.run(data, classroom, host=options.host, port=options.port, told=told)
+        await class_server.run(
+            data, classroom, host=options.host, port=options.port, told=told, engine=engine
+        )
 
     return _until_ended(run, class_server.NotRecorded)
 

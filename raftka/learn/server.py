@@ -29,7 +29,7 @@ from raftka.learn.bridging import Bridging
 from raftka.learn.export import page
 from raftka.learn.teacher import LINE_MAX
 
-_POLICY: Final = (
+POLICY: Final = (
     "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:;"
     " connect-src 'self' ws: wss:; base-uri 'none'; form-action 'none'"
 )
@@ -37,7 +37,7 @@ _NO_TOKEN: Final = "This page needs the token: open the address that raftka lear
 
 
 HEADERS: Final = {
-    "Content-Security-Policy": _POLICY,
+    "Content-Security-Policy": POLICY,
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
 }

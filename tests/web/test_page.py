@@ -27,6 +27,20 @@ MOMENTS: Final = 200
 RED: Final = {"lesson": "isolated-leader", "seed": 7, "rules_off": ["truncate-by-leader-epoch"]}
 """A run that loses acknowledged records."""
 
+STAND_IN: Final = """<html><body><script>globalThis.raftkaEngine = {
+  name: "worker",
+  open: async (onLine) => ({
+    send: (line) => {
+      const { id } = JSON.parse(line);
+      onLine(JSON.stringify({ id, ok: true, verbs: [], rules: [] }));
+    },
+    close: () => {},
+  }),
+};</script>
+<script type="text/plain" data-part="nothing">eA==</script>
+</body></html>"""
+"""A playground.html whose engine starts, and knows nothing."""
+
 needs_node = pytest.mark.skipif(
     shutil.which("node") is None or not (WEB / "node_modules" / "vite").exists(),
     reason="needs Node and `npm ci` in web/",
@@ -125,9 +139,17 @@ def test_the_page_in_firefox(tmp_path: Path) -> None:
 @needs_node
 @needs_chromium
 @pytest.mark.wire
-def test_a_class_in_browsers() -> None:
+def test_a_class_in_browsers(tmp_path: Path) -> None:
+    """RAFTKA_PLAYGROUND names a file with the real engine; else one stands in."""
+    playground = os.environ.get("RAFTKA_PLAYGROUND")
+    if playground is None:
+        stand_in = tmp_path / "playground.html"
+        stand_in.write_text(STAND_IN)
     served = subprocess.Popen(
-        [sys.executable, "-m", "raftka", "learn", "--class", "kill"],
+        [
+            *(sys.executable, "-m", "raftka", "learn", "--class", "kill"),
+            *("--playground", playground or str(stand_in)),
+        ],
         stdout=subprocess.PIPE,
         text=True,
     )
@@ -138,6 +160,7 @@ def test_a_class_in_browsers() -> None:
             *("--test", "tests/class.browser.mjs"),
             RAFTKA_TEACHER=teacher,
             RAFTKA_STUDENTS=students,
+            RAFTKA_ENGINE="stand-in" if playground is None else "real",
             CHROMIUM=CHROMIUM,
         )
     finally:

@@ -3,8 +3,10 @@
 
 import { computed, signal } from "@preact/signals";
 import { page } from "./catalogue";
+import { classSource } from "./engine";
 import { at, current, given, lesson, next } from "./lesson";
 import { type Ask, type PackedRun, unpack } from "./model/recorded";
+import { connect, engine } from "./session";
 import { load, loaded, notice, position, seek } from "./store";
 import { say, sayIf } from "./words/say";
 
@@ -26,6 +28,8 @@ export interface Exercise {
 }
 
 export const isSeat = computed(() => page.value.seat !== undefined);
+/** Whether this page can run sessions: a student's only where its engine has started. */
+export const mayRun = computed(() => !isSeat.value || engine.value !== null);
 export const isTeacher = computed(() => page.value.classroom !== undefined);
 export const seat = signal<Seat | null>(null);
 export const exercises = signal<Exercise[]>([]);
@@ -34,6 +38,8 @@ export const isConnected = signal(false);
 
 const AGAIN_MS = 2000;
 let port: WebSocket | null = null;
+/** Whether this page has asked for its engine: once is enough. */
+let hasEngine = false;
 
 /** Keeps a connection open; a page that was cut off comes back by itself. */
 function listen(path: string, heard: (message: Record<string, unknown>) => Promise<void> | void): void {
@@ -65,12 +71,16 @@ export function isWaiting(ask: Ask): boolean {
 
 export function sitDown(path: string): void {
   listen(path, async (message) => {
-    const { run, refused, ...mine } = message;
+    const { run, refused, engine: address, ...mine } = message;
     const before = seat.value;
     seat.value = mine as unknown as Seat;
     if (before === null) takeVotes(seat.value);
     if (typeof refused === "string") notice.value = sayIf(`class.refused.${refused}`) ?? refused;
     if (run !== undefined) await take(run as PackedRun);
+    if (typeof address === "string" && !hasEngine) {
+      hasEngine = true;
+      await connect(classSource(address));
+    }
   });
 }
 

@@ -127,6 +127,41 @@ export class Engine {
   }
 }
 
+/** The engine of a playground.html that the server of a class passes on: it runs in this browser. */
+export function classSource(url: string): EngineSource {
+  const DOWNLOAD = 0.6;
+  return {
+    name: "worker",
+    async open(onLine, onEnd, onProgress) {
+      const html = await download(url, (fraction) => onProgress(DOWNLOAD * fraction));
+      const parsed = new DOMParser().parseFromString(html, "text/html");
+      document.body.append(...parsed.querySelectorAll("script[data-part]"));
+      // An element that was parsed does not run; this one does, and sets `raftkaEngine`.
+      const code = document.createElement("script");
+      code.textContent = parsed.querySelector("script:not([data-part])")?.textContent ?? "";
+      document.head.append(code);
+      const source = window.raftkaEngine;
+      if (source === undefined) throw new Error(`no engine at ${url}`);
+      return source.open(onLine, onEnd, (fraction) => onProgress(DOWNLOAD + (1 - DOWNLOAD) * fraction));
+    },
+  };
+}
+
+async function download(url: string, onProgress: (fraction: number) => void): Promise<string> {
+  const answer = await fetch(url);
+  if (!answer.ok || answer.body === null) throw new Error(`${answer.status} ${answer.statusText}`);
+  const size = Number(answer.headers.get("content-length") ?? 0);
+  const pieces: BlobPart[] = [];
+  let got = 0;
+  for (const reader = answer.body.getReader(); ; ) {
+    const { done, value } = await reader.read();
+    if (done) return await new Blob(pieces).text();
+    pieces.push(value);
+    got += value.byteLength;
+    if (size > 0) onProgress(Math.min(1, got / size));
+  }
+}
+
 /** The engine of `raftka learn`, which has served this page. */
 export function socketSource(url: string): EngineSource {
   return {

@@ -34,7 +34,7 @@ export async function openAddress(address, { width = 1280, locale = "en-US" } = 
   const page = await context.newPage();
   const wrong = [];
   page.on("pageerror", (error) => wrong.push(error.message));
-  page.on("request", (request) => new URL(request.url()).host === new URL(address).host || wrong.push(request.url()));
+  page.on("request", (request) => request.url().startsWith("blob:") || new URL(request.url()).host === new URL(address).host || wrong.push(request.url()));
   await page.goto(address);
   await page.evaluate(() => window.raftka.ready);
   return { page, done: async () => { assert.deepEqual(wrong, []); await context.close(); } };

@@ -52,6 +52,7 @@ test("students predict, the teacher counts and opens, and only then they see", a
   // Nothing of what comes is in a student's page: no event, no word, no right answer.
   const killed = await one.page.evaluate(() => window.raftka.events().some((event) => event.kind === "kill"));
   assert.equal(killed, false);
+  assert.equal(await one.page.evaluate(() => window.raftkaEngine), undefined);
   for (const text of [await one.page.content(), await other.page.content()]) {
     assert.doesNotMatch(text, /Nobody knows it yet|Ninguém sabe/);
   }
@@ -64,6 +65,19 @@ test("students predict, the teacher counts and opens, and only then they see", a
       await page.evaluate(() => window.raftka.advance(60));
     }
     assert.match(await page.locator(".verdict").innerText(), words);
+  }
+
+  // After the last answer a student's browser runs sessions itself.
+  await other.page.getByRole("tab", { name: "Hands" }).waitFor({ timeout: 120_000 });
+  assert.match(await other.page.locator(".facts").innerText(), /engine in this page/);
+  if (process.env.RAFTKA_ENGINE === "real") {
+    const before = await other.page.evaluate(() => window.raftka.hash());
+    await other.page.evaluate(() => window.raftka.seek(1.5));
+    assert.ok(await other.page.evaluate(() => window.raftka.do({ do: "kill", node: "n2" })));
+    const after = await other.page.evaluate(() => window.raftka.hash());
+    assert.notEqual(after, before);
+    assert.ok(await other.page.evaluate(() => window.raftka.events().some((event) => event.kind === "kill" && event.node === "n2")));
+    assert.deepEqual(await axe(other.page), []);
   }
   for (const each of [teacher, one, other]) await each.done();
 });

@@ -4,7 +4,7 @@ import { isAttached, look, view } from "../attached";
 import { goLive, isLive, keep, status } from "../bridge";
 import { at as lessonAt, lesson } from "../lesson";
 import { open, openFile, page, runs } from "../catalogue";
-import { isSeat, isTeacher } from "../classroom";
+import { isSeat, isTeacher, mayRun } from "../classroom";
 import { busy, difference, engine, engineState, record } from "../session";
 import { share } from "../link";
 import { beside, hasRun, helpOpen, loaded, notice, projector, tab, type Tab } from "../store";
@@ -94,7 +94,7 @@ function Head() {
 
 function Panel() {
   const tabs: [Tab, Key][] = [["why", "tab.why"]];
-  if (!isAttached.value && !isSeat.value) tabs.push(["hands", "tab.hands"], ["rules", "tab.rules"], ["many", "tab.many"]);
+  if (!isAttached.value && mayRun.value) tabs.push(["hands", "tab.hands"], ["rules", "tab.rules"], ["many", "tab.many"]);
   if (lesson.value !== null) tabs.unshift(["lesson", "tab.lesson"]);
   if (isTeacher.value) tabs.push(["class", "tab.class"]);
   const chosen = tabs.some(([name]) => name === tab.value) ? tab.value : "why";

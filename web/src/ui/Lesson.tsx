@@ -3,7 +3,7 @@
 import { useEffect, useRef } from "preact/hooks";
 import { at, answer, askWords, back, begin, current, given, lastAsk, lesson, next, revealWords, words } from "../lesson";
 import { runs, openNext } from "../catalogue";
-import { isSeat, isTeacher } from "../classroom";
+import { isSeat, isTeacher, mayRun } from "../classroom";
 import { playing, selected, tab } from "../store";
 import { say } from "../words/say";
 import { Prediction, Predictions, StudentLink } from "./Class";
@@ -94,7 +94,7 @@ function Takeaway() {
       <Paragraphs text={words.value?.takeaway ?? ""} />
       <div class="moves">
         <button type="button" class="quiet" onClick={begin}>{say("lesson.again")}</button>
-        {!isSeat.value && <button type="button" class="quiet" onClick={() => { tab.value = "hands"; }}>{say("lesson.explore")}</button>}
+        {mayRun.value && <button type="button" class="quiet" onClick={() => { tab.value = "hands"; }}>{say("lesson.explore")}</button>}
         {runs.value.length > 1 && <button type="button" class="primary" onClick={openNext}>{say("lesson.next-lesson")}</button>}
       </div>
     </>
