@@ -223,7 +223,9 @@ async def serving(
     async with trio.open_nursery() as nursery:
         data: dict[str, Any] = {"lessons": []}
         run = partial(
-            *(class_server.run, data, classroom),
+            class_server.run,
+            data,
+            classroom,
             host="127.0.0.1",
             port=0,
             told=lambda *_: None,
