@@ -14,7 +14,6 @@ from raftka.learn.recording import record
 from raftka.simulations.runs.user_file import UnusableFile
 from tests.raftka.learn.test_classroom import get, opened, serving, with_
 
-
 PARTS = '<script type="text/plain" data-part="worker.js">' + "A" * 200_000 + "</script>\n"
 PLAYGROUND = (
     '<html><script id="raftka-data" type="application/json">{"commit":"abc","runs":[]}</script>'
