@@ -322,15 +322,10 @@ async def run(
     engine: EngineFile | None = None,
     task_status: trio.TaskStatus[tuple[str, str]] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-<<<<<<< HEAD
-    """Serve a class until cancelled; `told` gets the teacher's address, and the students' prefix.
-    Raises OSError: the port is taken; NotRecorded.
+    """Serve a class until cancelled; `told` gets the teacher's address, and the students' prefix;
+    `engine` is the file that their browsers run sessions with. Raises OSError: the port is taken;
+    NotRecorded.
     """
-=======
-    """Serve a class until cancelled; `told` gets the teacher's address, and what the students'
-    begin with; `engine` is what their browsers run sessions with. Raises OSError: the port is
-    taken; NotRecorded."""
->>>>>>> 0ed53d38 (learn: a class's students run sessions in their own browsers)
     pages = Pages(data, secrets.token_urlsafe(12))
     server = ClassServer(data, pages, classroom, engine)
     async with trio.open_nursery() as nursery:

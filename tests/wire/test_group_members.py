@@ -1,7 +1,7 @@
 """Real clients' groups while members and brokers die; the long form: benchmarks.group_members.
 
-Each takes half a minute, so three of them run by default, one for each protocol, and all of them with
-RAFTKA_ALL_CLIENTS=1, where what they need is there: go, node and npm, or java and
+Each takes half a minute, so three of them run by default, one for each protocol, and all of them
+with RAFTKA_ALL_CLIENTS=1, where what they need is there: go, node and npm, or java and
 RAFTKA_KAFKA_LIBRARIES, a class path with Kafka's clients.
 """
 
