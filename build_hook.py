@@ -42,6 +42,7 @@ _AS_WRITTEN = re.compile(
     r"|client/admin/.*"
     r"|client/consumer/(consumer|group_client|listener|member|offsets|positions|state)\.py"
     r"|client/producer/(delivery|producer|transaction_errors)\.py"
+    r"|client/share/(acknowledgements|consumer)\.py"
     r"|model/(errors|ids|named_tuple)\.py"
     r"|lessons/.*"
     r"|simulations/(faults|scenarios)/.*"

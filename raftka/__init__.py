@@ -41,11 +41,13 @@ if TYPE_CHECKING:
         TransactionError,
     )
     from raftka.client.settings import ConfigError
+    from raftka.client.share import AcknowledgeType, ShareConsumer, ShareRecord
     from raftka.local_cluster import LocalCluster
     from raftka.model.errors import ErrorCode, KafkaError
     from raftka.model.ids import TopicPartition
 
 _HOMES = {
+    "AcknowledgeType": "raftka.client.share",
     "Admin": "raftka.client.admin",
     "ClusterUnreachable": "raftka.client.cluster",
     "CommitFailed": "raftka.client.consumer",
@@ -70,12 +72,15 @@ _HOMES = {
     "RebalanceListener": "raftka.client.consumer",
     "SubscriptionPattern": "raftka.client.consumer",
     "RecordMetadata": "raftka.client.producer",
+    "ShareConsumer": "raftka.client.share",
+    "ShareRecord": "raftka.client.share",
     "SomeFailed": "raftka.client.admin",
     "TopicPartition": "raftka.model.ids",
     "TransactionError": "raftka.client.producer",
 }
 
 __all__ = [
+    "AcknowledgeType",
     "Admin",
     "ClusterUnreachable",
     "CommitFailed",
@@ -99,6 +104,8 @@ __all__ = [
     "RebalanceInProgress",
     "RebalanceListener",
     "RecordMetadata",
+    "ShareConsumer",
+    "ShareRecord",
     "SomeFailed",
     "SubscriptionPattern",
     "TopicPartition",

@@ -1,4 +1,4 @@
-"""raftka's clients under asyncio: the same Producer, Consumer and Admin, with the same methods.
+"""raftka's clients under asyncio: the same Producer, Consumer, ShareConsumer and Admin.
 
     from raftka.aio import Consumer
 
@@ -33,10 +33,12 @@ import trio
 from raftka.client.admin import Admin as _TrioAdmin
 from raftka.client.consumer import Consumer as _TrioConsumer
 from raftka.client.producer import Producer as _TrioProducer
+from raftka.client.share import ShareConsumer as _TrioShareConsumer
+from raftka.continued import resumed
 from raftka.model.ids import TopicPartition
 from raftka.net.futures import Future
 
-__all__ = ["Admin", "Consumer", "Producer"]
+__all__ = ["Admin", "Consumer", "Producer", "ShareConsumer"]
 
 _RECORDS_PER_YIELD: Final = 50
 
@@ -338,32 +340,12 @@ class _Producer(_Client):
             except StopIteration as sent:
                 return _Delivery(guest.loop, sent.value)
             # The record is in its batch; trio completes the rest, which lets other tasks run.
-            return self._outward(await guest.call(_resumed, sending, waits_for))
+            return self._outward(await guest.call(resumed, sending, waits_for))
         return self._outward(await guest.call(lambda: sending))
 
 
-async def _resumed(begun: Any, waits_for: Any) -> Any:
-    """Continue a coroutine as a trio task, after it began to wait outside one."""
-    return await _Begun(begun, waits_for)
-
-
-class _Begun:
-    def __init__(self, begun: Any, waits_for: Any) -> None:
-        self._begun, self._waits_for = begun, waits_for
-
-    def __await__(self) -> Any:
-        waits_for = self._waits_for
-        while True:
-            try:
-                value = yield waits_for
-            except BaseException as error:
-                step = self._begun.throw, error
-            else:
-                step = self._begun.send, value
-            try:
-                waits_for = step[0](step[1])
-            except StopIteration as over:
-                return over.value
+class _ShareConsumer(_Client):
+    _KIND = _TrioShareConsumer
 
 
 class _Admin(_Client):
@@ -393,8 +375,10 @@ class _Consumer(_Client):
 if TYPE_CHECKING:
     # The same methods with the same types: only the loop differs under which they are awaited.
     Admin, Consumer, Producer = _TrioAdmin, _TrioConsumer, _TrioProducer
+    ShareConsumer = _TrioShareConsumer
 else:
     Admin, Consumer, Producer = _Admin, _Consumer, _Producer
-    for _face, _name in ((_Admin, "Admin"), (_Consumer, "Consumer"), (_Producer, "Producer")):
+    ShareConsumer = _ShareConsumer
+    for _name, _face in zip(__all__, (_Admin, _Consumer, _Producer, _ShareConsumer), strict=True):
         _face.__name__ = _face.__qualname__ = _name
         _face.__doc__ = _face._KIND.__doc__
