@@ -48,6 +48,19 @@ _ASKED_BY_BROKER: Final = {
     "directory-offline": "BrokerHeartbeat",
 }
 """The same if the requesting broker is in the decision's parameters."""
+_OF_BROKERS: Final = {
+    "broker-silent": "broker-fenced",
+    "broker-gone": "broker-fenced",
+    "broker-absent": "broker-fenced",
+    "broker-asked": "broker-fenced",
+    "broker-shut-down": "broker-fenced",
+    "broker-back": "broker-unfenced",
+    "broker-restarted": "broker-registered",
+    "broker-restarted-uncleanly": "broker-registered",
+    "broker-has-another-disk": "broker-registered",
+    "broker-unregistered": "broker-unregistered",
+}
+"""The broker event that a decision about a partition belongs to, by the decision's code."""
 _ABOUT_PARTITIONS: Final = frozenset(api for apis in _ASKED_BY.values() for api in apis)
 
 
@@ -295,6 +308,11 @@ class Elections:
         same = [event for _, event, about in self._brokers if about == broker]
         if same:
             return same[-1]
+        if broker is not None and code in _OF_BROKERS:
+            # A broker with many replicas: batches of its partitions come before its own.
+            because = self._of_broker(_OF_BROKERS[code], broker, code)
+            if because is not None:
+                return because
         if kind == "isr-changed":
             gone = [event for _, event, broker in self._brokers if broker not in fields["isr"]]
             if gone:

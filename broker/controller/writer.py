@@ -177,8 +177,8 @@ class MetadataWriter:
         for operation in in_flight:
             if operation.failure is not None and operation.is_unheard:
                 log.warning(
-                    "what follows a change that is committed and answered failed, and is left as"
-                    f" it was: {operation.failure}"
+                    "a change is committed and answered, but its follow-up failed and is dropped:"
+                    f" {operation.failure}"
                 )
             rest = operation.after_this if operation.failure is None else None
             if rest is None or operation.answered_first:

@@ -104,7 +104,7 @@ class _Append:
 
 def perform_nothing(_runtime: object, effect: object) -> None:
     """For coordinators whose shards have no effects."""
-    raise TypeError(f"a shard has effects, and its coordinator performs none: {effect!r}")
+    raise TypeError(f"the shard emitted an effect, but its coordinator performs none: {effect!r}")
 
 
 class ShardRuntime(Generic[S]):

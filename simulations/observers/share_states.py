@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Final, NamedTuple, Protocol
 
 from raftka.broker.coordinators.share import records
+from raftka.broker.coordinators.share.state import ShareState
 from raftka.broker.share.key import SharePartitionKey
 from raftka.model.ids import SHARE_STATE_TOPIC
 from raftka.simulations.observers.batch_contents import CONTROL, entries
@@ -64,6 +65,8 @@ class ShareStates:
                         epochs.pop(where, None)
                     case records.Snapshot(where, state) if state is not None:
                         snapshots[where] = entry.offset
+                        if _is_initial(state):
+                            epochs.pop(where, None)
                         new = Epochs(state.state_epoch, state.leader_epoch)
                         self._written(replica, entry.offset, where, epochs, new)
                     case records.Update(where, _, change) if where in epochs:
@@ -87,3 +90,9 @@ class ShareStates:
     def _shrunk(self, replica: ReplicaMirror) -> None:
         self._snapshots.pop((replica.host, replica.key), None)
         self._epochs.pop((replica.host, replica.key), None)
+
+
+def _is_initial(state: ShareState) -> bool:
+    """Whether the group coordinator has initialized the state, as it may again after its log lost
+    the note of that: it was written by no leader yet, which its leader epoch of 0 stands for."""
+    return not state.leader_epoch and not state.batches and state.created_ms == state.written_ms

@@ -217,3 +217,17 @@ def test_a_request_in_an_envelope_follows_from_the_one_that_it_carries() -> None
     elections.request_arrived("n1", "UnregisterBroker", {"broker_id": 5}, 8)
     assert elections.asked({"carries": "UnregisterBroker", "broker_id": 4}) == 7
     assert elections.asked({"carries": "UnregisterBroker", "broker_id": 6}) is None
+
+
+def test_partitions_whose_batch_comes_before_the_fencing_of_their_broker_have_its_cause() -> None:
+    elections = Elections()
+    elections.connection_lost("n1", "n2", 7)
+    fields = {
+        "partition": "t-0",
+        "isr": [1],
+        "code": "broker-gone.first-of-isr",
+        "with": {"broker": 2},
+    }
+    assert elections.cause_of("leader-elected", None, fields, 1.0) == 7
+    elections.told("broker-fenced", None, {"broker": 2}, 9, 2.0)
+    assert elections.cause_of("leader-elected", None, fields, 2.0) == 9, "of the same batch"

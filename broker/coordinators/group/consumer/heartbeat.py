@@ -78,7 +78,7 @@ def heartbeat(
     says = _said(before, request, caller)
     if says != before:
         record = written.member_record(group.group_id, member_id, says)
-        core.outbox.check_fits(record, ErrorCode.INVALID_REQUEST, "what the member says of itself")
+        core.outbox.check_fits(record, ErrorCode.INVALID_REQUEST, "the record of the member")
     # Nothing has changed up to here: a refused request has no effect.
     if replaced is not None:
         begin(core, replaced, group)

@@ -200,7 +200,7 @@ def _take_over(
     if not is_new and said == member:
         return False
     core.outbox.check_fits(
-        log.member_record(group, said), ErrorCode.INVALID_REQUEST, "what the member says of itself"
+        log.member_record(group, said), ErrorCode.INVALID_REQUEST, "the record of the member"
     )
     member.topics, member.rack_id = said.topics, said.rack_id
     member.client_id, member.client_host = client_id, client_host

@@ -241,7 +241,7 @@ def check_fits(
         core.outbox.check_fits(record, ErrorCode.STREAMS_INVALID_TOPOLOGY, "the topology")
     if says is not None:
         record = written.member_record(group.group_id, member_id, says)
-        core.outbox.check_fits(record, ErrorCode.INVALID_REQUEST, "what the member says of itself")
+        core.outbox.check_fits(record, ErrorCode.INVALID_REQUEST, "the record of the member")
 
 
 def _by_id(topology: StreamsGroupTopologyValue) -> tuple[int, dict[str, object]]:
