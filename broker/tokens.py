@@ -109,9 +109,15 @@ def _http(settings: ListenerSettings, network: Network, clock: Clock) -> Http:
     def context() -> TlsContext:
         options = jaas_options(settings, MECHANISM) or {}
         own: dict[str, str] = {}
+        # A store is taken whole: from the options if they name one.
+        names_one = any(
+            f"ssl.truststore.{name}" in options for name in ("location", "certificates")
+        )
         for name in ("type", "location", "password", "certificates"):
             setting = f"ssl.truststore.{name}"
-            found = options.get(setting) or settings.config.given(f"{prefix}.{setting}")
+            found = options.get(setting)
+            if found is None and (name == "type" or not names_one):
+                found = settings.config.given(f"{prefix}.{setting}")
             if found is not None:
                 own[name] = found
         store = Store(

@@ -79,7 +79,7 @@ def offset_in(given: object) -> int:
 
 
 def _number(what: str, given: object, most: int) -> int:
-    """An int, also out of an array of numpy's, which has integers of its own."""
+    """An int from any type with `__index__`, as numpy's. Raises TypeError, ValueError."""
     if not isinstance(given, SupportsIndex) or isinstance(given, bool):
         raise TypeError(f"{what} is an int, not {_kind(given)}: {given!r}")
     number = operator.index(given)

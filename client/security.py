@@ -112,11 +112,15 @@ def _tls_context(config: ClientConfig, options: Mapping[str, str] = _NO_OPTIONS)
     from raftka.net.security.openssl import OpenSsl
 
     def maybe(name: str) -> str | None:
+        """A store is taken whole: from the options if they have any of its settings."""
+        store = "ssl.truststore." if name.startswith("ssl.truststore.") else "ssl.key"
+        if any(each.startswith(store) and not each.endswith(".type") for each in options):
+            return options.get(name)
         return options.get(name) or config.optional_text(name)
 
     settings = TlsSettings(
         Store(
-            config.text("ssl.keystore.type"),
+            options.get("ssl.keystore.type") or config.text("ssl.keystore.type"),
             maybe("ssl.keystore.location"),
             maybe("ssl.keystore.password"),
             maybe("ssl.keystore.certificate.chain"),

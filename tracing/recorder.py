@@ -225,7 +225,7 @@ class Recorder:
             self._changed(kind, None, image, delta, **fields)
         if count > _PARTITIONS_A_BATCH:
             count = sum(map(len, delta.topics.changed.values()))
-            words = f"{count - _PARTITIONS_A_BATCH} more partitions changed in one batch"
+            words = f"up to {count - _PARTITIONS_A_BATCH} more partitions changed in one batch"
             self.event("log", node=self._host, level="info", words=words, offset=image.offset)
 
     def _changed(

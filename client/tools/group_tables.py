@@ -134,7 +134,7 @@ def _seconds(lag: int | None, waits_s: float | None) -> str:
 async def seconds_unread(
     found: argparse.Namespace, offsets: Mapping[TopicPartition, int]
 ) -> dict[TopicPartition, float]:
-    """The age in ms of the record at each of these offsets, by its own timestamp. Records that
+    """The age in seconds of the record at each of these offsets, by its own timestamp. Records that
     cannot be read quickly are left out. Never negative: clocks may differ.
     """
     missing = dict(offsets)

@@ -17,7 +17,7 @@ _SILENT_MS: Final = 10_000
 _APART_MS: Final = 5_000
 _SKEW: Final = 1.5
 _FEW_LEADERS: Final = 10
-"""Up to this number partitions may be spread unevenly by chance."""
+"""Up to this number of partitions may be spread unevenly by chance."""
 
 
 def examine(facts: Facts) -> Iterator[Finding]:

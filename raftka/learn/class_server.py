@@ -153,25 +153,30 @@ class ClassServer:
             )
         return answer
 
-    def _engine_of(self, name: str) -> str | None:
-        """Where a student's page gets its engine, once nothing of its lesson is left to open."""
-        if self._engine is None or not self._classroom.is_whole(name):
+    def _engine_of(self) -> str | None:
+        """Where a student's page gets its engine, once no lesson has anything left to open."""
+        if self._engine is None or not self._all_is_open():
             return None
         return f"/c/{self.code}/engine/{self._engine.digest}"
 
+    def _all_is_open(self) -> bool:
+        """The engine can run every lesson to its end, so that one closed lesson holds it back."""
+        lessons = self._classroom
+        return all(lessons.has(each) and lessons.is_whole(each) for each in lessons.names)
+
     async def _send_engine(self, request: Request) -> Response:
-        engine, names = self._engine, self._classroom.names
+        engine = self._engine
         is_here = engine is not None and request.path_params["digest"] == engine.digest
         if engine is None or not is_here or not self._is_code(request.path_params):
             return PlainTextResponse("There is no such engine here.\n", status_code=404)
-        if not any(self._classroom.has(each) and self._classroom.is_whole(each) for each in names):
-            # It can run every lesson to its end.
+        if not self._all_is_open():
             return PlainTextResponse("The teacher has not opened the answers.\n", status_code=403)
         headers = {
             **HEADERS,
+            "X-Content-Type-Options": "nosniff",
             "Cache-Control": "private, max-age=86400, immutable",
         }
-        return _Chunked(engine.html, media_type="text/html", headers=headers)
+        return _Chunked(engine.html, media_type="text/plain", headers=headers)
 
     def _new_seat(self) -> str:
         name = secrets.token_hex(8)
@@ -212,7 +217,7 @@ class ClassServer:
         def news() -> str:
             nonlocal sent
             told: dict[str, Any] = self._classroom.of_student(name, seat)
-            if (engine := self._engine_of(name)) is not None:
+            if (engine := self._engine_of()) is not None:
                 told["engine"] = engine
             if refusals:
                 told["refused"] = refusals[-1]

@@ -203,8 +203,8 @@ def _teach(options: argparse.Namespace) -> int:
         engine = engine_file.read(Path(options.playground))
         if engine.commit != commit():
             print(
-                f"raftka learn: {options.playground} is of commit {engine.commit}, and this is"
-                f" {commit()}: what students run may differ from what you show",
+                f"raftka learn: {options.playground} is of commit {engine.commit or 'unknown'}, and"
+                f" this is {commit()}: what students run may differ from what you show",
                 file=sys.stderr,
             )
     recordings = [record(each) for each in options.what]

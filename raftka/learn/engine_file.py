@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from hashlib import sha256
@@ -14,7 +13,7 @@ from raftka.simulations.runs.user_file import UnusableFile
 _PART: Final = b'<script type="text/plain" data-part="'
 _CODE: Final = b"<script>"
 _END: Final = b"</body>"
-_COMMIT: Final = re.compile(rb'"commit":"([^"]*)"')
+_COMMIT: Final = re.compile(rb'"commit":"([\w+.-]*)"')
 _HEAD_MAX: Final = 4_000_000
 """Bytes: the page in front of the engine is shorter."""
 
@@ -47,5 +46,5 @@ def read(path: Path) -> EngineFile:
     return EngineFile(
         html,
         sha256(html).hexdigest()[:16],
-        "" if commit is None else json.loads(b'"' + commit[1] + b'"'),
+        "" if commit is None else commit[1].decode("ascii", "replace"),
     )

@@ -18,7 +18,7 @@ class Election(NamedTuple):
     what: str
     """The partition, or "controller"."""
     old: int
-    """The new leader's id; -1 for none."""
+    """The former leader's id; -1 for none."""
     new: int
     epoch: int
     why: str

@@ -28,6 +28,6 @@ def test_a_share_consumer_gets_and_commits(tmp_path: Path) -> None:
 
     with LocalCluster(tmp_path, nodes=1) as cluster:
         cluster.start(60)
-        found, outcomes = asyncio.run(use(cluster.bootstrap))
+        found, outcomes = asyncio.run(asyncio.wait_for(use(cluster.bootstrap), 60))
     assert found == {b"%d" % number for number in range(5)}
     assert isinstance(outcomes, dict) and set(outcomes.values()) == {None}

@@ -160,7 +160,6 @@ def test_standard_streams_may_be_closed_or_full(
 
 INTERRUPTED_WHILE_IMPORTING = """
 import os
-import os
 import signal
 import sys
 

@@ -80,6 +80,8 @@ export function sitDown(path: string): void {
     if (typeof address === "string" && !hasEngine) {
       hasEngine = true;
       await connect(classSource(address));
+      // A download that broke may be asked for again by the teacher's next message.
+      if (engine.value === null) window.setTimeout(() => (hasEngine = false), 10_000);
     }
   });
 }

@@ -47,6 +47,7 @@ export const engineState = computed(() => {
 
 /** Starts an engine; the page works without one meanwhile. */
 export async function connect(source: EngineSource): Promise<void> {
+  gone.value = "";
   starting.value = 0;
   try {
     const found = await Engine.open(source, (fraction) => (starting.value = fraction));

@@ -28,11 +28,11 @@ async def offsets(client: RawClient) -> list[tuple[int, int]]:
 
 
 async def found(client: RawClient, topic: str | None) -> list[tuple[int, int, int]]:
-    """(error, start offset, lag) of two partitions of a topic, or of all that the group has."""
+    """(error, start offset, lag) of partition 0 of a topic, or of all that the group has."""
     wanted = describing.DescribeShareGroupOffsetsRequestGroup(group_id="g", topics=None)
     if topic is not None:
-        both = describing.DescribeShareGroupOffsetsRequestTopic(topic_name=topic, partitions=[0])
-        wanted = describing.DescribeShareGroupOffsetsRequestGroup(group_id="g", topics=[both])
+        first = describing.DescribeShareGroupOffsetsRequestTopic(topic_name=topic, partitions=[0])
+        wanted = describing.DescribeShareGroupOffsetsRequestGroup(group_id="g", topics=[first])
     answer = await client.ask(describing.DescribeShareGroupOffsetsRequest(groups=[wanted]), 1)
     (group,) = answer.groups
     assert group.error_code == 0, group

@@ -40,8 +40,9 @@ def exercise() -> Exercise:
     return Exercise.of(record("first-vote"))
 
 
-def with_(exercise: Exercise) -> Classroom:
-    classroom = Classroom([exercise.name])
+def with_(exercise: Exercise, *others: str) -> Classroom:
+    """A class of a lesson that is recorded, and of others that are not yet."""
+    classroom = Classroom([exercise.name, *others])
     classroom.add(exercise)
     return classroom
 

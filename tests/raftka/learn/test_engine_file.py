@@ -62,3 +62,25 @@ async def test_an_engine_is_sent_after_the_last_answer_of_a_lesson(tmp_path: Pat
                 assert (await get(f"{students}engine/another"))[0] == 404
                 guessed = address.replace(urlsplit(students).path, "/c/guess/")
                 assert (await get(guessed))[0] == 404
+
+
+@pytest.mark.wire
+async def test_no_engine_is_sent_while_another_lesson_is_closed(tmp_path: Path) -> None:
+    exercise = Exercise.of(record("first-vote"))
+    file = tmp_path / "playground.html"
+    file.write_text(PLAYGROUND)
+    engine, name = read_engine(file), exercise.name
+    with trio.fail_after(60):
+        async with serving(with_(exercise, "kill"), engine) as (teacher, students):
+            _, _, cookie = await get(f"{students}{name}")
+            target = urlsplit(f"{students}{name}").path + "/seat"
+            async with (
+                opened(teacher, f"/class?{urlsplit(teacher).query}") as desk,
+                opened(students, target, cookie) as seat,
+            ):
+                assert desk is not None and seat is not None
+                for question in (0, 1):
+                    await desk.send({"open": name, "question": question})
+                    told = await seat.until(lambda each, now=question: each["opened"] > now)
+                assert "engine" not in told
+                assert (await get(f"{students}engine/{engine.digest}"))[0] == 403
