@@ -34,10 +34,10 @@ def take_missing(
     for topic in topics:
         found = image.topics.get(topic.name)
         indexes = range(0 if found is None else len(found.partitions))
-        outside = [each for each in topic.partitions if each.partition_index not in indexes]
-        if not outside:
+        if all(each.partition_index in indexes for each in topic.partitions):
             existing.append(topic)
             continue
+        outside = [each for each in topic.partitions if each.partition_index not in indexes]
         missing.append(like(topic, outside))
         inside = [each for each in topic.partitions if each.partition_index in indexes]
         if inside:

@@ -214,6 +214,10 @@ class BrokenConnection(Exception):
     """The peer is gone, or unreachable; the message has the reason and the address."""
 
 
+class NoAnswer(BrokenConnection):
+    """An address of the peer did not answer in time, which proves nothing about the peer."""
+
+
 class AuthenticationFailed(BrokenConnection):
     """The peer refuses this node, or has the wrong identity: a retry would not help."""
 
@@ -246,10 +250,9 @@ class Connection(Protocol):
         ...
 
     def send_now(self, pieces: list[Piece]) -> list[Piece]:
-        """Send what the system accepts without waiting; return the rest, for `send`. Never a
-        checkpoint.
+        """Send what the system accepts without waiting; return the rest, for `send`.
 
-        Raises BrokenConnection.
+        Never a checkpoint. Raises BrokenConnection.
         """
         ...
 
@@ -330,10 +333,7 @@ class TlsStream(Protocol):
         ...
 
     def read(self, buffer: bytearray | memoryview) -> int | None:
-        """Plaintext that is available; None if more must be received first, 0 at the end.
-
-        Raises TlsFailure.
-        """
+        """Plaintext; None if more must be received first, 0 at the end. Raises TlsFailure."""
         ...
 
     def write(self, data: Buffer) -> None:

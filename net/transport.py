@@ -23,6 +23,7 @@ from raftka.model.ports import (
     Connection,
     FileRegion,
     Listener,
+    NoAnswer,
     Piece,
     Poller,
 )
@@ -308,8 +309,7 @@ class TcpNetwork:
         return TcpPoller() if hasattr(select, "epoll") else None
 
     async def connect(self, host: str, port: int, *, timeout_s: float = 10.0) -> Connection:
-        peer = f"{host}:{port}"
-        silence = words = f"no answer within {timeout_s:g} s"
+        peer, words, is_silent = f"{host}:{port}", "", False
         with trio.move_on_after(timeout_s) as limit:
             try:
                 addresses = await _resolve(host, port)
@@ -318,14 +318,16 @@ class TcpNetwork:
             if not addresses:
                 words = "the name has no address"
             for index, (family, address) in enumerate(addresses):
-                words = silence
                 # A stale record of a name may lead to silence: it leaves time for the others.
-                left_s = limit.deadline - trio.current_time()
-                with trio.move_on_after(left_s / (len(addresses) - index)):
+                left_s = max(0.0, limit.deadline - trio.current_time())
+                with trio.move_on_after(left_s / (len(addresses) - index)) as attempt:
                     try:
                         return await _connect_one(family, address, peer)
                     except OSError as error:
                         words = error.strerror or str(error)
+                is_silent |= attempt.cancelled_caught
+        if is_silent or limit.cancelled_caught:
+            raise NoAnswer(f"{peer}: no answer within {timeout_s:g} s")
         raise BrokenConnection(f"{peer}: {words}")
 
     async def listen(self, host: str, port: int, *, backlog: int = 1024) -> Listener:

@@ -147,4 +147,4 @@ class Flusher:
             self.recovery_point = end_offset
             owner = self._health.owner
             if owner is not None:
-                owner.recovery_point_lowered(self._health.topic_partition)
+                owner.recovery_point_moved(self._health.topic_partition)

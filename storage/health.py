@@ -25,7 +25,7 @@ class LogOwner(Protocol):
         """A batch that was read for the first time since the start is damaged."""
         ...
 
-    def recovery_point_lowered(self, topic_partition: TopicPartition) -> None:
+    def recovery_point_moved(self, topic_partition: TopicPartition) -> None:
         """A truncation went below the recovery point on disk: write the new one there."""
         ...
 

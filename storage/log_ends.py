@@ -160,9 +160,13 @@ class LogEnds:
         offsets.
         """
         cleaned.finish()
-        cleaned.sync(
-            with_indexes=True
-        )  # A crash must not undo the truncation but keep the next segment.
+        # A crash must not undo the truncation but keep the next segment.
+        cleaned.sync(with_indexes=True)
+        # Recovery takes a gap after the recovery point for records that were lost.
+        self._flusher.flush()
+        owner = self._health.owner
+        if owner is not None:
+            owner.recovery_point_moved(self._health.topic_partition)
         self._snapshots.take(self._producers, end)
         self._begin_segment(end, self._flusher.last_flush_ms)
 

@@ -348,7 +348,7 @@ class LogManager:
             for listener in self.corruption_listeners:
                 listener(topic_partition, words)
 
-    def recovery_point_lowered(self, topic_partition: TopicPartition) -> None:
+    def recovery_point_moved(self, topic_partition: TopicPartition) -> None:
         """Write the recovery points at once, before other records get these offsets."""
         home = self._homes.get(topic_partition)
         if home is not None and home.failure is None:

@@ -119,7 +119,7 @@ def open_log(
         opening.load_producers(producers, snapshots, segments)
     replay_producers(segments, producers)
     log_start_offset = min(max(log_start_offset, segments[0].base_offset), log_end_offset)
-    _cut(epochs, log_start_offset, log_end_offset, is_empty=segments[0].size == 0)
+    _cut(epochs, log_start_offset, log_end_offset, is_empty=not any(s.size for s in segments))
     segments[-1].know_timestamps()
     log = Log(
         disk,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, NamedTuple
 
 import trio
 
@@ -27,13 +27,20 @@ _LINES_A_BATCH: Final = 100
 """`raftka elections` lists all of them, from the metadata log."""
 
 
+class _Rest(NamedTuple):
+    """The outcomes of a batch beyond those that have a line each."""
+
+    size: int
+    is_bad: bool
+    """Without a leader, or elected uncleanly."""
+
+
 class ElectionLog:
     """Elections that are not logged yet."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._waiting: deque[ElectionOutcome | int] = deque()
-        """A number stands for so many of the same batch."""
+        self._waiting: deque[ElectionOutcome | _Rest] = deque()
         self._more = trio.Event()
         self.count = 0
         """The number of partitions that got another leader."""
@@ -42,16 +49,18 @@ class ElectionLog:
 
     def note(self, elections: Iterable[ElectionOutcome]) -> None:
         """Have these written soon."""
-        lines = 0
+        lines = {False: 0, True: 0}
         for outcome in elections:
             if outcome.new_leader not in (NO_LEADER, outcome.old_leader):
                 self.count += 1
                 self.unclean_count += outcome.is_unclean
-            lines += 1
-            if lines <= _LINES_A_BATCH:
+            is_bad = outcome.new_leader == NO_LEADER or outcome.is_unclean
+            lines[is_bad] += 1
+            if lines[is_bad] <= _LINES_A_BATCH:
                 self._waiting.append(outcome)
-        if lines > _LINES_A_BATCH:
-            self._waiting.append(lines - _LINES_A_BATCH)
+        for is_bad, count in lines.items():
+            if count > _LINES_A_BATCH:
+                self._waiting.append(_Rest(count - _LINES_A_BATCH, is_bad))
         if self._waiting:
             self._more.set()
 
@@ -66,11 +75,12 @@ class ElectionLog:
                 await self._clock.sleep(0)
 
 
-def _write(outcome: ElectionOutcome | int) -> None:
-    if isinstance(outcome, int):
-        log.info(
-            f"{outcome} more partitions of the same batch changed their leader, too;"
-            " raftka elections lists them"
+def _write(outcome: ElectionOutcome | _Rest) -> None:
+    if isinstance(outcome, _Rest):
+        write = log.warning if outcome.is_bad else log.info
+        what = "have no leader or one that was elected uncleanly" if outcome.is_bad else "changed"
+        write(
+            f"{outcome.size} more partitions of the same batch {what}: raftka elections lists them"
         )
         return
     name = f"{outcome.topic}-{outcome.partition}"

@@ -10,7 +10,7 @@ from typing import Final
 
 from raftka.kraft.image import BrokerImage
 from raftka.model.ids import Endpoint
-from raftka.model.ports import BrokenConnection, Clock, Network
+from raftka.model.ports import BrokenConnection, Clock, Network, NoAnswer
 
 _TIMEOUT_S: Final = 1.0
 _SILENCE: Final = 0.9
@@ -45,6 +45,8 @@ async def refuses(network: Network, clock: Clock, where: Endpoint) -> bool:
     began_s = clock.monotonic()
     try:
         connection = await network.connect(where.host, where.port, timeout_s=_TIMEOUT_S)
+    except NoAnswer:
+        return False  # The other addresses of its name may be refused at once.
     except BrokenConnection:
         return clock.monotonic() - began_s < _TIMEOUT_S * _SILENCE
     connection.close()

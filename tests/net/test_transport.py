@@ -10,7 +10,10 @@ import pytest
 import trio
 import trio.testing
 
-from raftka.model.ports import BrokenConnection, Connection, FileRegion, Piece
+from raftka.broker.controller.probe import refuses
+from raftka.model.ids import Endpoint
+from raftka.model.ports import BrokenConnection, Connection, FileRegion, NoAnswer, Piece
+from raftka.net.clock import SystemClock
 from raftka.net.transport import TcpNetwork
 from raftka.storage.posix import PosixDisk
 
@@ -133,6 +136,11 @@ async def test_a_silent_address_leaves_time_for_the_others(
         began_s = trio.current_time()
         (await network.connect("node", listener.port, timeout_s=10)).close()
         assert trio.current_time() - began_s == pytest.approx(5)
+        resolver.addresses = [silent.getsockname(), ("127.0.0.3", listener.port)]
+        with pytest.raises(NoAnswer, match="no answer within 10 s"):
+            await network.connect("node", listener.port, timeout_s=10)
+        where = Endpoint("node", listener.port)
+        assert not await refuses(network, SystemClock(), where), "the other address is refused"
         resolver.addresses = [silent.getsockname()]
         with pytest.raises(BrokenConnection, match="no answer within 10 s"):
             await network.connect("node", listener.port, timeout_s=10)

@@ -6,6 +6,7 @@ import copy
 
 import pytest
 
+from raftka.model.records import Record, encode_batch
 from raftka.simulations.machines.disk import SimDisk
 from raftka.simulations.machines.medium import Medium
 from raftka.storage.cleaning import swap
@@ -188,6 +189,21 @@ async def test_a_log_cut_within_what_was_cleaned_keeps_its_end(offset: int) -> N
     _, third = await opened(broker.disk.medium)
     assert contents(third)[-1] == (offset, "b", "1")
     assert [key for _, key, _ in contents(third)] == ["first", "b"]
+
+
+async def test_a_follower_cut_within_a_gap_that_it_fetched_keeps_what_comes_after() -> None:
+    """It cleaned nothing itself, and had flushed nothing: only its recovery point vouches."""
+    broker = CompactedBroker()
+    log = await broker.start()
+    first, far = (Record(0, NOW_MS, key, b"v") for key in (b"a", b"b"))
+    log.append_as_follower(encode_batch([first]) + encode_batch([far], base_offset=10))
+    await broker.logs.checkpoint()
+    log.truncate_to(5)
+    assert log.log_end_offset == 5
+    assert put(log, ("c", "1"), epoch=1) == 5
+    _, again = await opened(broker.disk.medium)
+    assert again.log_end_offset == 6
+    assert contents(again)[-1] == (5, "c", "1")
 
 
 async def test_a_new_log_of_the_same_name_was_never_cleaned() -> None:

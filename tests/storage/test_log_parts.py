@@ -31,7 +31,7 @@ class Owner:
     def corruption_found(self, topic_partition: TopicPartition, words: str) -> None:
         self.heard.append(f"{topic_partition}: {words}")
 
-    def recovery_point_lowered(self, topic_partition: TopicPartition) -> None:
+    def recovery_point_moved(self, topic_partition: TopicPartition) -> None:
         self.heard.append(f"{topic_partition} lowered")
 
 

@@ -56,4 +56,4 @@ async def test_of_a_large_batch_the_first_hundred_and_how_many_more() -> None:
     lines = await lines_of(1000)
     assert len(lines) == 101
     assert lines[99] == "wide-99: broker 2 is elected leader"
-    assert lines[100].startswith("900 more partitions of the same batch")
+    assert lines[100].startswith("900 more partitions of the same batch changed")

@@ -69,10 +69,11 @@ def _check_join(request: StreamsGroupHeartbeatRequest) -> None:
     if request.topology is None:
         _invalid("Topology must be non-null when (re-)joining.")
     _check_topology(request.topology)
-    tags = [tag.key for tag in request.client_tags or ()]
-    for key in tags:
-        if tags.count(key) > 1:
-            _invalid(f"The client tag {key} is there more than once.")
+    seen = set[str]()
+    for tag in request.client_tags or ():
+        if tag.key in seen:
+            _invalid(f"The client tag {tag.key} is there more than once.")
+        seen.add(tag.key)
 
 
 def _check_topology(topology: Topology) -> None:
