@@ -1,8 +1,8 @@
-"""Composes a node, and starts and stops its services in order.
+"""Composes a node and runs it: what starts when, and what stops when.
 
-serve(config, clock=, dice=, disk=, network=, shutdown=)
+    serve(config, clock=, dice=, disk=, network=, shutdown=)
 
-is the whole interface to the outside; production and simulation differ only in these arguments.
+is all that production and simulation have in common with the outside; they differ in nothing else.
 """
 
 from __future__ import annotations

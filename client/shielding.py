@@ -1,4 +1,4 @@
-"""Work that a cancellation must not stop halfway."""
+"""Work that may delay a cancellation, for a bounded time."""
 
 from __future__ import annotations
 

@@ -1,17 +1,17 @@
 """The standard library's `@dataclass`, whose methods are compiled when they are first used.
 
-from raftka.model.dataclass import dataclass
+    from raftka.model.dataclass import dataclass
 
-A node has some seventy dataclasses. The standard library generates and compiles up to six functions
-for each while its module is imported, a fifth of a node's start time; most of them, and most of the
-classes, are not used before the node serves. Here `__init__`, `__eq__` and `__hash__` are compiled
-together at the first call of one of them, as the codec does with its messages; all frozen classes
-share one `__setattr__`, and all classes share one `__repr__`.
+A node has some seventy dataclasses. The standard library writes and compiles up to six functions
+for each while its module is imported, a fifth of the time in which a node starts; most of them,
+and most of the classes, are not used before it serves. Here `__init__`, `__eq__` and `__hash__`
+are compiled together at the first call of one of them, as the codec does with its messages; all
+that is frozen shares one `__setattr__`, and all share one `__repr__`.
 
 For type checkers this is the standard library's decorator. `field`, `fields` and `replace` are the
-standard library's, too. It supports the options `frozen`, `slots` and `eq`, and for fields
-`default`, `default_factory` and `metadata`; annotations must be strings, by `from __future__ import
-annotations`.
+standard library's, too. Of its options `frozen`, `slots` and `eq` are there, for fields `default`,
+`default_factory` and `metadata`; annotations are strings, as `from __future__ import annotations`
+makes them.
 """
 
 from __future__ import annotations

@@ -1,14 +1,15 @@
 """Structured logging: each line is a sentence, followed by names with values.
 
-log = get_logger(__name__) log.info(f"broker {id_} is unfenced", broker_epoch=epoch)
+    log = get_logger(__name__)
+    log.info(f"broker {id_} is unfenced", broker_epoch=epoch)
 
-A logger is named after its module. A logger without a level has that of its nearest ancestor:
-raftka.broker.lifecycle, raftka.broker, raftka, root. Levels can change while a node runs (KIP-412).
-Lines go to the sinks of the process: raftka/logs.py prints them; a trace and the simulator add
-their own.
+A logger is named after its module. The level of one that has none of its own is that of the
+nearest name above it: raftka.broker.lifecycle, raftka.broker, raftka, root. Levels can change
+while a node runs (KIP-412). Lines go to the sinks of the process: raftka/logs.py prints them; a
+trace and the simulator add sinks of their own.
 
-Why not a library: a node needs only these few lines, and importing structlog took a third of a
-node's start time.
+Why not a library: a node needs no more than this page, and importing structlog took a third of the
+time in which a node starts.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
-"""Messages of older formats (magic 0 and 1), for tools that read old segments.
+"""Messages of the formats before batches (magic 0 and 1), for tools that read old segments.
 
 Layout of one entry of a message set:
 
-0 offset int64 | 8 length int32 | 12 crc uint32 | 16 magic int8 | 17 attributes int8 18 timestamp
-int64 (magic 1 only) | key (int32 length, bytes) | value (int32 length, bytes)
+    0 offset int64 | 8 length int32 | 12 crc uint32 | 16 magic int8 | 17 attributes int8
+    18 timestamp int64 (magic 1 only) | key (int32 length, bytes) | value (int32 length, bytes)
 
-The CRC is the CRC-32 of the bytes after it. The value of a compressed message is a message set: its
+The CRC is the CRC-32 of what follows it. The value of a compressed message is a message set: its
 offsets are absolute with magic 0, relative with magic 1, where the wrapper has that of the last.
 
 Source: the message set section of Kafka's protocol documentation; KIP-31, KIP-32.

@@ -1,13 +1,14 @@
-"""`typing.NamedTuple`, whose `__new__` is compiled when the first tuple of a class is created.
+"""`typing.NamedTuple`, whose `__new__` is compiled when the first tuple of a class is made.
 
-from raftka.model.named_tuple import NamedTuple
+    from raftka.model.named_tuple import NamedTuple
 
 A node has some eighty named tuples when it starts. The standard library compiles a function for
-each, and evaluates every annotation: 0.3 ms per class, a twentieth of the start. Here annotations
-stay text, `__new__` is compiled at the first call, and all classes share the other methods.
+each, and every annotation besides, to check it: 0.3 ms a class, a twentieth of the start. Here an
+annotation stays the text that it is, `__new__` comes with the first call, and the other methods
+are the same for all.
 
-For type checkers this is the standard library's. Not supported: the function call
-`NamedTuple("Name", [...])`, and generic tuples.
+For type checkers this is the standard library's. Of what that has, the function call
+`NamedTuple("Name", [...])` and generic tuples are missing.
 """
 
 from __future__ import annotations

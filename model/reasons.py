@@ -1,12 +1,12 @@
-"""The reason of a decision: a code with parameters, and the same in words.
+"""Why something was decided: a code with its parameters, and the same in words.
 
-Why("broker-silent", broker=3, timeout_ms=9000)
+    Why("broker-silent", broker=3, timeout_ms=9000)
 
-is the text "broker 3 was fenced: not heard for 9000 ms", and keeps its code and parameters, so that
-another program can translate it. By the code a trace also finds the deciding line of the source and
-its rule.
+is the text "broker 3 was fenced: not heard for 9000 ms", and knows what it was made of, so that
+another program can say it in another language. The code is also how a trace finds the line that
+decides and the rule that it follows.
 
-A combined reason has a cause and a consequence: its code is "broker-silent.first-of-isr".
+A reason of two is a cause and what follows from it: its code is "broker-silent.first-of-isr".
 """
 
 from __future__ import annotations

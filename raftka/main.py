@@ -54,7 +54,7 @@ def run() -> None:
 
 
 def _open_streams() -> None:
-    """Give standard streams that the caller has closed (`>&-`) a place to go: nowhere."""
+    """Redirect standard streams that the caller has closed (`>&-`) to the null device."""
     import os
 
     for name in ("stdin", "stdout", "stderr"):

@@ -85,7 +85,7 @@ class FollowerProgress:
         self.last_caught_up_s = NEVER
 
     def is_caught_up(self, leader_end: int, now_s: float, lag_max_s: float) -> bool:
-        """Whether it qualifies for the ISR."""
+        """Whether it lags so little that it may count as in sync."""
         return self.log_end_offset == leader_end or now_s - self.last_caught_up_s <= lag_max_s
 
     def __repr__(self) -> str:

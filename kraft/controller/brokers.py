@@ -1,16 +1,16 @@
 """Brokers: registration, heartbeats, fencing, controlled shutdown (KIP-631, KIP-841, KIP-966).
 
-registered (fenced) --caught up--> active --asks to stop--> controlled shutdown --> fenced
-^----------- session lost, or it asks to be fenced -----------'
+    registered (fenced) --caught up--> active --asks to stop--> controlled shutdown --> fenced
+              ^----------- session lost, or it asks to be fenced -----------'
 
 Whether a broker's session is alive is soft state of the active controller
-(broker/controller/sessions.py) and is passed as an argument.
+(broker/controller/sessions.py) and comes in as an argument.
 
-A broker may have more partitions than fit into a batch. Fencing first writes the partitions'
-changes, then the broker's own record, with the last batch: if the controller fails in between, the
-broker still looks unfenced, so that the next controller, or the broker's next request, finishes the
-change. (Apache Kafka has the same order.) A returning broker is unfenced first, and becomes a
-leader then.
+A broker may have more partitions than fit into a batch. What its end changes in them comes first,
+then its own record, with the last batch: a controller that dies in between leaves a broker that
+looks as if nothing had happened to it yet, so that the next controller, or the broker's next
+request, does the rest. (Apache Kafka has the same order.) A broker that is back is unfenced first,
+and leads then.
 """
 
 from __future__ import annotations

@@ -91,8 +91,8 @@ def _begin(
     wanted = move.replicas
     assert wanted is not None
     check_assignment(image, wanted, present=partition.replicas)
-    # Start from the replicas before any earlier move, so that a changed move neither keeps replicas
-    # that the earlier one was adding nor removes ones that it was removing.
+    # Start from the replicas before any earlier move: those that it was only adding count neither
+    # as present nor as replicas to remove.
     settled = _settled(partition)
     removing = tuple(each for each in settled if each not in wanted)
     adding = tuple(each for each in wanted if each not in settled)

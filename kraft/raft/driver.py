@@ -1,13 +1,13 @@
-"""The engine's driver under trio: one task that runs all of its steps.
+"""The engine's driver under trio: one task that does all of its steps.
 
-It is woken by input (messages, links, calls) and by the engine's next deadline:
+It is woken by what comes (messages, links, calls) and by the engine's own next deadline:
 
-deliver inbox -> make calls -> tick -> store.sync() in a thread -> send outbox
+    deliver inbox -> make calls -> tick -> store.sync() in a thread -> send outbox
 
-(a heartbeat only needs an answer, so such a step consists of the first and the last action)
+(to a heartbeat there is only an answer, so that a step of nothing else is the first and the last)
 
-so nothing is sent before it is durable, and everything that arrives during one sync shares the
-next. The listener is notified right after each tick, before anything else on the node can run.
+so nothing leaves before it is durable, and all that gathered during one sync shares the next.
+The listener is notified right after each tick, before anything else of the node can run.
 """
 
 from __future__ import annotations

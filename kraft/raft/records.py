@@ -1,14 +1,15 @@
-"""The records of a journal file, and the distinction of a torn tail from damage in the middle.
+"""The records of a journal file, and how to distinguish a torn tail from damage in the middle.
 
-marker (2) | size of the body (4) | CRC32C (4) | number of the write (8) | kind (1) | body
+    marker (2) | size of the body (4) | CRC32C (4) | number of the write (8) | kind (1) | body
 
-The checksum covers the size and everything after the checksum. Records that become durable together
+The checksum covers everything after itself, and the size. Records that become durable together
 form one write: they share its number and end with an END record, and the next write begins only
-when this one is durable. So if after a bad record there is
+when this one is durable. So after a bad record
 
-- no record of a later write, the crash hit this write, so its contents were never acknowledged: a
-  torn tail, which is truncated.
-- a record of a later write, this write was durable and has changed since: damage, which is refused.
+- nothing of a later write: the crash hit this write, so its contents were never acknowledged. A
+  torn tail, which is cut.
+- something of a later write: this write was durable and has changed since. Damage, which is
+  refused.
 """
 
 from __future__ import annotations

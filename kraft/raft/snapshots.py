@@ -1,11 +1,11 @@
 """Snapshot files: the state machine at one offset, and the voter set that was in force there.
 
-The names are Kafka's, <offset>-<epoch>.checkpoint, the contents are not:
+Named like Kafka's, <offset>-<epoch>.checkpoint, with contents of our own:
 
-magic "RAFTKAS1" | CRC32C of the rest | size of the header | header (msgpack) | payload
+    magic "RAFTKAS1" | CRC32C of the rest | size of the header | header (msgpack) | payload
 
-The same bytes are sent to a follower that is too far behind for the log, so the follower can verify
-all of them before it uses any.
+The file is also exactly what travels to a follower that is too far behind for the log, so the
+follower can prove the whole before any of it counts.
 """
 
 from __future__ import annotations

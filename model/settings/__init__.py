@@ -1,10 +1,9 @@
-"""Settings: each declared once; parsing, validation and description are derived from the
-declaration.
+"""Settings: each declared once; parsing, checking and describing follow from the declaration.
 
-read_config({"node.id": "1", ...}).int("log.segment.bytes")
+    read_config({"node.id": "1", ...}).int("log.segment.bytes")
 
 The tables (node, log, replication, quorum, groups, topic; security, protocols and unused for what
-is accepted without effect) are the only place with names, defaults, bounds and explanations.
+is accepted without effect) are the only place where a name, default, bound or explanation stands.
 """
 
 from raftka.model.settings.config import Config, Problem, WrongSettings

@@ -1,15 +1,15 @@
-"""Encodes and decodes Kafka's messages.
+"""Kafka's messages between bytes and objects.
 
-message = decode(FetchRequest, version, frame, header.body_offset) pieces =
-encode_response(FetchResponse(...), version, correlation_id)
+    message = decode(FetchRequest, version, frame, header.body_offset)
+    pieces = encode_response(FetchResponse(...), version, correlation_id)
 
-The functions for a class and version are compiled on first use (decoder.py, encoder.py) from the
-class's LAYOUT, which comes from schema/. Importing this module imports no message class; REQUESTS
-loads them individually.
+The functions that do the work are compiled when a class is first used in a version (decoder.py,
+encoder.py) from the class's LAYOUT, which comes from schema/. Importing this module imports no
+message class; REQUESTS loads them one at a time.
 
-The records of a decoded message are views of its buffer: they are valid as long as the buffer is
-not modified. All other fields are copies. Encoded records become separate pieces without a copy, so
-they must not be modified until they are sent.
+The records of a decoded message are views of the buffer it was read from: they live as long as
+that buffer is left alone. All other fields are copies. Records to be written become pieces that
+are sent as they are, so they must be left alone until they are sent.
 """
 
 from __future__ import annotations

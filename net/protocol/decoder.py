@@ -1,15 +1,15 @@
-"""Compiles the decoding function of one message class in one version.
+"""Compiles, for one message class in one version, the function that reads it.
 
-decode(b, p, end) -> (message, position)
+    decode(b, p, end) -> (message, position)
 
-It is fast because structs are inlined into one function; adjacent fields of fixed size are one
-unpack, together with the length after them (in flexible versions its first byte, which usually is
-the whole length); arrays of fixed-size structs use iter_unpack; objects are created without their
-constructor.
+What makes it fast: structs are inlined into one function; neighbouring fields of fixed size are
+one unpack, together with the length that follows them (in flexible versions its first byte, which
+mostly is all of it); arrays of fixed-size structs go through iter_unpack; objects are made without
+their constructor.
 
-It is safe because a count is compared with the remaining bytes before anything is allocated for it.
-A string or byte field that exceeds the buffer is cut short, but the position is then after the end,
-where every later read fails, and the caller compares the last position with the end.
+What makes it safe: a count is compared with the bytes left before anything is made for it. A
+string or byte field that reaches past the end comes out short, but leaves the position behind the
+end, where every later read fails, and the caller compares the last position with the end.
 """
 
 from __future__ import annotations

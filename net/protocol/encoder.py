@@ -1,10 +1,10 @@
-"""Compiles the encoding function of one message class in one version.
+"""Compiles, for one message class in one version, the function that writes it.
 
-encode(message, w) -> pieces
+    encode(message, w) -> pieces
 
-`w` is a bytearray that may already contain a header; it is the first piece. Everything is written
-to it except long records, which become pieces of their own, without a copy. Structs are inlined,
-and adjacent fields of fixed size, with the length after them, are one pack.
+`w` is a bytearray that may already hold a header; it is the first piece. Everything goes into it
+except long records, which become pieces of their own, never copied. Structs are inlined and
+neighbouring fields of fixed size, with the length that follows them, are one pack.
 """
 
 from __future__ import annotations

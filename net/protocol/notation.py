@@ -1,6 +1,9 @@
-"""The notation of message schemas: schema/<api>.txt.
+"""The notation in which messages are written down: schema/<api>.txt.
 
-# What the API is for, and what changed in which version. api 12 Heartbeat versions 0-4 flexible 4+
+    # What the API is for, and what changed in which version.
+    api 12 Heartbeat
+    versions 0-4
+    flexible 4+
 
     request HeartbeatRequest
         group_id          string
@@ -9,13 +12,13 @@
             name          string
 
 A field is `name type [versions] [nullable [versions]] [tag n] [= default]`. `[]` before a type is
-an array; a capitalized type is a struct, whose fields follow, indented, where the struct is first
-used. Versions are `3`, `3-5` or `3+`; without them a field is in all versions, and nullable only if
-`nullable` is given. Without a default a field is 0, false, empty, or a struct of defaults; a field
-of type `records` is null.
+an array; a type that begins with a capital is a struct, whose fields follow, indented, where the
+struct is first used. Versions read `3`, `3-5` or `3+`; without them a field is in all versions and
+null only where `nullable` says so. Without a default a field is 0, false, empty, or a struct of
+defaults; a field of type `records` is null.
 
-`data` in place of `request` and `response` begins a structure that is embedded in records or other
-messages. Types on the wire: protocol guide, "Protocol Primitive Types", and KIP-482.
+`data` in place of `request` and `response` begins a structure that travels inside of records or
+of other messages. Types on the wire: protocol guide, "Protocol Primitive Types", and KIP-482.
 """
 
 from __future__ import annotations

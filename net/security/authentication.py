@@ -1,11 +1,11 @@
-"""The server's side of SASL on one connection, up to a principal (KIP-43, KIP-152).
+"""The server's side of SASL on one connection: from nothing to a principal (KIP-43, KIP-152).
 
-Handshake(mechanism) -> Authenticate(token)... -> requests, until the session expires -> again
+    Handshake(mechanism) -> Authenticate(token)... -> requests, until the session is over -> again
 
-Until it has authenticated, a connection may only send ApiVersions, SaslHandshake and
-SaslAuthenticate. A session that expires is renewed by the same two requests, with the same
-principal and mechanism (KIP-368); a client that sends requests after the expiry is disconnected.
-After version 0 of SaslHandshake tokens are sent without a request header.
+Before it is through, a connection asks ApiVersions, SaslHandshake and SaslAuthenticate, and nothing
+else. A session with an end is renewed by the same two requests, under the same principal and
+mechanism (KIP-368); a client that sends requests past the end is disconnected. After version 0 of
+SaslHandshake tokens come without a request around them.
 """
 
 from __future__ import annotations

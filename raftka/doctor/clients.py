@@ -52,7 +52,7 @@ class Spoken:
     software: str
     version: str
     client_ids: tuple[str, ...]
-    """Some of its addresses."""
+    """Some of its client ids."""
     connections: int
     """The number of open connections."""
     versions: Mapping[str, frozenset[int]]

@@ -89,7 +89,7 @@ class Scene:
     waiting: dict[str, int]
     """The answers that producers wait for."""
     acks: dict[str, int]
-    """The requests of each producer."""
+    """The acks setting of each producer: 0, 1, or -1 for all."""
     lacking: dict[str, int]
     """The number of acknowledged records that each log of the partition lacks."""
 
@@ -269,7 +269,7 @@ def scene_of(world: World, now: float, key: Key | None = None) -> Scene:
 
 
 def _lacking(world: World, key: Key) -> dict[str, int]:
-    """Acknowledged records that a log lacks, or has in a batch other than clients know."""
+    """Acknowledged records that a log lacks, or whose batch is not the one that clients know."""
     found = {}
     truth = world.replicas.truth(key)
     batches = [truth.batches[base] for base in truth.order]

@@ -2,9 +2,10 @@
 
 One partition. Brokers die (cleanly, or losing what they had not synced, or with their disk),
 restart, catch up; leaders commit records when enough replicas are in sync, and ask for other ISRs;
-replicas are moved. The controller is the real one. After each step the guarantee is checked: an
-acknowledged record is on every member of the ISR, and so on any elected leader, as long as fewer
-than min.insync.replicas of its holders had an unclean shutdown.
+replicas are moved. The controller is the real one. After each step the promise is checked:
+
+    a record that was acknowledged is on every member of the ISR, and so on any elected leader, as
+    long as fewer than min.insync.replicas of its holders went through an unclean shutdown.
 """
 
 from __future__ import annotations

@@ -128,8 +128,11 @@ class Group:
             raise KafkaError(ErrorCode.NON_EMPTY_GROUP, f"group {self.group_id!r} has members")
 
     def offsets_unused_since_ms(self, topic: str, committed_ms: int) -> int | None:
-        """In an Empty group, since its last member left; in a Stable consumer group, since the
-        commit, for topics without subscribers; in a simple group, since the commit."""
+        """Wall time from which the topic's offsets are unused; None while they are in use.
+
+        In an Empty group, since its last member left; in a Stable consumer group, since the commit,
+        for topics without subscribers; in a simple group, since the commit.
+        """
         if self.protocol_type is None:
             return committed_ms
         if self.state is GroupState.EMPTY:
@@ -296,7 +299,7 @@ class Group:
             )
 
     def is_subscribed_to(self, topic: str) -> bool:
-        """Whether a member may read that topic; True if unknown."""
+        """Whether a member may read that topic; if unknown, whether this is a consumer group."""
         if self.subscribed_topics is None:
             return self.is_consumer_group
         return topic in self.subscribed_topics

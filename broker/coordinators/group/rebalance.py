@@ -1,14 +1,13 @@
 """The rebalance: gather the members of the next generation, then close it.
 
-Empty, Stable, CompletingRebalance --prepare--> PreparingRebalance PreparingRebalance
---complete_join--> CompletingRebalance, or Empty when no member is left CompletingRebalance --the
-leader's SyncGroup--> Stable        (in sync.py)
+    Empty, Stable, CompletingRebalance --prepare--> PreparingRebalance
+    PreparingRebalance --complete_join--> CompletingRebalance, or Empty when no member is left
+    CompletingRebalance --the leader's SyncGroup--> Stable        (in sync.py)
 
-A group that was Empty waits group.initial.rebalance.delay.ms, and longer while new members keep
-joining, so that a fleet that starts together is assigned once (KIP-134). Any other group waits
-until all its members have joined again, at most for the longest rebalance timeout of its members;
-dynamic members that have not joined by then are removed. Static members stay until their session
-ends (KIP-345).
+A group that was Empty waits group.initial.rebalance.delay.ms, and again while new members keep
+coming, so that a fleet that starts together is assigned once (KIP-134). Any other waits until all
+its members have joined again, at most as long as its most patient member allows; dynamic members
+that have not come by then are out. Static ones stay until their session ends (KIP-345).
 """
 
 from __future__ import annotations

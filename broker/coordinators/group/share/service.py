@@ -137,7 +137,7 @@ class ShareGroupService:
             raise KafkaError(ErrorCode.INVALID_GROUP_ID, "a group's id is at least one character")
         runtime = self._host.runtime_of(group_id)
         if not wanted and group_id not in runtime.shard.core.groups:
-            return  # There is nothing that a new group would be of.
+            return  # Without offsets there is no reason to create a group.
         epoch = offsets.raise_epoch(runtime.shard.core, group_id, runtime.now())
         await when_committed(runtime, None)
         for key, offset in wanted.items():

@@ -77,7 +77,7 @@ def _check_join(request: StreamsGroupHeartbeatRequest) -> None:
 
 
 def _check_topology(topology: Topology) -> None:
-    """Kafka fails with UNKNOWN_SERVER_ERROR at what is refused in words here, but for topics."""
+    """Kafka answers UNKNOWN_SERVER_ERROR where this gives a reason, except without topics."""
     if topology.epoch < 0:
         _invalid(f"The epoch of the topology is {topology.epoch}, but must not be negative.")
     seen = set[str]()
