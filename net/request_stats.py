@@ -58,7 +58,7 @@ class Histogram:
         return sum(self.counts)
 
     def quantile_s(self, share: float) -> float:
-        """The duration below which `share` of all requests are; at most twice too high, 0 without any."""
+        """The duration below which `share` of all requests are, at most twice too high; or 0."""
         wanted = share * self.count
         seen = 0
         for bucket, count in enumerate(self.counts):
