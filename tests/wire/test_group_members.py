@@ -1,6 +1,6 @@
 """Real clients' groups while members and brokers die; the long form: benchmarks.group_members.
 
-Each takes half a minute, so three of them run by default, one for each protocol, and all of them
+Each takes half a minute, so two of them run by default, one for each new protocol, and all of them
 with RAFTKA_ALL_CLIENTS=1, where what they need is there: go, node and npm, or java and
 RAFTKA_KAFKA_LIBRARIES, a class path with Kafka's clients.
 """
@@ -18,7 +18,7 @@ from benchmarks.group_cases.clients import CLIENTS, Missing
 pytestmark = pytest.mark.wire
 
 
-_USUAL = ("aiokafka", "confluent-consumer", "raftka-share")
+_USUAL = ("confluent-consumer", "raftka-share")
 
 
 @pytest.mark.parametrize("name", CLIENTS if "RAFTKA_ALL_CLIENTS" in os.environ else _USUAL)

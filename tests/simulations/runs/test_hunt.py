@@ -53,7 +53,8 @@ RARE = {
     *("epoch-start-not-awaited", "late-isr-change-counts"),
     *("owner-not-awaited", "revocation-not-confirmed", "member-epoch-ignored"),
     # Scenarios and tests of their own notice these (docs/simulation.md names them).
-    "former-progress-counts",
+    *("former-progress-counts", "registered-before-changes"),
+    "waiters-answered-by-a-former-leader",
     *(name for name, mutant in MUTANTS.items() if mutant.needs is not None),
 }
 """Mutations that take more runs than a test has time for: `python -m benchmarks.mutations` hunts
